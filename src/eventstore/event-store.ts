@@ -1,0 +1,111 @@
+import type { Brand, EventId } from '../domain/ids.js';
+import type { JsonObject } from '../domain/json.js';
+import type { Provenance } from '../domain/provenance.js';
+import type { ChunkHeader } from '../domain/telemetry/chunk-header.js';
+
+/** Names a stream, as architecture lists them: `tenant-ten_…`, `rule-rul_…`. Never empty, never `$…`. */
+export type StreamName = Brand<string, 'StreamName'>;
+
+/** An event's number in its stream: 0, 1, 2, … without a gap. */
+export type Revision = Brand<number, 'Revision'>;
+
+/**
+ * A place in the log's one order over all streams: 16 lower-case hexadecimal digits, so that positions
+ * compare as strings. Opaque otherwise: gaps are allowed, and what they count differs between stores.
+ */
+export type Position = Brand<string, 'Position'>;
+
+/** Before the first event. */
+export const START = '0000000000000000' as Position;
+
+export type EventMetadata = Provenance & { readonly chunk?: ChunkHeader };
+
+/** An event to append. Binary data is stored as it is; an object is stored as its JSON text. */
+export interface NewEvent {
+  readonly id: EventId;
+  readonly type: string;
+  readonly schema_version: number;
+  readonly data: JsonObject | Uint8Array;
+  readonly metadata: EventMetadata;
+}
+
+export interface RecordedEvent extends NewEvent {
+  readonly stream: StreamName;
+  readonly revision: Revision;
+  readonly position: Position;
+}
+
+/**
+ * Some events in the log's order. `position` is how far the log was looked at, at or after the last event:
+ * with a filter it goes on where no event matches.
+ */
+export interface EventBatch {
+  readonly events: readonly RecordedEvent[];
+  readonly position: Position;
+  /** True where the log's end was reached with this batch. */
+  readonly caught_up: boolean;
+}
+
+export interface EventFilter {
+  /** Event types to deliver; absent: all. */
+  readonly types?: readonly string[];
+  /** Only streams whose name begins with this. */
+  readonly stream_prefix?: string;
+}
+
+/** The reading half of the log. The writing half is {@link EventLogWriter}, which only the command pipeline may hold. */
+export interface EventLog {
+  /** The events of one stream from a revision on, oldest first; ends at the stream's end. A missing stream is empty. */
+  readStream(stream: StreamName, options?: { from?: Revision; limit?: number }): AsyncIterable<RecordedEvent>;
+
+  /** Every event after a position up to the log's end as it is when the end is reached, in bounded batches. */
+  readAll(after: Position, filter?: EventFilter): AsyncIterable<EventBatch>;
+
+  /**
+   * Every event after a position: those there are, then those to come, without gap or repeat, until the signal
+   * aborts (the iteration then ends). Resumes by itself when the store went away. Pulled: nothing is read ahead
+   * beyond one bounded batch. A batch with `caught_up` comes at least once, an empty one where nothing is there.
+   */
+  subscribe(after: Position, filter: EventFilter, signal: AbortSignal): AsyncIterable<EventBatch>;
+
+  /** The position of the last event, or START. */
+  head(): Promise<Position>;
+
+  /** Whether the store can take writes now, and why not. */
+  health(): Promise<StoreHealth>;
+}
+
+export interface StoreHealth {
+  readonly status: 'ok' | 'disk_full' | 'halted' | 'unreachable';
+  readonly detail?: string;
+}
+
+/** The store cannot do it now. `disk_full` and `unreachable` may pass; `halted` needs a restart with verification. */
+export class EventStoreUnavailable extends Error {
+  constructor(
+    readonly reason: 'disk_full' | 'halted' | 'unreachable' | 'closed',
+    message: string,
+  ) {
+    super(message);
+    this.name = 'EventStoreUnavailable';
+  }
+}
+
+/** The log on disk is not what was written. Nothing starts on such a log. */
+export class LogCorrupt extends Error {
+  constructor(
+    readonly segment: string,
+    readonly offset: number,
+    detail: string,
+  ) {
+    super(`${segment} is corrupt at byte ${String(offset)}: ${detail}`);
+    this.name = 'LogCorrupt';
+  }
+}
+
+export const toPosition = (value: number | bigint): Position =>
+  value.toString(16).padStart(16, '0') as Position;
+
+/** Reads a position from outside; undefined where the text is none. */
+export const parsePosition = (text: string): Position | undefined =>
+  /^[0-9a-f]{16}$/.test(text) ? (text as Position) : undefined;
