@@ -1,0 +1,90 @@
+import { deploymentEventTypes, type DeploymentEvent } from '../domain/deployment/deployment.js';
+import type { EventId, TenantId } from '../domain/ids.js';
+import type { JsonObject } from '../domain/json.js';
+import type { Actor, Origin, Provenance } from '../domain/provenance.js';
+import { readEvent } from '../domain/stored-event.js';
+import type { ChunkHeader } from '../domain/telemetry/chunk-header.js';
+import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../eventstore/event-log-writer.js';
+import type { EventMetadata, NewEvent, StreamName } from '../eventstore/event-store.js';
+import type { Clock } from '../platform/clock.js';
+import type { DeploymentGuard, GuardTicket } from './guard.js';
+
+/** A record before it is stamped. */
+export interface Draft {
+  readonly id: EventId;
+  readonly type: string;
+  readonly schema_version: number;
+  readonly data: JsonObject | Uint8Array;
+  readonly chunk?: ChunkHeader;
+}
+
+/** The request that a record comes from: the part of its provenance that the request decides. */
+export interface Cause {
+  readonly tenant_id?: TenantId;
+  readonly actor: Actor;
+  readonly origin: Origin;
+  readonly request_id: string;
+  readonly correlation_id: string;
+  readonly causation_id: string;
+  readonly idempotency?: NonNullable<Provenance['idempotency']>;
+}
+
+/** Which running program writes. */
+export interface Instance {
+  readonly instance_id: string;
+  readonly release: string;
+}
+
+/** The one writer: holds the guard against every append and stamps every record. */
+export class RecordWriter {
+  #latest = 0;
+
+  constructor(
+    private readonly log: EventLogWriter,
+    private readonly guard: DeploymentGuard,
+    private readonly clock: Clock,
+    private readonly instance: Instance,
+  ) {}
+
+  /** Appends as {@link EventLogWriter.append} does; `guarded` where a deployment began since the ticket was given. */
+  async append(
+    stream: StreamName,
+    expected: ExpectedRevision,
+    drafts: readonly [Draft, ...Draft[]],
+    cause: Cause,
+    ticket: GuardTicket,
+  ): Promise<AppendOutcome | { readonly outcome: 'guarded' }> {
+    if (!this.guard.holds(ticket)) return { outcome: 'guarded' };
+
+    const deployment = drafts.map((draft) => readEvent<DeploymentEvent>(deploymentEventTypes, draft));
+    const before = this.guard.recorded;
+    for (const event of deployment) if (event?.type === 'DeploymentBegun') this.guard.apply(event);
+
+    const [first, ...rest] = drafts;
+    const stamp = this.#stamp(cause);
+    const record = (draft: Draft): NewEvent => ({
+      id: draft.id,
+      type: draft.type,
+      schema_version: draft.schema_version,
+      data: draft.data,
+      metadata: draft.chunk ? { ...stamp, chunk: draft.chunk } : stamp,
+    });
+    // Where this rejects nobody knows whether it was written: a guard that was going up then stays up.
+    const outcome = await this.log.append(stream, expected, [record(first), ...rest.map(record)]);
+    if (outcome.outcome !== 'appended') this.guard.restore(before);
+    else for (const event of deployment) if (event) this.guard.apply(event);
+    return outcome;
+  }
+
+  #stamp(cause: Cause): EventMetadata {
+    this.#latest = Math.max(this.#latest, this.clock.now());
+    const { epoch, deployment_id } = this.guard.state;
+    return {
+      ...cause,
+      ...this.instance,
+      ...(deployment_id && { deployment_id }),
+      guard_epoch: epoch,
+      recorded_at: new Date(this.#latest).toISOString(),
+    };
+  }
+}

@@ -1,0 +1,46 @@
+import type { TenantId } from '../domain/ids.js';
+import type { Position, RecordedEvent } from '../eventstore/event-store.js';
+import type { Document, IndexSpec } from '../readstore/read-store.js';
+
+/** What one event means to one document. */
+export interface Part<P> {
+  readonly tenant: TenantId;
+  readonly id: string;
+  readonly part: P;
+}
+
+/**
+ * A read model: which events it reads, which documents each of them touches, and a fold.
+ * It knows nothing of batches, checkpoints, generations or failures; the runner knows nothing of what it means.
+ */
+export interface Projection<D extends Document, P = RecordedEvent> {
+  /** `[a-z-]+`; the name that people and the command line use. */
+  readonly name: string;
+  /** Raised when the fold's result changes: a new generation is built beside the old. */
+  readonly version: number;
+  /** The event types it reads. */
+  readonly reads: readonly string[];
+  readonly indexes: readonly IndexSpec[];
+  /** The documents that an event touches, each at most once, with what it says to each. Pure. */
+  parts(event: RecordedEvent): Iterable<Part<P>>;
+  /**
+   * The document after the part; undefined deletes it. Pure as seen from outside: the runner hands over a
+   * document that nobody else holds, so a fold may change it in place.
+   */
+  fold(document: D | undefined, part: P, at: FoldContext): D | undefined;
+}
+
+export interface FoldContext {
+  readonly id: string;
+  /** Goes into the document's `position`. */
+  readonly position: Position;
+}
+
+/** Any projection, as the runner holds them. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only type that every projection is assignable to
+export type AnyProjection = Projection<any, any>;
+
+/** Says a projection's types once and gives it back. */
+export const defineProjection = <D extends Document, P = RecordedEvent>(
+  projection: Projection<D, P>,
+): Projection<D, P> => projection;
