@@ -1,0 +1,70 @@
+/**
+ * What `npm start` and `npm test` do before they begin: install what package-lock.json names and build what
+ * changed. Uses nothing but Node, since nothing else is there on a fresh clone.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stamps = join(root, 'node_modules', '.cache', 'pulsestream');
+
+/** Runs a command in the project's root with its output shown; ends this process where it fails. */
+export const run = (command, args, options = {}) => {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+};
+
+/** Runs a step unless its inputs are those of the last time it passed. */
+const unlessUnchanged = (step, digest, work) => {
+  const stamp = join(stamps, step);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  work();
+  mkdirSync(stamps, { recursive: true });
+  writeFileSync(stamp, digest);
+};
+
+const digestOf = (paths) => {
+  const hash = createHash('sha256').update(process.version);
+  const visit = (path) => {
+    if (!existsSync(path)) return;
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
+    else hash.update(path.slice(root.length)).update('\0').update(readFileSync(path));
+  };
+  paths.forEach((path) => visit(join(root, path)));
+  return hash.digest('hex');
+};
+
+export const install = () => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    console.error(`PulseStream needs Node 20.19 or newer; this is ${process.version}.`);
+    process.exit(1);
+  }
+  unlessUnchanged('installed', digestOf(['package-lock.json', 'package.json']), () => {
+    console.log('Installing dependencies …');
+    run('npm', ['ci', '--loglevel=error'], { shell: process.platform === 'win32' });
+  });
+};
+
+export const build = () => {
+  unlessUnchanged(
+    'server',
+    digestOf(['src', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']),
+    () => {
+      console.log('Building the server …');
+      run(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.build.json']);
+    },
+  );
+  unlessUnchanged(
+    'page',
+    digestOf(['web/src', 'web/index.html', 'web/vite.config.ts', 'package-lock.json']),
+    () => {
+      console.log('Building the page …');
+      run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel=warn', 'web']);
+    },
+  );
+};

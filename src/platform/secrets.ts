@@ -1,0 +1,47 @@
+import { createHmac, hkdfSync } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from './random.js';
+
+/** The keys that this server derives from its one secret (HKDF-SHA-256, RFC 5869); each use has its own. */
+export interface ServerKeys {
+  /** Signs access tokens. */
+  readonly tokens: Buffer;
+  /** Encrypts the stored answers of requests with an `Idempotency-Key`. */
+  readonly answers: Buffer;
+  /** The name under which an e-mail address stands in the log: nobody can tell the address from it without the key. */
+  pseudonym(kind: 'email', value: string): string;
+}
+
+export const deriveKeys = (secret: string): ServerKeys => {
+  const derive = (use: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', secret, '', `pulsestream ${use}`, 32));
+  const pseudonyms = derive('pseudonyms');
+  return {
+    tokens: derive('tokens'),
+    answers: derive('answers'),
+    pseudonym: (kind, value) => createHmac('sha256', pseudonyms).update(`${kind}:${value}`).digest('hex'),
+  };
+};
+
+const keyFiles = { secret: 'secret', operatorToken: 'operator-token' } as const;
+
+/** A new secret: 256 random bits in base64url. */
+export const newSecret = (random: Random): string => random.bytes(32).toString('base64url');
+
+/** Makes the key files of a data directory where they are missing; existing ones are left as they are. */
+export const initialiseKeys = async (data_directory: string, random: Random): Promise<void> => {
+  const directory = join(data_directory, 'keys');
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const file of Object.values(keyFiles)) {
+    try {
+      await writeFile(join(directory, file), `${newSecret(random)}\n`, { mode: 0o600, flag: 'wx' });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+  }
+};
+
+/** Reads a key file of a data directory. */
+export const readKey = async (data_directory: string, key: keyof typeof keyFiles): Promise<string> =>
+  (await readFile(join(data_directory, 'keys', keyFiles[key]), 'utf8')).trim();
