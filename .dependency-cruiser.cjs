@@ -19,14 +19,22 @@ module.exports = {
       to: { dependencyTypes: ['npm', 'core'], pathNot: ['node_modules/typebox'] },
     },
     only('platform-stands-below', '^src/platform/', ['^src/platform/'], 'Platform wraps the machine.'),
-    only('event-store-port', '^src/eventstore/[^/]+$', ['^src/eventstore/[^/]+$', '^src/domain/', '^src/platform/']),
+    only('event-store-port', '^src/eventstore/[^/]+$', [
+      '^src/eventstore/[^/]+$',
+      '^src/domain/',
+      '^src/platform/',
+    ]),
     only('event-store-adapters', '^src/eventstore/([^/]+)/', [
       '^src/eventstore/$1/',
       '^src/eventstore/[^/]+$',
       '^src/domain/',
       '^src/platform/',
     ]),
-    only('read-store-port', '^src/readstore/[^/]+$', ['^src/readstore/[^/]+$', '^src/domain/', '^src/platform/']),
+    only('read-store-port', '^src/readstore/[^/]+$', [
+      '^src/readstore/[^/]+$',
+      '^src/domain/',
+      '^src/platform/',
+    ]),
     only('read-store-adapters', '^src/readstore/([^/]+)/', [
       '^src/readstore/$1/',
       '^src/readstore/[^/]+$',
@@ -95,6 +103,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
   },
 };
