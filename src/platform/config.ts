@@ -165,6 +165,15 @@ export const variables = {
     default: '5',
     read: integer(1, 60),
   }),
+  PULSESTREAM_URL: define({
+    doc: 'For the command line: the server to talk to; absent: the one that runs on this data directory.',
+    read: url('http', 'https'),
+  }),
+  PULSESTREAM_API_KEY: define({
+    doc: 'For the command line: the API key to send events with.',
+    secret: true,
+    read: text,
+  }),
   PULSESTREAM_SEGMENT_MEGABYTES: define({
     doc: 'Size at which a segment of the embedded log is closed.',
     default: '64',
