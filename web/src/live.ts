@@ -1,0 +1,94 @@
+import { useEffect, useState } from 'preact/hooks';
+import { io, type Socket } from 'socket.io-client';
+import type { Client } from './api';
+
+/** What the server sends of a topic: the state as of a log position. */
+interface Message<T> {
+  readonly topic: string;
+  readonly params: object;
+  readonly position: string;
+  readonly data: T;
+}
+
+type Connection = 'connecting' | 'live' | 'reconnecting' | 'refused';
+
+/** The live connection: one socket, which fetches a fresh token whenever it connects. */
+export class Live {
+  readonly socket: Socket;
+
+  constructor(client: Client) {
+    this.socket = io('/dashboard', {
+      transports: ['websocket', 'polling'],
+      auth: (give) => {
+        client.token().then(
+          (token) => give({ token }),
+          () => give({}),
+        );
+      },
+      reconnectionDelayMax: 5000,
+    });
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+}
+
+export const useConnection = (live: Live): Connection => {
+  const [state, setState] = useState<Connection>('connecting');
+  useEffect(() => {
+    const { socket } = live;
+    const connected = (): void => setState('live');
+    const lost = (): void => setState('reconnecting');
+    const refused = (): void => setState(socket.active ? 'reconnecting' : 'refused');
+    socket.on('connect', connected).on('disconnect', lost).on('connect_error', refused);
+    if (socket.connected) connected();
+    return () => {
+      socket.off('connect', connected).off('disconnect', lost).off('connect_error', refused);
+    };
+  }, [live]);
+  return state;
+};
+
+/**
+ * Follows a topic and folds its messages into a state. On every reconnect it subscribes again from the last
+ * position it has seen, so that nothing is missed; the server answers with a snapshot.
+ */
+export const useTopic = <T, S>(
+  live: Live,
+  topic: string,
+  params: object,
+  fold: (state: S | undefined, message: Message<T>, kind: 'snapshot' | 'update') => S,
+): S | undefined => {
+  const [state, setState] = useState<S>();
+  const wanted = JSON.stringify(params);
+  useEffect(() => {
+    const { socket } = live;
+    let since: string | undefined;
+    let current: S | undefined;
+    const take = (kind: 'snapshot' | 'update') => (message: Message<T>) => {
+      if (message.topic !== topic || canonical(message.params) !== canonical(params)) return;
+      since = message.position;
+      current = fold(current, message, kind);
+      setState(current);
+    };
+    const onSnapshot = take('snapshot');
+    const onUpdate = take('update');
+    const subscribe = (): void => {
+      socket.emit('subscribe', { topic, params, ...(since && { since }) });
+    };
+    socket.on('snapshot', onSnapshot).on('update', onUpdate).on('connect', subscribe);
+    if (socket.connected) subscribe();
+    return () => {
+      socket.off('snapshot', onSnapshot).off('update', onUpdate).off('connect', subscribe);
+      socket.emit('unsubscribe', { topic, params });
+    };
+  }, [live, topic, wanted]);
+  return state;
+};
+
+/** The newest message replaces the state. */
+export const newest = <T>(_state: T | undefined, message: Message<T>): T => message.data;
+
+const canonical = (params: object): string =>
+  JSON.stringify(Object.entries(params).sort(([a], [b]) => a.localeCompare(b)));
