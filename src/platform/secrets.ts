@@ -1,6 +1,7 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from './errors.js';
 import type { Random } from './random.js';
 
 /** The keys that this server derives from its one secret (HKDF-SHA-256, RFC 5869); each use has its own. */
@@ -37,7 +38,7 @@ export const initialiseKeys = async (data_directory: string, random: Random): Pr
     try {
       await writeFile(join(directory, file), `${newSecret(random)}\n`, { mode: 0o600, flag: 'wx' });
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
     }
   }
 };
