@@ -5,7 +5,15 @@ import { count, table } from '../src/cli/output.js';
 import { batches, singles } from './events.js';
 import { closedLoop } from './load.js';
 import { pushLatency } from './push.js';
-import { runCli, startServer, type BenchServer } from './server.js';
+import {
+  freshData,
+  registerTenant,
+  removeData,
+  runCliJson,
+  startServer,
+  type RegisteredTenant,
+  type StartedServer,
+} from '../test/support/started-server.js';
 
 const help = `npm run bench -- [--seconds N] [--json FILE]
 
@@ -35,16 +43,20 @@ const bareParse = (bodies: readonly Buffer[]): number => {
   return events / ((performance.now() - started) / 1000);
 };
 
-const measure = async (server: BenchServer, seconds: number): Promise<Record<string, number>> => {
+const measure = async (
+  server: StartedServer,
+  tenant: RegisteredTenant,
+  seconds: number,
+): Promise<Record<string, number>> => {
   const bodies = batches(64, BATCH);
-  const headers = { 'content-type': 'application/json', 'x-api-key': server.api_key };
+  const headers = { 'content-type': 'application/json', 'x-api-key': tenant.api_key };
   const idle_memory = await server.memory();
 
   console.error('JSON.parse alone …');
   const parse = bareParse(bodies);
 
   console.error('From POST to dashboard …');
-  const push = await pushLatency(server, singles(1)[0] ?? Buffer.alloc(0), 100);
+  const push = await pushLatency(server.url, tenant, singles(1)[0] ?? Buffer.alloc(0), 100);
 
   console.error(`Batches of ${BATCH} for ${seconds} s …`);
   const ingest = await closedLoop({
@@ -69,7 +81,7 @@ const measure = async (server: BenchServer, seconds: number): Promise<Record<str
 
   await server.stop();
   console.error('Rebuilding every projection …');
-  const replay = (await runCli(server.data_directory, ['projections', 'rebuild', '--all', '--json'])) as {
+  const replay = (await runCliJson(server.data_directory, ['projections', 'rebuild', '--all'])) as {
     telemetry_events: number;
     seconds: number;
   };
@@ -142,9 +154,10 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(help);
 } else {
-  const server = await startServer();
+  const data_directory = await freshData();
+  const server = await startServer(data_directory);
   try {
-    const figures = await measure(server, Number(values.seconds));
+    const figures = await measure(server, await registerTenant(server.url), Number(values.seconds));
     console.log(
       `\nNode ${process.versions.node}, ${cpus().length} cores, server and load on the same machine\n`,
     );
@@ -156,6 +169,7 @@ if (values.help) {
       process.exitCode = 1;
     }
   } finally {
-    await server.remove();
+    await server.stop();
+    await removeData(data_directory);
   }
 }

@@ -1,16 +1,17 @@
 import { io } from 'socket.io-client';
 import { at } from './load.js';
-import type { BenchServer } from './server.js';
+import type { RegisteredTenant } from '../test/support/started-server.js';
 
 /** How long it takes from sending an event until a dashboard has it, with nothing else going on. */
 export const pushLatency = async (
-  server: BenchServer,
+  url: string,
+  tenant: RegisteredTenant,
   body: Buffer,
   times: number,
 ): Promise<{ p50_ms: number; p99_ms: number; count: number }> => {
-  const socket = io(`${server.url}/dashboard`, {
+  const socket = io(`${url}/dashboard`, {
     transports: ['websocket'],
-    auth: { token: server.access_token },
+    auth: { token: tenant.access_token },
   });
   let arrived: ((position: string) => void) | undefined;
   socket.on('update', (message: { topic: string; position: string }) => {
@@ -31,9 +32,9 @@ export const pushLatency = async (
         resolve();
       };
     });
-    const response = await fetch(`${server.url}/api/v1/ingestion/events`, {
+    const response = await fetch(`${url}/api/v1/ingestion/events`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-api-key': server.api_key },
+      headers: { 'content-type': 'application/json', 'x-api-key': tenant.api_key },
       body: new Uint8Array(body),
     });
     await response.arrayBuffer();
