@@ -35,6 +35,14 @@ export interface Instance {
   readonly release: string;
 }
 
+export type WriteOutcome =
+  | (Extract<AppendOutcome, { outcome: 'appended' }> & {
+      /** What the records were stamped with, unless they were there already. */
+      readonly recorded_at: string;
+    })
+  | Exclude<AppendOutcome, { outcome: 'appended' }>
+  | { readonly outcome: 'guarded' };
+
 /** The one writer: holds the guard against every append and stamps every record. */
 export class RecordWriter {
   #latest = 0;
@@ -53,7 +61,7 @@ export class RecordWriter {
     drafts: readonly [Draft, ...Draft[]],
     cause: Cause,
     ticket: GuardTicket,
-  ): Promise<AppendOutcome | { readonly outcome: 'guarded' }> {
+  ): Promise<WriteOutcome> {
     if (!this.guard.holds(ticket)) return { outcome: 'guarded' };
 
     const deployment = drafts.map((draft) => readEvent<DeploymentEvent>(deploymentEventTypes, draft));
@@ -71,9 +79,12 @@ export class RecordWriter {
     });
     // Where this rejects nobody knows whether it was written: a guard that was going up then stays up.
     const outcome = await this.log.append(stream, expected, [record(first), ...rest.map(record)]);
-    if (outcome.outcome !== 'appended') this.guard.restore(before);
-    else for (const event of deployment) if (event) this.guard.apply(event);
-    return outcome;
+    if (outcome.outcome !== 'appended') {
+      this.guard.restore(before);
+      return outcome;
+    }
+    for (const event of deployment) if (event) this.guard.apply(event);
+    return { ...outcome, recorded_at: stamp.recorded_at };
   }
 
   #stamp(cause: Cause): EventMetadata {
