@@ -1,0 +1,219 @@
+import { SYSTEM_TENANT } from '../../domain/ids.js';
+import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Collection, Document, DocumentKey, ReadStore } from '../../readstore/read-store.js';
+import type { Part, Projection } from '../projection.js';
+import { DocumentCache, keyText, type CacheBounds, type Cached } from './document-cache.js';
+import type { ParkedKey, Parking } from './parking.js';
+import { TimeSlice } from './time-slice.js';
+
+/** What the generations of all projections share. */
+export interface LaneContext {
+  readonly log: EventLog;
+  readonly store: ReadStore;
+  readonly clock: Clock;
+  /** Unique to this run: whose checkpoints these are. */
+  readonly owner: string;
+  readonly cache: CacheBounds;
+  /** Carries out an operation of the read store, again and again where the store is away. */
+  readonly attempt: <T>(operation: () => Promise<T>) => Promise<T>;
+}
+
+/** An event that a rebuild could not fold: it stops there, where the served read model would park the key. */
+export class Poisoned extends Error {
+  constructor(
+    readonly projection: string,
+    readonly key: ParkedKey,
+    readonly position: Position,
+    readonly reason: string,
+  ) {
+    super(`${projection} cannot fold ${key.kind} ${key.id} at ${position}: ${reason}`);
+    this.name = 'Poisoned';
+  }
+}
+
+/** The folding of one generation in memory: events in, changed documents out. Writing them is the lane's. */
+export class Folding {
+  readonly types: ReadonlySet<string>;
+  readonly cache: DocumentCache;
+  #written: Position;
+  #folded: Position;
+  #events = 0;
+
+  constructor(
+    private readonly context: LaneContext,
+    private readonly projection: Projection<Document, unknown>,
+    private readonly collection: Collection<Document>,
+    private readonly parking: Parking,
+    /** A served read model parks what cannot be folded; one that is being rebuilt stops there. */
+    public on_poison: 'park' | 'throw',
+    position: Position,
+  ) {
+    this.types = new Set(projection.reads);
+    this.cache = new DocumentCache(context.cache);
+    this.#written = position;
+    this.#folded = position;
+  }
+
+  /** How far the store has it. */
+  get written(): Position {
+    return this.#written;
+  }
+
+  get folded(): Position {
+    return this.#folded;
+  }
+
+  /**
+   * Folds the events up to a position, all that the log has for this projection since the last call among them;
+   * those that were folded before are passed over. Where it throws, what is in memory is of no more use.
+   */
+  async take(events: readonly RecordedEvent[], upto: Position): Promise<void> {
+    if (upto <= this.#folded) return;
+    const slice = new TimeSlice(this.context.clock);
+    const steps: { readonly event: RecordedEvent; readonly part: Part<unknown> }[] = [];
+    for (const event of events) {
+      if (event.position > upto) break;
+      if (event.position <= this.#folded || !this.types.has(event.type)) continue;
+      for (const part of this.#parts(event)) steps.push({ event, part });
+      this.#events += event.metadata.chunk?.count ?? 1;
+      if (slice.over) await slice.rest();
+    }
+    await this.#load(steps.map(({ part }) => part));
+    for (const { event, part } of steps) {
+      const error = this.#step(this.cache.use(part), event, part.part);
+      if (error !== undefined) await this.#park(part, event, error);
+      if (slice.over) await slice.rest();
+    }
+    this.#folded = upto;
+  }
+
+  /** What was folded is in the store now; answers how many events that were, telemetry counted by record. */
+  settle(): number {
+    this.cache.settle();
+    this.#written = this.#folded;
+    const events = this.#events;
+    this.#events = 0;
+    return events;
+  }
+
+  /**
+   * Folds events that waited into their document, from what the store has of it. Where one fails, the document is
+   * left as it is before that one.
+   */
+  async refold(
+    key: DocumentKey,
+    events: readonly RecordedEvent[],
+  ): Promise<{ readonly event: RecordedEvent; readonly error: string } | undefined> {
+    const entry = await this.#reload(key);
+    for (const [index, event] of events.entries()) {
+      try {
+        const part = this.#partFor(key, event);
+        if (part) this.#fold(entry, event.position, part.part);
+      } catch (error) {
+        await this.refold(key, events.slice(0, index));
+        return { event, error: reasonOf(error) };
+      }
+    }
+    return undefined;
+  }
+
+  /** Why an event cannot be taken apart, or undefined where it can. */
+  unreadable(event: RecordedEvent): string | undefined {
+    try {
+      Array.from(this.projection.parts(event));
+      return undefined;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  /** The parts of an event, or none where it waits with its stream. */
+  #parts(event: RecordedEvent): readonly Part<unknown>[] {
+    const key = streamKey(event);
+    if (this.parking.size > 0 && this.parking.holds(key, event.position)) {
+      this.parking.add(key, event);
+      return [];
+    }
+    try {
+      return [...this.projection.parts(event)];
+    } catch (error) {
+      this.#refuse(key, event, reasonOf(error));
+      return [];
+    }
+  }
+
+  async #load(parts: readonly Part<unknown>[]): Promise<void> {
+    const missing = new Map<string, DocumentKey>();
+    for (const { tenant, id } of parts)
+      if (!this.cache.has({ tenant, id })) missing.set(keyText({ tenant, id }), { tenant, id });
+    if (missing.size === 0) return;
+    const found = await this.context.attempt(() => this.collection.load([...missing.values()]));
+    const documents = new Map(found.map(({ key, document }) => [keyText(key), document] as const));
+    for (const [text, key] of missing) this.cache.put(key, documents.get(text));
+  }
+
+  /** One part into one document; says why where that cannot be done. The document is then unfit for use. */
+  #step(entry: Cached, event: RecordedEvent, part: unknown): string | undefined {
+    if (this.parking.size > 0) {
+      const key = { kind: 'document', tenant: entry.tenant, id: entry.id } as const;
+      if (this.parking.holds(key, event.position)) {
+        this.parking.add(key, event);
+        return undefined;
+      }
+    }
+    try {
+      this.#fold(entry, event.position, part);
+      return undefined;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  #fold(entry: Cached, position: Position, part: unknown): void {
+    const { id, document } = entry;
+    if (document && position <= document.position) return;
+    const next = this.projection.fold(document, part, { id, position });
+    if (next && next.id !== id) throw new Error(`the fold made document ${next.id} out of ${id}`);
+    entry.document = next && next.position !== position ? { ...next, position } : next;
+    this.cache.touch(entry);
+  }
+
+  /** Parks a document as it was before the event that it could not take, however the batches were cut. */
+  async #park({ tenant, id }: DocumentKey, event: RecordedEvent, error: string): Promise<void> {
+    this.#refuse({ kind: 'document', tenant, id }, event, error);
+    await this.#reload({ tenant, id });
+    for await (const batch of this.context.log.readAll(this.#written, { types: [...this.types] })) {
+      for (const earlier of batch.events) {
+        if (earlier.position >= event.position) return;
+        const part = this.types.has(earlier.type) ? this.#partFor({ tenant, id }, earlier) : undefined;
+        if (part) this.#fold(this.cache.use({ tenant, id }), earlier.position, part.part);
+      }
+      if (batch.position >= event.position) return;
+    }
+  }
+
+  #refuse(key: ParkedKey, event: RecordedEvent, error: string): void {
+    if (this.on_poison === 'throw') throw new Poisoned(this.projection.name, key, event.position, error);
+    this.parking.add(key, event, error);
+  }
+
+  /** The document as the store has it, in place of what a failed fold may have left. */
+  async #reload({ tenant, id }: DocumentKey): Promise<Cached> {
+    const [found] = await this.context.attempt(() => this.collection.load([{ tenant, id }]));
+    return this.cache.put({ tenant, id }, found?.document);
+  }
+
+  #partFor({ tenant, id }: DocumentKey, event: RecordedEvent): Part<unknown> | undefined {
+    if (this.parking.holds(streamKey(event), event.position)) return undefined;
+    return [...this.projection.parts(event)].find((part) => part.tenant === tenant && part.id === id);
+  }
+}
+
+const streamKey = (event: RecordedEvent): ParkedKey => ({
+  kind: 'stream',
+  tenant: event.metadata.tenant_id ?? SYSTEM_TENANT,
+  id: event.stream,
+});
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,93 @@
+import { Subject, type Observable } from 'rxjs';
+import type { TenantId } from '../../domain/ids.js';
+import { START, type Position } from '../../eventstore/event-store.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Document, ReadStore } from '../../readstore/read-store.js';
+import type { AnyProjection, Projection } from '../projection.js';
+import type { ModelChange, ModelReader, ReadModels } from '../read-models.js';
+
+interface Model {
+  readonly collection: string;
+  readonly position: Position;
+}
+
+interface Waiter {
+  readonly projections: readonly string[];
+  readonly position: Position;
+  readonly done: () => void;
+}
+
+const NOBODY: ReadonlySet<TenantId> = new Set();
+
+/** What readers see: which collection of each read model is served, and how far it has got. */
+export class Served implements ReadModels {
+  readonly #models = new Map<string, Model>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #changes = new Subject<ModelChange>();
+
+  constructor(
+    private readonly store: ReadStore,
+    private readonly clock: Pick<Clock, 'sleep'>,
+  ) {}
+
+  get changes(): Observable<ModelChange> {
+    return this.#changes;
+  }
+
+  /** Looks up the collection at each call, so that a reader outlives the generation that it began with. */
+  read<D extends Document, P>(projection: Projection<D, P>, tenant: TenantId): ModelReader<D> {
+    const reader = this.store.forTenant(tenant);
+    return {
+      get: (id) => reader.get<D>(this.#model(projection.name).collection, id),
+      find: (query) => reader.find<D>(this.#model(projection.name).collection, query),
+    };
+  }
+
+  position(projection: AnyProjection): Position {
+    return this.#model(projection.name).position;
+  }
+
+  async reached(
+    projections: readonly AnyProjection[],
+    position: Position,
+    timeout_ms: number,
+  ): Promise<boolean> {
+    const names = projections.map(({ name }) => name);
+    if (this.#all(names, position)) return true;
+    const timeout = new AbortController();
+    return new Promise<boolean>((resolve) => {
+      const end = (reached: boolean) => (): void => {
+        this.#waiters.delete(waiter);
+        timeout.abort();
+        resolve(reached);
+      };
+      const waiter: Waiter = { projections: names, position, done: end(true) };
+      this.#waiters.add(waiter);
+      void this.clock.sleep(timeout_ms, timeout.signal).then(end(false));
+    });
+  }
+
+  /** Serves a collection as it is at a position; `tenants` are those whose documents changed. */
+  show(projection: string, collection: string, position: Position, tenants = NOBODY): void {
+    this.#models.set(projection, { collection, position });
+    for (const waiter of this.#waiters)
+      if (waiter.projections.includes(projection) && this.#all(waiter.projections, waiter.position))
+        waiter.done();
+    this.#changes.next({ projection, tenants, position });
+  }
+
+  /** No change will come any more. */
+  end(): void {
+    this.#changes.complete();
+  }
+
+  #all(names: readonly string[], position: Position): boolean {
+    return position === START || names.every((name) => this.#model(name).position >= position);
+  }
+
+  #model(name: string): Model {
+    const model = this.#models.get(name);
+    if (!model) throw new Error(`No read model ${name} is served here.`);
+    return model;
+  }
+}
