@@ -1,0 +1,344 @@
+import type { Clock } from '../../platform/clock.js';
+import { hasErrorCode, type Files } from '../../platform/files.js';
+import type { Random } from '../../platform/random.js';
+import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
+import {
+  START,
+  toPosition,
+  type EventBatch,
+  type EventFilter,
+  type EventLog,
+  type NewEvent,
+  type Position,
+  type RecordedEvent,
+  type Revision,
+  type StoreHealth,
+  type StreamName,
+} from '../event-store.js';
+import { DirectoryLock } from './directory-lock.js';
+import { readBatches } from './event-batches.js';
+import { commitBytes, GENESIS, HEADER_BYTES } from './format.js';
+import { GroupCommit, MARGIN } from './group-commit.js';
+import { Indexer } from './indexer.js';
+import { layoutOf, type Layout } from './layout.js';
+import type { LogIndex } from './log-index.js';
+import { LogReader } from './log-reader.js';
+import { catchUp, checkIndex, openLmdbIndex } from './open-index.js';
+import { RecentCommits } from './recent-commits.js';
+import {
+  encodeEvents,
+  encodeTruncation,
+  idBytes,
+  prepareEvents,
+  streamNameBytes,
+  type EncodedRecords,
+} from './record.js';
+import { recoverTail, type Tail, type TornTail } from './recovery.js';
+import { Segments } from './segments.js';
+import { Tide } from './tide.js';
+import { Unindexed, type Run } from './unindexed.js';
+
+export interface EmbeddedOptions {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The size at which a segment is full. Default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** The most that one append may take, stored. Default 16 MiB, at most a segment. */
+  readonly maxAppendBytes?: number;
+  /** How much of the newest events is kept in memory. Default 32 MiB. */
+  readonly recentBytes?: number;
+  /** Instead of the one in LMDB. */
+  readonly index?: LogIndex;
+  /** Instead of the one in the file system. */
+  readonly lock?: Lock;
+}
+
+const MIB = 1024 * 1024;
+const SEGMENT_BYTES = 64 * MIB;
+const MAX_APPEND_BYTES = 16 * MIB;
+const RECENT_BYTES = 32 * MIB;
+const RUNS_AT_ONCE = 256;
+
+/** There is no log in this directory. */
+export class LogNotInitialised extends Error {
+  constructor(directory: string) {
+    super(`there is no log in ${directory}: initialise it first`);
+    this.name = 'LogNotInitialised';
+  }
+}
+
+/** Another process has this log open. */
+export class LogInUse extends Error {
+  constructor(directory: string) {
+    super(`another process has the log in ${directory} open`);
+    this.name = 'LogInUse';
+  }
+}
+
+/** The log in segment files on the local disk: one process, one writer. */
+export class EmbeddedEventStore implements EventLog, EventLogWriter {
+  readonly #unindexed: Unindexed;
+  readonly #recent: RecentCommits;
+  readonly #indexer: Indexer;
+  readonly #group: GroupCommit;
+  readonly #reader: LogReader;
+  readonly #tide: Tide;
+  /** The number of the record that is appended next, with all that is under way. */
+  #next: number;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    private readonly options: EmbeddedOptions,
+    private readonly lock: Lock,
+    private readonly index: LogIndex,
+    private readonly segments: Segments,
+    tail: Tail,
+    /** What a crash had left unfinished and opening took away. */
+    readonly torn: TornTail | undefined,
+  ) {
+    this.#unindexed = new Unindexed(index);
+    this.#recent = new RecentCommits(options.recentBytes ?? RECENT_BYTES);
+    this.#indexer = new Indexer(index, this.#unindexed, options.clock);
+    this.#tide = new Tide(tail.next - 1);
+    this.#next = tail.next;
+    this.#group = new GroupCommit(
+      segments,
+      tail,
+      {
+        committed: (commit, runs) => {
+          const { number, count, offset, header } = commit;
+          this.#recent.add(commit);
+          this.#indexer.add({ number, count, offset, chain: header.chain, runs });
+          this.#tide.rise(commit.last);
+        },
+        dropped: (last) => {
+          this.#unindexed.dropAfter(last);
+          this.#next = last + 1;
+        },
+      },
+      options.clock,
+    );
+    this.#reader = new LogReader(segments, this.#recent, this.#unindexed, () => this.#group.end);
+  }
+
+  /** Makes an empty log in a directory; leaves one that is there as it is. */
+  static async initialise(directory: string, options: EmbeddedOptions): Promise<void> {
+    const { files } = options;
+    const layout = layoutOf(directory);
+    for (const path of [layout.root, layout.log, layout.index]) await files.makeDirectory(path);
+    await files.flushDirectory(layout.root);
+    const lock = await takeLock(layout, options);
+    try {
+      const segments = await Segments.load(files, layout, options.random, segmentBytesOf(options));
+      if (!segments.last) await (await segments.begin(1, GENESIS)).file.close();
+    } finally {
+      await lock.free();
+    }
+  }
+
+  /**
+   * Opens a log that was initialised. Creates nothing and changes no byte in it but those of a write that a crash
+   * tore apart. Throws LogCorrupt, LogNotInitialised or LogInUse.
+   */
+  static async open(directory: string, options: EmbeddedOptions): Promise<EmbeddedEventStore> {
+    const { files, random } = options;
+    const layout = layoutOf(directory);
+    const segmentBytes = segmentBytesOf(options);
+    await files.list(layout.log).catch((error: unknown) => {
+      throw hasErrorCode(error, 'ENOENT') ? new LogNotInitialised(directory) : error;
+    });
+    const lock = await takeLock(layout, options);
+    let index: LogIndex | undefined;
+    try {
+      const segments = await Segments.load(files, layout, random, segmentBytes);
+      const { last } = segments;
+      if (!last) throw new LogNotInitialised(directory);
+      await segments.dropSpare();
+      index = options.index ?? (await openLmdbIndex(layout.index));
+      const known = index.checkpoint();
+      const { tail, torn } = await recoverTail(last, await segments.open(last, 'write'), known?.number ?? 0);
+      if (known) await checkIndex(known, index, segments);
+      const store = new EmbeddedEventStore(options, lock, index, segments, tail, torn);
+      await catchUp(store.#reader.cursor((known?.number ?? 0) + 1), index);
+      return store;
+    } catch (error) {
+      await index?.close();
+      await lock.free();
+      throw error;
+    }
+  }
+
+  async append(
+    stream: StreamName,
+    expected: ExpectedRevision,
+    events: readonly [NewEvent, ...NewEvent[]],
+  ): Promise<AppendOutcome> {
+    const name = streamNameBytes(stream);
+    const ids = events.map(({ id }) => idBytes(id));
+    this.#insistOpen();
+    const known = ids.map((id) => this.#unindexed.record(id)).filter((record) => record !== undefined);
+    const last = known.at(-1);
+    if (last && known.length === ids.length) {
+      await this.#settled(last.number);
+      return { ...appended(last.revision, last.number), repeated: true };
+    }
+
+    const { next, number: latest } = this.#unindexed.stream(name);
+    const actual = next === 0 ? 'none' : ((next - 1) as Revision);
+    const distinct = new Set(events.map(({ id }) => id)).size;
+    if (known.length > 0 || distinct < events.length || expected !== actual) {
+      await this.#settled(Math.max(latest, ...known.map(({ number }) => number)));
+      return { outcome: 'conflict', actual };
+    }
+
+    const limit = this.options.maxAppendBytes ?? MAX_APPEND_BYTES;
+    const prepared = prepareEvents(stream, events);
+    if (prepared.bytes > limit) return { outcome: 'too_large', bytes: prepared.bytes, limit };
+
+    const records = encodeEvents(prepared, next, MARGIN);
+    const number = this.#begin(records.count);
+    await this.#write(records, { stream: name, revision: next, number, ids, truncation: false });
+    return { ...appended(next + records.count - 1, number + records.count - 1), repeated: false };
+  }
+
+  async truncate(stream: StreamName, before: Revision): Promise<void> {
+    const name = streamNameBytes(stream);
+    this.#insistOpen();
+    const head = this.#unindexed.stream(name);
+    if (before <= head.before) return this.#settled(head.number);
+    const records = encodeTruncation(stream, before, MARGIN);
+    await this.#write(records, {
+      stream: name,
+      revision: before,
+      number: this.#begin(1),
+      ids: [],
+      truncation: true,
+    });
+  }
+
+  async *readStream(
+    stream: StreamName,
+    { from = 0 as Revision, limit = Infinity }: { from?: Revision; limit?: number } = {},
+  ): AsyncGenerator<RecordedEvent, void> {
+    const name = Buffer.from(stream);
+    let left = limit;
+    for (let next = Math.max(from, this.#unindexed.stream(name).before); left > 0;) {
+      const runs = this.#unindexed.runs(name, next, RUNS_AT_ONCE, this.#group.durable);
+      if (runs.length === 0) return;
+      for await (const event of this.#reader.readRuns(runs)) {
+        if (event.revision < next) continue;
+        if (left <= 0) return;
+        left -= 1;
+        next = event.revision + 1;
+        yield event;
+      }
+    }
+  }
+
+  async *readAll(after: Position, filter: EventFilter = {}): AsyncGenerator<EventBatch, void> {
+    const cursor = this.#reader.cursor(numberOf(after) + 1);
+    try {
+      yield* readBatches(cursor, numberOf(after), filter, () => this.#group.durable);
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  async *subscribe(
+    after: Position,
+    filter: EventFilter,
+    signal: AbortSignal,
+  ): AsyncGenerator<EventBatch, void> {
+    const cursor = this.#reader.cursor(numberOf(after) + 1);
+    try {
+      for (let reached = numberOf(after); !signal.aborted && !this.#closing;) {
+        for await (const batch of readBatches(cursor, reached, filter, () => this.#group.durable)) {
+          yield batch;
+          reached = numberOf(batch.position);
+          if (signal.aborted) return;
+        }
+        await this.#tide.above(reached, signal);
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  head(): Promise<Position> {
+    const { durable } = this.#group;
+    return Promise.resolve(durable === 0 ? START : toPosition(durable));
+  }
+
+  health(): Promise<StoreHealth> {
+    return Promise.resolve(this.#group.health);
+  }
+
+  /** Waits for what is under way, brings the index up to it and lets the directory go. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#tide.end();
+    await this.#group.close();
+    await this.#indexer.close();
+    await this.index.close();
+    await this.segments.dropSpare();
+    await this.lock.free();
+  }
+
+  #insistOpen(): void {
+    const { refusal } = this.#group;
+    if (refusal) throw refusal;
+  }
+
+  /** Resolves when what an answer rests on is durable. */
+  async #settled(number: number): Promise<void> {
+    if (number > this.#group.durable) await this.#group.submit();
+  }
+
+  #begin(count: number): number {
+    const number = this.#next;
+    this.#next += count;
+    return number;
+  }
+
+  async #write(records: EncodedRecords, place: Omit<Run, 'count' | 'offset' | 'bytes'>): Promise<void> {
+    const run: Run = { ...place, count: records.count, offset: 0, bytes: records.length };
+    this.#unindexed.begin(run);
+    await this.#group.submit({ records, run });
+  }
+}
+
+interface Lock {
+  free(): Promise<void>;
+}
+
+const takeLock = async (layout: Layout, { lock }: EmbeddedOptions): Promise<Lock> => {
+  const taken = lock ?? (await DirectoryLock.take(layout.lock));
+  if (!taken) throw new LogInUse(layout.root);
+  return taken;
+};
+
+const segmentBytesOf = ({
+  segmentBytes = SEGMENT_BYTES,
+  maxAppendBytes = MAX_APPEND_BYTES,
+}: EmbeddedOptions): number => {
+  if (HEADER_BYTES + commitBytes(maxAppendBytes) > segmentBytes)
+    throw new RangeError(`a segment of ${segmentBytes} bytes has no room for an append of ${maxAppendBytes}`);
+  return segmentBytes;
+};
+
+const appended = (
+  revision: number,
+  number: number,
+): { outcome: 'appended'; revision: Revision; position: Position } => ({
+  outcome: 'appended',
+  revision: revision as Revision,
+  position: toPosition(number),
+});
+
+/** A position is a record's running number over the whole log: what it counts stays when segments are encoded anew. */
+const numberOf = (position: Position): number => Number.parseInt(position, 16);

@@ -1,0 +1,67 @@
+import { toPosition, type EventBatch, type EventFilter, type RecordedEvent } from '../event-store.js';
+import { compileFilter } from './commit.js';
+import type { LogCursor } from './log-reader.js';
+
+const BATCH_EVENTS = 512;
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** A filter that lets nothing through still says how far it is after this much. */
+const LOOK_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The events after a record, up to the end of the log as it is when the end is reached. The last batch says that it
+ * caught up, and is empty where there is nothing else to say it with.
+ */
+export async function* readBatches(
+  cursor: LogCursor,
+  after: number,
+  filter: EventFilter,
+  durable: () => number,
+): AsyncGenerator<EventBatch, void> {
+  const lets = compileFilter(filter);
+  const batch = new Batch(after, durable);
+  for (let commits = await cursor.read(); commits.length > 0; commits = await cursor.read()) {
+    for (const commit of commits) {
+      for (let i = Math.max(0, after + 1 - commit.number); i < commit.count; i += 1) {
+        batch.add(commit.number + i, commit.event(i, lets), commit.bytesOf(i));
+        if (batch.isFull) yield batch.take();
+      }
+      if (batch.looked >= LOOK_BYTES) yield batch.take();
+    }
+  }
+  if (!batch.caughtUp) yield batch.take();
+}
+
+class Batch {
+  #events: RecordedEvent[] = [];
+  #bytes = 0;
+  /** Bytes of records looked at since the last batch. */
+  looked = 0;
+  /** Whether the last batch said so and nothing came after it. */
+  caughtUp = false;
+
+  constructor(
+    private reached: number,
+    private readonly durable: () => number,
+  ) {}
+
+  get isFull(): boolean {
+    return this.#events.length >= BATCH_EVENTS || this.#bytes >= BATCH_BYTES;
+  }
+
+  add(number: number, event: RecordedEvent | undefined, bytes: number): void {
+    this.reached = number;
+    this.caughtUp = false;
+    this.looked += bytes;
+    if (!event) return;
+    this.#events.push(event);
+    this.#bytes += bytes;
+  }
+
+  take(): EventBatch {
+    this.caughtUp = this.reached >= this.durable();
+    const batch = { events: this.#events, position: toPosition(this.reached), caught_up: this.caughtUp };
+    this.#events = [];
+    this.#bytes = this.looked = 0;
+    return batch;
+  }
+}

@@ -1,0 +1,164 @@
+import type { OpenFile } from '../../platform/files.js';
+import { LogCorrupt, type RecordedEvent } from '../event-store.js';
+import type { Commit } from './commit.js';
+import { frameOffsets, HEADER_BYTES } from './format.js';
+import type { RunPlace } from './log-index.js';
+import type { RecentCommits } from './recent-commits.js';
+import { readEvent } from './record.js';
+import type { Tail } from './recovery.js';
+import { scanSegment, type ScanEnd } from './scan.js';
+import type { Segment, Segments } from './segments.js';
+import type { Unindexed } from './unindexed.js';
+
+/** Runs of one stream that lie closer together than this are read at once. */
+const GAP_BYTES = 64 * 1024;
+const SPAN_BYTES = 4 * 1024 * 1024;
+
+/** Reads what is durable: from memory where it is recent, else from the segments. */
+export class LogReader {
+  constructor(
+    private readonly segments: Segments,
+    private readonly recent: RecentCommits,
+    private readonly unindexed: Unindexed,
+    private readonly tail: () => Tail,
+  ) {}
+
+  /** A cursor over the log's commits that stands before a record. */
+  cursor(next: number): LogCursor {
+    return new LogCursor(this.segments, this.recent, this.unindexed, this.tail, next);
+  }
+
+  /** The events of runs of one stream, in order. */
+  async *readRuns(runs: readonly RunPlace[]): AsyncGenerator<RecordedEvent, void> {
+    for (const span of this.#spans(runs)) yield* await this.#readSpan(span);
+  }
+
+  #spans(runs: readonly RunPlace[]): Span[] {
+    const spans: Span[] = [];
+    for (const run of runs) {
+      const commit = this.recent.holding(run.number);
+      const segment = this.segments.holding(run.number);
+      if (!segment) throw new RangeError(`no segment holds record ${run.number}`);
+      const span = spans.at(-1);
+      const end = run.offset + run.bytes;
+      const near =
+        span &&
+        !span.commit &&
+        !commit &&
+        span.segment === segment &&
+        run.offset - span.end < GAP_BYTES &&
+        end - span.start < SPAN_BYTES;
+      if (near) {
+        span.runs.push(run);
+        span.end = end;
+      } else spans.push({ segment, start: run.offset, end, runs: [run], commit });
+    }
+    return spans;
+  }
+
+  async #readSpan({ segment, start, end, runs, commit }: Span): Promise<RecordedEvent[]> {
+    if (commit)
+      return runs.flatMap(({ number, count }) =>
+        Array.from({ length: count }, (_, i) => commit.event(number - commit.number + i)).filter(isEvent),
+      );
+    const file = await this.segments.open(segment, 'read');
+    try {
+      const bytes = Buffer.allocUnsafeSlow(end - start);
+      await file.read(bytes, start);
+      return runs.flatMap((run) => {
+        const frames = frameOffsets(bytes, run.offset - start, { count: run.count, length: run.bytes });
+        if (!frames) throw new LogCorrupt(segment.name, run.offset, 'records do not check out');
+        return Array.from(frames, (at, i) => readEvent(bytes, at, run.number + i));
+      });
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+interface Span {
+  readonly segment: Segment;
+  readonly start: number;
+  end: number;
+  readonly runs: RunPlace[];
+  readonly commit: Commit | undefined;
+}
+
+const isEvent = (event: RecordedEvent | undefined): event is RecordedEvent => event !== undefined;
+
+interface DiskScan {
+  readonly segment: Segment;
+  readonly file: OpenFile;
+  readonly scan: AsyncGenerator<Commit[], ScanEnd>;
+  /** The record that the scan was begun for: it is there. */
+  readonly opened: number;
+}
+
+/** Walks over the log's commits, in order, as far as they are durable. */
+export class LogCursor {
+  #disk: DiskScan | undefined;
+
+  constructor(
+    private readonly segments: Segments,
+    private readonly recent: RecentCommits,
+    private readonly unindexed: Unindexed,
+    private readonly tail: () => Tail,
+    private next: number,
+  ) {}
+
+  /** The number of the record that comes next. */
+  get position(): number {
+    return this.next;
+  }
+
+  /** Some commits, the first of which holds the record that comes next; none at the end of the log. */
+  async read(): Promise<readonly Commit[]> {
+    while (this.next < this.tail().next) {
+      const recent = this.recent.from(this.next);
+      if (recent) {
+        await this.close();
+        return this.#passed(recent);
+      }
+      const disk = (this.#disk ??= await this.#open());
+      const step = await disk.scan.next();
+      if (!step.done) {
+        const commits = step.value.filter(({ last }) => last >= this.next);
+        if (commits.length > 0) return this.#passed(commits);
+        continue;
+      }
+      const { found, offset } = step.value;
+      if (found === 'damaged_header' || found === 'damaged_commit')
+        throw new LogCorrupt(disk.segment.name, offset, 'a commit does not check out');
+      await this.close();
+      if (this.next === disk.opened)
+        throw new LogCorrupt(disk.segment.name, offset, `it ends before record ${this.next}`);
+    }
+    return [];
+  }
+
+  #passed(commits: readonly Commit[]): readonly Commit[] {
+    this.next = (commits.at(-1)?.last ?? this.next - 1) + 1;
+    return commits;
+  }
+
+  async #open(): Promise<DiskScan> {
+    const tail = this.tail();
+    const segment = this.segments.holding(this.next);
+    if (!segment) throw new RangeError(`no segment holds record ${this.next}`);
+    const file = await this.segments.open(segment, 'read');
+    const commit = this.unindexed.commit(this.next);
+    const known = commit && commit.number >= segment.first;
+    const range = {
+      from: known ? commit.offset : HEADER_BYTES,
+      next: known ? commit.number : segment.first,
+      to: segment === tail.segment ? tail.offset : await file.size(),
+    };
+    return { segment, file, scan: scanSegment(segment, file, range), opened: this.next };
+  }
+
+  async close(): Promise<void> {
+    const disk = this.#disk;
+    this.#disk = undefined;
+    await disk?.file.close();
+  }
+}

@@ -1,0 +1,42 @@
+import type { Commit } from './commit.js';
+
+/** The newest commits, kept in memory so that those who follow the log do not read the disk. Bounded by bytes. */
+export class RecentCommits {
+  #commits: Commit[] = [];
+  #bytes = 0;
+
+  constructor(private readonly limit: number) {}
+
+  add(commit: Commit): void {
+    this.#commits.push(commit);
+    this.#bytes += commit.bytes;
+    let gone = 0;
+    for (const oldest of this.#commits) {
+      if (this.#bytes <= this.limit) break;
+      this.#bytes -= oldest.bytes;
+      gone += 1;
+    }
+    if (gone > 0) this.#commits = this.#commits.slice(gone);
+  }
+
+  /** The commits from the one that holds a record on; undefined where it is not kept any more. */
+  from(number: number): readonly Commit[] | undefined {
+    const i = this.#indexOf(number);
+    return i < 0 ? undefined : this.#commits.slice(i, i + 64);
+  }
+
+  holding(number: number): Commit | undefined {
+    return this.#commits[this.#indexOf(number)];
+  }
+
+  #indexOf(number: number): number {
+    let low = 0;
+    let high = this.#commits.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#commits[middle]?.number ?? Infinity) <= number) low = middle + 1;
+      else high = middle;
+    }
+    return (this.#commits[low - 1]?.last ?? 0) >= number ? low - 1 : -1;
+  }
+}

@@ -1,0 +1,237 @@
+import type { EventId } from '../../domain/ids.js';
+import type { JsonObject } from '../../domain/json.js';
+import {
+  toPosition,
+  type EventMetadata,
+  type NewEvent,
+  type RecordedEvent,
+  type Revision,
+  type StreamName,
+} from '../event-store.js';
+import { FRAME_BYTES, leafHash, sealFrame } from './format.js';
+
+/**
+ * A record's payload: what is hashed. Stored format: every number here is on disk for good.
+ *
+ *   revision u64, id 16 bytes, schema version u32, metadata length u32, data length u32,
+ *   stream length u16, type length u8, form u8, stream, type, metadata (JSON), data
+ *
+ * A truncation is a record too, hidden from readers: its revision is the first that stays visible.
+ */
+const FIXED_BYTES = 40;
+const form = { json: 0, binary: 1, truncation: 2 } as const;
+
+export const MAX_STREAM_BYTES = 1_024;
+const MAX_TYPE_BYTES = 255;
+
+/** The frames of one append, in a row. */
+export interface EncodedRecords {
+  /** The frames, with room for `margin` bytes before and after them. */
+  readonly buffer: Buffer;
+  readonly length: number;
+  readonly count: number;
+  readonly leaves: readonly Buffer[];
+}
+
+interface Payload {
+  readonly type: Buffer;
+  readonly metadata: Buffer;
+  readonly data: Uint8Array;
+  readonly form: number;
+}
+
+/** An append as bytes before its revisions are known; `bytes` is what its limit counts. */
+export interface PreparedEvents {
+  readonly stream: Buffer;
+  readonly events: readonly NewEvent[];
+  readonly payloads: readonly Payload[];
+  readonly bytes: number;
+}
+
+const empty = Buffer.alloc(0);
+const NO_ID = Buffer.alloc(16);
+
+/** The bytes that events will take. Throws a RangeError on a name that no log can hold: a mistake in the program. */
+export const prepareEvents = (stream: StreamName, events: readonly NewEvent[]): PreparedEvents => {
+  let bytes = 0;
+  let lastMetadata: EventMetadata | undefined;
+  let lastBytes = empty;
+  const streamBytes = streamNameBytes(stream);
+  const payloads = events.map((event): Payload => {
+    const type = typeBytes(event.type);
+    // The events of one append mostly share one stamp.
+    if (event.metadata !== lastMetadata) {
+      lastMetadata = event.metadata;
+      lastBytes = Buffer.from(JSON.stringify(event.metadata));
+    }
+    const binary = event.data instanceof Uint8Array;
+    const data = event.data instanceof Uint8Array ? event.data : Buffer.from(JSON.stringify(event.data));
+    bytes += FRAME_BYTES + FIXED_BYTES + streamBytes.length + type.length + lastBytes.length + data.length;
+    return { type, metadata: lastBytes, data, form: binary ? form.binary : form.json };
+  });
+  return { stream: streamBytes, events, payloads, bytes };
+};
+
+/** Frames of the events at their revisions, each with its leaf hash. */
+export const encodeEvents = (prepared: PreparedEvents, first: number, margin: number): EncodedRecords => {
+  const { stream, events, payloads, bytes } = prepared;
+  const buffer = Buffer.allocUnsafe(margin + bytes + margin);
+  const leaves: Buffer[] = [];
+  let at = margin;
+  for (const [i, payload] of payloads.entries()) {
+    const event = events[i];
+    if (!event) break;
+    const id = idBytes(event.id);
+    const length = writePayload(
+      buffer,
+      at + FRAME_BYTES,
+      first + i,
+      id,
+      event.schema_version,
+      stream,
+      payload,
+    );
+    sealFrame(buffer, at, length);
+    leaves.push(leafHash(buffer, at, length));
+    at += FRAME_BYTES + length;
+  }
+  return { buffer, length: bytes, count: payloads.length, leaves };
+};
+
+/** The frame of a truncation. */
+export const encodeTruncation = (stream: StreamName, before: number, margin: number): EncodedRecords => {
+  const name = streamNameBytes(stream);
+  const bytes = FIXED_BYTES + name.length;
+  const buffer = Buffer.allocUnsafe(margin + FRAME_BYTES + bytes + margin);
+  const payload = { type: empty, metadata: empty, data: empty, form: form.truncation };
+  const length = writePayload(buffer, margin + FRAME_BYTES, before, NO_ID, 0, name, payload);
+  sealFrame(buffer, margin, length);
+  return { buffer, length: FRAME_BYTES + length, count: 1, leaves: [leafHash(buffer, margin, length)] };
+};
+
+const writePayload = (
+  into: Buffer,
+  start: number,
+  revision: number,
+  id: Buffer,
+  schemaVersion: number,
+  stream: Buffer,
+  { type, metadata, data, form }: Payload,
+): number => {
+  into.writeUIntLE(revision, start, 6);
+  into.writeUInt16LE(0, start + 6);
+  id.copy(into, start + 8);
+  into.writeUInt32LE(schemaVersion, start + 24);
+  into.writeUInt32LE(metadata.length, start + 28);
+  into.writeUInt32LE(data.length, start + 32);
+  into.writeUInt16LE(stream.length, start + 36);
+  into.writeUInt8(type.length, start + 38);
+  into.writeUInt8(form, start + 39);
+  let at = start + FIXED_BYTES;
+  for (const part of [stream, type, metadata, data]) {
+    into.set(part, at);
+    at += part.length;
+  }
+  return at - start;
+};
+
+/** What the index needs of a record. */
+export interface RecordKey {
+  readonly stream: StreamName;
+  readonly revision: number;
+  /** 16 bytes, copied. */
+  readonly id: Buffer;
+  readonly truncation: boolean;
+}
+
+/** Reads a record's key from its frame. */
+export const readKey = (from: Buffer, at: number): RecordKey => {
+  const start = at + FRAME_BYTES;
+  return {
+    stream: readStreamName(from, at),
+    revision: from.readUIntLE(start, 6),
+    id: Buffer.from(from.subarray(start + 8, start + 24)),
+    truncation: isTruncation(from, at),
+  };
+};
+
+export const isTruncation = (from: Buffer, at: number): boolean =>
+  from[at + FRAME_BYTES + 39] === form.truncation;
+
+export const readStreamName = (from: Buffer, at: number): StreamName => {
+  const start = at + FRAME_BYTES + FIXED_BYTES;
+  return from.toString('utf8', start, start + from.readUInt16LE(start - 4)) as StreamName;
+};
+
+export const readType = (from: Buffer, at: number): string => {
+  const start = at + FRAME_BYTES;
+  const type = start + FIXED_BYTES + from.readUInt16LE(start + 36);
+  return from.toString('utf8', type, type + from.readUInt8(start + 38));
+};
+
+export const payloadBytes = (from: Buffer, at: number): number => from.readUInt32LE(at);
+
+/** Reads an event from its frame. Binary data is a view of the buffer, not a copy. */
+export const readEvent = (from: Buffer, at: number, number: number): RecordedEvent => {
+  const start = at + FRAME_BYTES;
+  const stream = start + FIXED_BYTES;
+  const type = stream + from.readUInt16LE(start + 36);
+  const metadata = type + from.readUInt8(start + 38);
+  const data = metadata + from.readUInt32LE(start + 28);
+  const end = data + from.readUInt32LE(start + 32);
+  return {
+    id: idText(from, start + 8),
+    type: from.toString('utf8', type, metadata),
+    schema_version: from.readUInt32LE(start + 24),
+    data:
+      from[start + 39] === form.binary
+        ? from.subarray(data, end)
+        : (JSON.parse(from.toString('utf8', data, end)) as JsonObject),
+    metadata: JSON.parse(from.toString('utf8', metadata, data)) as EventMetadata,
+    stream: from.toString('utf8', stream, type) as StreamName,
+    revision: from.readUIntLE(start, 6) as Revision,
+    position: toPosition(number),
+  };
+};
+
+/** Whether the lengths inside a payload add up to it; what a checksum cannot say. */
+export const isWellFormed = (from: Buffer, at: number): boolean => {
+  const length = payloadBytes(from, at);
+  const start = at + FRAME_BYTES;
+  if (length < FIXED_BYTES) return false;
+  const parts = from.readUInt32LE(start + 28) + from.readUInt32LE(start + 32);
+  return length === FIXED_BYTES + parts + from.readUInt16LE(start + 36) + from.readUInt8(start + 38);
+};
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** An event id as its 16 bytes. */
+export const idBytes = (id: EventId): Buffer => {
+  if (!UUID.test(id)) throw new RangeError(`an event id must be a UUID in lower case: ${JSON.stringify(id)}`);
+  return Buffer.from(id.replaceAll('-', ''), 'hex');
+};
+
+const idText = (from: Buffer, at: number): EventId => {
+  const hex = from.toString('hex', at, at + 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as EventId;
+};
+
+/** A stream's name as its bytes. Throws a RangeError on one that no store can hold. */
+export const streamNameBytes = (stream: StreamName): Buffer => {
+  const bytes = Buffer.from(stream);
+  if (stream === '' || stream.startsWith('$') || bytes.length > MAX_STREAM_BYTES || stream.includes('\0'))
+    throw new RangeError(`no stream can have the name ${JSON.stringify(stream)}`);
+  return bytes;
+};
+
+const typeBytes = (type: string): Buffer => {
+  let bytes = types.get(type);
+  if (!bytes) {
+    bytes = Buffer.from(type);
+    if (bytes.length === 0 || bytes.length > MAX_TYPE_BYTES)
+      throw new RangeError(`no event can have the type ${JSON.stringify(type)}`);
+    if (types.size < 1_024) types.set(type, bytes);
+  }
+  return bytes;
+};
+const types = new Map<string, Buffer>();

@@ -1,0 +1,180 @@
+import { join } from 'node:path';
+import { hasErrorCode, type Files, type OpenFile } from '../../platform/files.js';
+import type { Random } from '../../platform/random.js';
+import { LogCorrupt } from '../event-store.js';
+import { GENESIS, HEADER_BYTES, readHeader, writeHeader } from './format.js';
+import { firstNumberOf, segmentName, type Layout } from './layout.js';
+
+export interface Segment {
+  readonly name: string;
+  readonly path: string;
+  /** The running number of its first record. */
+  readonly first: number;
+  /** The log's chain before it. */
+  readonly chain: Buffer;
+  readonly salt: number;
+}
+
+const ZEROS = Buffer.alloc(1024 * 1024);
+
+/** Writes zeros over a range. */
+export const writeZeros = async (file: OpenFile, from: number, to: number): Promise<void> => {
+  for (let at = from; at < to; at += ZEROS.length)
+    await file.write(ZEROS.subarray(0, Math.min(ZEROS.length, to - at)), at);
+};
+
+/**
+ * The segment files of a log, oldest first. The last one is written to. Room is made ahead, with zeros: a flush that
+ * need not grow the file is four times as fast. The next segment is made beside the log and moved into it whole.
+ */
+export class Segments {
+  #spare: Promise<OpenFile> | undefined;
+
+  private constructor(
+    private readonly files: Files,
+    private readonly layout: Layout,
+    private readonly random: Random,
+    private readonly segmentBytes: number,
+    private readonly list: Segment[],
+  ) {}
+
+  /** Finds the segments and checks that each is what its name says. Writes nothing. */
+  static async load(files: Files, layout: Layout, random: Random, segmentBytes: number): Promise<Segments> {
+    const list: Segment[] = [];
+    for (const name of await namesIn(files, layout.log)) {
+      const segment = await readSegment(files, layout, name);
+      const genesis = segment.first === 1 && segment.chain.equals(GENESIS);
+      if (list.length === 0 && !genesis)
+        throw new LogCorrupt(
+          name,
+          0,
+          'it is the first segment and does not begin the log: one before it is missing',
+        );
+      list.push(segment);
+    }
+    return new Segments(files, layout, random, segmentBytes, list);
+  }
+
+  get all(): readonly Segment[] {
+    return this.list;
+  }
+
+  /** The one that is written to; undefined where the log was never initialised. */
+  get last(): Segment | undefined {
+    return this.list.at(-1);
+  }
+
+  /** The segment that holds a record, or would. */
+  holding(number: number): Segment | undefined {
+    let low = 0;
+    let high = this.list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.list[middle]?.first ?? Infinity) <= number) low = middle + 1;
+      else high = middle;
+    }
+    return this.list[low - 1];
+  }
+
+  after(segment: Segment): Segment | undefined {
+    return this.list[this.list.indexOf(segment) + 1];
+  }
+
+  open(segment: Segment, mode: 'read' | 'write'): Promise<OpenFile> {
+    return this.files.open(segment.path, mode);
+  }
+
+  /** Makes the next segment ahead, beside the log. A failure shows when it is needed. */
+  prepare(): void {
+    this.#spare ??= this.#make();
+    this.#spare.catch(() => undefined);
+  }
+
+  /** Begins the next segment. Where there is no room for it, rejects and leaves everything as it was. */
+  async begin(first: number, chain: Buffer): Promise<{ segment: Segment; file: OpenFile }> {
+    this.prepare();
+    let file: OpenFile;
+    try {
+      file = (await this.#spare) ?? (await this.#make());
+    } catch (error) {
+      this.#spare = undefined;
+      throw error;
+    }
+    const name = segmentName(first);
+    const segment = {
+      name,
+      path: join(this.layout.log, name),
+      first,
+      chain,
+      salt: this.random.bytes(4).readUInt32LE(),
+    };
+    const header = Buffer.alloc(HEADER_BYTES);
+    writeHeader(header, 0, {
+      kind: 'segment',
+      number: first,
+      count: 0,
+      length: 0,
+      chain,
+      salt: segment.salt,
+    });
+    await file.write(header, 0);
+    await file.flush();
+    await this.files.rename(this.layout.spare, segment.path);
+    await this.files.flushDirectory(this.layout.log);
+    await this.files.flushDirectory(this.layout.root);
+    this.#spare = undefined;
+    this.list.push(segment);
+    return { segment, file };
+  }
+
+  async #make(): Promise<OpenFile> {
+    const file = await this.files.open(this.layout.spare, 'create');
+    try {
+      await writeZeros(file, 0, this.segmentBytes);
+      await file.flush();
+      return file;
+    } catch (error) {
+      await file.close();
+      await this.files.remove(this.layout.spare);
+      throw error;
+    }
+  }
+
+  /** Removes the spare: nobody knows after a restart whether it was made to its end. */
+  async dropSpare(): Promise<void> {
+    const spare = await this.#spare?.catch(() => undefined);
+    this.#spare = undefined;
+    await spare?.close();
+    try {
+      await this.files.remove(this.layout.spare);
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+const namesIn = async (files: Files, directory: string): Promise<string[]> => {
+  try {
+    return await files.list(directory);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+};
+
+const readSegment = async (files: Files, layout: Layout, name: string): Promise<Segment> => {
+  const path = join(layout.log, name);
+  const first = firstNumberOf(name);
+  if (first === undefined)
+    throw new LogCorrupt(name, 0, 'it is not a segment, and nothing else belongs here');
+  const file = await files.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(HEADER_BYTES);
+    await file.read(bytes, 0);
+    const header = readHeader(bytes, 0, 'segment');
+    if (header?.number !== first) throw new LogCorrupt(name, 0, 'the segment header does not check out');
+    return { name, path, first, chain: header.chain, salt: header.salt };
+  } finally {
+    await file.close();
+  }
+};

@@ -1,0 +1,101 @@
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+
+/** Files as an input: a test hands in a disk that fails, fills up or loses power. */
+export interface Files {
+  /** `write` needs the file to be there, `create` makes it or empties it; both also read. */
+  open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile>;
+  /** The names in a directory, sorted. Rejects with `ENOENT` where there is none. */
+  list(directory: string): Promise<string[]>;
+  /** Makes a directory and those above it; fine where it is there. */
+  makeDirectory(path: string): Promise<void>;
+  /** Renames, replacing what has that name. Durable once both directories are flushed. */
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Makes the names in a directory durable. */
+  flushDirectory(path: string): Promise<void>;
+}
+
+export interface OpenFile {
+  /** Fills the buffer from an offset and says how many bytes there were: fewer only at the file's end. */
+  read(into: Uint8Array, offset: number): Promise<number>;
+  /** Writes all of the bytes. Where it rejects, any part of them may have been written. */
+  write(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Makes what was written durable (`fdatasync`). */
+  flush(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Whether an error carries one of these codes, as errors of the operating system do. */
+export const hasErrorCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  codes.includes(error.code);
+
+/** Whether an error says that there is no room: it may pass, and nothing is broken. */
+export const isDiskFull = (error: unknown): boolean => hasErrorCode(error, 'ENOSPC', 'EDQUOT');
+
+const flags = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
+} as const;
+
+class SystemFile implements OpenFile {
+  constructor(private readonly handle: FileHandle) {}
+
+  async read(into: Uint8Array, offset: number): Promise<number> {
+    let done = 0;
+    while (done < into.length) {
+      const { bytesRead } = await this.handle.read(into, done, into.length - done, offset + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
+  async write(bytes: Uint8Array, offset: number): Promise<void> {
+    let done = 0;
+    while (done < bytes.length)
+      done += (await this.handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+  }
+
+  flush(): Promise<void> {
+    return this.handle.datasync();
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.handle.truncate(size);
+  }
+
+  async size(): Promise<number> {
+    return (await this.handle.stat()).size;
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+/** The operating system's files. */
+export const systemFiles: Files = {
+  open: async (path, mode) => new SystemFile(await open(path, flags[mode], 0o640)),
+  list: async (directory) => (await readdir(directory)).sort(),
+  makeDirectory: async (path) => {
+    await mkdir(path, { recursive: true, mode: 0o750 });
+  },
+  rename,
+  remove: unlink,
+  flushDirectory: async (path) => {
+    const directory = await open(path, constants.O_RDONLY);
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  },
+};

@@ -1,0 +1,32 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  EmbeddedEventStore,
+  type EmbeddedOptions,
+} from '../../src/eventstore/embedded/embedded-event-store.js';
+import { systemClock } from '../../src/platform/clock.js';
+import { systemFiles } from '../../src/platform/files.js';
+import { systemRandom } from '../../src/platform/random.js';
+
+/** Small segments, so that a test's log is quickly made and rolls often. */
+export const smallLog = {
+  files: systemFiles,
+  clock: systemClock,
+  random: systemRandom,
+  segmentBytes: 4 * 1024 * 1024,
+  maxAppendBytes: 2 * 1024 * 1024,
+} satisfies EmbeddedOptions;
+
+export const temporaryDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'pulsestream-log-'));
+
+export const removeDirectory = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+
+/** An open log in a new directory. */
+export const newLog = async (
+  options: EmbeddedOptions = smallLog,
+): Promise<{ directory: string; log: EmbeddedEventStore }> => {
+  const directory = await temporaryDirectory();
+  await EmbeddedEventStore.initialise(directory, options);
+  return { directory, log: await EmbeddedEventStore.open(directory, options) };
+};
