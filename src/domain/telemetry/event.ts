@@ -1,0 +1,79 @@
+import { Type, type Static } from 'typebox';
+import { parseTime } from './time.js';
+
+/** Bytes that one event may have in its JSON text. */
+export const MAX_EVENT_BYTES = 256 * 1024;
+/** How far ahead of our clock an event's time may be. */
+export const MAX_AHEAD_MS = 24 * 3_600_000;
+
+const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
+const size = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }));
+
+/**
+ * A telemetry event as clients send it and as the log keeps it. Everything but `type` may be absent; defaults are
+ * applied when a record is read, so that the log holds what was received and nothing else.
+ * Stored format: names and fields are on disk for good.
+ */
+export const TelemetryEvent = Type.Object(
+  {
+    id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 128, description: 'The client’s own id of the event.' }),
+    ),
+    type: Type.String({
+      pattern: '^[a-z][a-z0-9_.-]{0,63}$',
+      description: 'api_call, error, user_action, or any other name.',
+    }),
+    timestamp: Type.Optional(
+      Type.Union([
+        Type.String({ maxLength: 40, description: 'RFC 3339.' }),
+        Type.Number({ minimum: 0, maximum: 8.64e15, description: 'Milliseconds since 1970, UTC.' }),
+      ]),
+    ),
+    service: text(128),
+    environment: text(64),
+    region: text(64),
+    method: text(32),
+    route: text(512),
+    path: text(8192),
+    status_code: Type.Optional(Type.Integer({ minimum: 100, maximum: 599 })),
+    duration_ms: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })),
+    request_bytes: size,
+    response_bytes: size,
+    user_id: text(256),
+    consumer: text(256),
+    trace_id: text(64),
+    span_id: text(64),
+    severity: text(32),
+    message: text(65_536),
+    attributes: Type.Optional(
+      Type.Unsafe<Readonly<Record<string, string | number | boolean | null>>>({
+        type: 'object',
+        maxProperties: 64,
+        propertyNames: { maxLength: 128, pattern: '^(?!(?:__proto__|constructor|prototype)$)' },
+        additionalProperties: {
+          anyOf: [
+            { type: 'string', maxLength: 8192 },
+            { type: 'number' },
+            { type: 'boolean' },
+            { type: 'null' },
+          ],
+        },
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type TelemetryEvent = Static<typeof TelemetryEvent>;
+
+/** When an event happened, in epoch milliseconds: by its own word, else when it was received. NaN: its word is no time. */
+export const timeOf = (timestamp: TelemetryEvent['timestamp'], received_at: number): number => {
+  if (timestamp === undefined) return received_at;
+  return typeof timestamp === 'number' ? Math.floor(timestamp) : parseTime(timestamp);
+};
+
+/** Whether an event says that the service failed. 4xx is the client's error and counted apart. */
+export const isError = (type: string, status: number): boolean => status >= 500 || type === 'error';
+
+/** Whether an event says that the client was at fault. */
+export const isClientError = (type: string, status: number): boolean =>
+  status >= 400 && status < 500 && type !== 'error';

@@ -1,0 +1,170 @@
+/**
+ * Counts of durations in log-linear buckets: 64 to each power of two, so that a bucket is at most 1/64 wider than its
+ * lower end and the value that stands for it is off by at most 0.8 %. Below a microsecond counts as zero; the top is
+ * 2^31 ms. A histogram is its own stored form, and adding two gives the same as counting everything in one, whatever
+ * the order (a commutative monoid), which is what lets minutes become hours and ranges of the log fold in parallel.
+ *
+ * Stored format: empty, or [bytes of a count: 1, 2, 4 or 8] [0] [first bucket, 16 bits] [count, count, …], all little
+ * endian; from the first bucket that is not zero to the last one, in the fewest bytes that the greatest count needs.
+ */
+export type Histogram = Uint8Array;
+
+const SUB_BITS = 6;
+const MIN_EXPONENT = -10;
+const MAX_EXPONENT = 30;
+const BASE = (1023 + MIN_EXPONENT) << SUB_BITS;
+export const BUCKETS = ((MAX_EXPONENT - MIN_EXPONENT + 1) << SUB_BITS) + 1;
+
+const HEADER = 4;
+const bits = new DataView(new ArrayBuffer(8));
+
+/** The bucket of a duration in milliseconds. */
+export const bucketOf = (value: number): number => {
+  if (!(value >= 2 ** MIN_EXPONENT)) return 0;
+  bits.setFloat64(0, value);
+  const bucket = (bits.getUint32(0) >>> (20 - SUB_BITS)) - BASE + 1;
+  return bucket < BUCKETS ? bucket : BUCKETS - 1;
+};
+
+const lowerEnd = (bucket: number): number => {
+  bits.setUint32(0, (BASE + bucket - 1) << (20 - SUB_BITS));
+  bits.setUint32(4, 0);
+  return bits.getFloat64(0);
+};
+
+/** The value that stands for a bucket: the one whose relative distance to both ends is the same. */
+export const valueOf = (bucket: number): number => {
+  if (bucket === 0) return 0;
+  const low = lowerEnd(bucket);
+  const high = lowerEnd(bucket + 1);
+  return (2 * low * high) / (low + high);
+};
+
+export const emptyHistogram = (): Histogram => new Uint8Array(0);
+
+const firstBucket = (histogram: Histogram): number => (histogram[2] ?? 0) | ((histogram[3] ?? 0) << 8);
+
+const slotsOf = (histogram: Histogram): number => (histogram.length - HEADER) / (histogram[0] ?? 1);
+
+const widthFor = (count: number): number =>
+  count <= 0xff ? 1 : count <= 0xffff ? 2 : count <= 0xffffffff ? 4 : 8;
+
+const readCount = (histogram: Histogram, width: number, slot: number): number => {
+  let count = 0;
+  for (let i = HEADER + (slot + 1) * width - 1; i >= HEADER + slot * width; i -= 1)
+    count = count * 256 + (histogram[i] ?? 0);
+  return count;
+};
+
+const writeCount = (histogram: Histogram, width: number, slot: number, count: number): void => {
+  let rest = count;
+  for (let i = HEADER + slot * width; i < HEADER + (slot + 1) * width; i += 1) {
+    histogram[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+};
+
+const blank = (width: number, first: number, slots: number): Histogram => {
+  const histogram = new Uint8Array(HEADER + width * slots);
+  histogram[0] = width;
+  histogram[2] = first & 0xff;
+  histogram[3] = first >>> 8;
+  return histogram;
+};
+
+const resized = (histogram: Histogram, width: number, first: number, slots: number): Histogram => {
+  const grown = blank(width, first, slots);
+  const old_width = histogram[0] ?? 1;
+  const shift = firstBucket(histogram) - first;
+  if (old_width === width) grown.set(histogram.subarray(HEADER), HEADER + shift * width);
+  else
+    for (let slot = 0; slot < slotsOf(histogram); slot += 1)
+      writeCount(grown, width, slot + shift, readCount(histogram, old_width, slot));
+  return grown;
+};
+
+/** Adds to one bucket: changes the histogram in place where it has room, and gives back the one to go on with. */
+export const addToBucket = (histogram: Histogram, bucket: number, times: number): Histogram => {
+  if (times === 0) return histogram;
+  if (histogram.length === 0) {
+    const made = blank(widthFor(times), bucket, 1);
+    writeCount(made, made[0] ?? 1, 0, times);
+    return made;
+  }
+  const first = firstBucket(histogram);
+  const slots = slotsOf(histogram);
+  let changed = histogram;
+  if (bucket < first) changed = resized(histogram, histogram[0] ?? 1, bucket, slots + first - bucket);
+  else if (bucket >= first + slots)
+    changed = resized(histogram, histogram[0] ?? 1, first, bucket - first + 1);
+
+  const width = changed[0] ?? 1;
+  const slot = bucket - Math.min(first, bucket);
+  const count = readCount(changed, width, slot) + times;
+  const needed = widthFor(count);
+  if (needed > width) changed = resized(changed, needed, firstBucket(changed), slotsOf(changed));
+  writeCount(changed, Math.max(width, needed), slot, count);
+  return changed;
+};
+
+/** Counts a duration in milliseconds; in place where there is room. */
+export const record = (histogram: Histogram, value: number): Histogram =>
+  addToBucket(histogram, bucketOf(value), 1);
+
+/** A new histogram of everything in both. */
+export const merge = (one: Histogram, other: Histogram): Histogram =>
+  new HistogramSum().add(one).add(other).histogram();
+
+/** The value at a quantile (0 to 1) by nearest rank; undefined where nothing was counted. */
+export const quantile = (histogram: Histogram, q: number): number | undefined =>
+  new HistogramSum().add(histogram).quantile(q);
+
+/** Adds many histograms up, for queries. */
+export class HistogramSum {
+  readonly #counts = new Float64Array(BUCKETS);
+  #total = 0;
+  #first = BUCKETS;
+  #last = -1;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  add(histogram: Histogram): this {
+    if (histogram.length === 0) return this;
+    const width = histogram[0] ?? 1;
+    const first = firstBucket(histogram);
+    const slots = slotsOf(histogram);
+    for (let slot = 0; slot < slots; slot += 1) {
+      const count = readCount(histogram, width, slot);
+      this.#counts[first + slot] = (this.#counts[first + slot] ?? 0) + count;
+      this.#total += count;
+    }
+    this.#first = Math.min(this.#first, first);
+    this.#last = Math.max(this.#last, first + slots - 1);
+    return this;
+  }
+
+  quantile(q: number): number | undefined {
+    if (this.#total === 0) return undefined;
+    const rank = Math.max(1, Math.ceil(q * this.#total));
+    let seen = 0;
+    for (let bucket = this.#first; bucket <= this.#last; bucket += 1) {
+      seen += this.#counts[bucket] ?? 0;
+      if (seen >= rank) return valueOf(bucket);
+    }
+    return valueOf(this.#last);
+  }
+
+  histogram(): Histogram {
+    if (this.#total === 0) return emptyHistogram();
+    let greatest = 0;
+    for (let bucket = this.#first; bucket <= this.#last; bucket += 1)
+      greatest = Math.max(greatest, this.#counts[bucket] ?? 0);
+    const width = widthFor(greatest);
+    const made = blank(width, this.#first, this.#last - this.#first + 1);
+    for (let bucket = this.#first; bucket <= this.#last; bucket += 1)
+      writeCount(made, width, bucket - this.#first, this.#counts[bucket] ?? 0);
+    return made;
+  }
+}

@@ -1,0 +1,91 @@
+import type { EventId } from '../../domain/ids.js';
+import { decodeChunk, TELEMETRY_RECORDED, type TextColumn } from '../../domain/telemetry/chunk.js';
+import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
+import type { Revision, StreamName } from '../../eventstore/event-store.js';
+import type { Document } from '../../readstore/read-store.js';
+import { defineProjection } from '../projection.js';
+
+/** Values of a field that an entry lists; a field with more of them is named in `overflow` and may hold any. */
+const LISTED = 64;
+
+/** Where a chunk is and what may be found in it: enough to know which chunks a search must not skip. */
+export interface ChunkEntry extends Document {
+  readonly chunk: EventId;
+  readonly stream: StreamName;
+  readonly revision: Revision;
+  readonly count: number;
+  /** Epoch milliseconds of the earliest and the latest event. */
+  readonly min_time: number;
+  readonly max_time: number;
+  /** See {@link spanOf}. */
+  readonly span: number;
+  readonly types: readonly string[];
+  readonly services: readonly string[];
+  readonly routes: readonly string[];
+  readonly methods: readonly string[];
+  readonly statuses: readonly number[];
+  readonly overflow: readonly string[];
+}
+
+/**
+ * Classes of how much time a chunk covers. Among chunks of one class, those that touch a moment end at most the
+ * class's length after it: a walk along `max_time` in each class finds them without looking at all that are newer.
+ */
+export const SPAN_CLASSES_MS: readonly number[] = [60_000, 3_600_000, 86_400_000, 2_678_400_000, Infinity];
+
+export const spanOf = (min_time: number, max_time: number): number =>
+  SPAN_CLASSES_MS.findIndex((limit) => max_time - min_time <= limit);
+
+type Listed = Pick<ChunkEntry, 'types' | 'services' | 'routes' | 'methods' | 'statuses' | 'overflow'>;
+
+const list = (fields: {
+  types: TextColumn;
+  services: TextColumn;
+  routes: TextColumn;
+  methods: TextColumn;
+  statuses: ReadonlySet<number>;
+}): Listed => {
+  const overflow: string[] = [];
+  const bounded = <T>(name: string, values: readonly T[]): readonly T[] => {
+    if (values.length <= LISTED) return values.toSorted();
+    overflow.push(name);
+    return [];
+  };
+  return {
+    types: bounded('types', fields.types.values),
+    services: bounded('services', fields.services.values),
+    routes: bounded('routes', fields.routes.values),
+    methods: bounded('methods', fields.methods.values),
+    statuses: bounded('statuses', [...fields.statuses]),
+    overflow,
+  };
+};
+
+/** One entry for each chunk of telemetry, by its time and what is in it. */
+export const chunkIndex = defineProjection<ChunkEntry>({
+  name: 'chunk-index',
+  version: 100 * ROUTE_RULES_VERSION + 1,
+  reads: [TELEMETRY_RECORDED],
+  indexes: [{ name: 'by_time', fields: ['span', 'max_time'] }],
+  parts: (event) => {
+    const { tenant_id: tenant } = event.metadata;
+    return tenant === undefined ? [] : [{ tenant, id: event.id, part: event }];
+  },
+  fold: (_, event, { id, position }) => {
+    const { types, services, routes, methods, statuses, times, count } = decodeChunk(event);
+    const min_time = times.reduce((least, time) => Math.min(least, time), Infinity);
+    const max_time = times.reduce((most, time) => Math.max(most, time), -Infinity);
+    return {
+      id,
+      position,
+      chunk: event.id,
+      stream: event.stream,
+      revision: event.revision,
+      count,
+      min_time,
+      max_time,
+      span: spanOf(min_time, max_time),
+      ...list({ types, services, routes, methods, statuses: new Set(statuses) }),
+    };
+  },
+});

@@ -1,0 +1,77 @@
+import type { EventId } from '../../domain/ids.js';
+import { linesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import type { RecordedEvent } from '../../eventstore/event-store.js';
+import type { Document } from '../../readstore/read-store.js';
+import { defineProjection } from '../projection.js';
+
+/** How many events are kept, and how many characters of them, the newest aside. */
+const KEPT = 200;
+const KEPT_LENGTH = 512 * 1024;
+
+/** Some events of one chunk, the newest last. */
+export interface RecentChunk {
+  readonly chunk: EventId;
+  readonly recorded_at: string;
+  readonly received_at: number;
+  /** Index in the chunk of the first text. */
+  readonly first: number;
+  /** The events' JSON texts, as received. */
+  readonly texts: readonly string[];
+}
+
+/** The tail of a tenant's telemetry in the order of its recording, the newest last. */
+export interface RecentEvents extends Document {
+  readonly chunks: readonly RecentChunk[];
+}
+
+export const RECENT_ID = 'recent';
+
+const tailOf = (event: RecordedEvent): RecentChunk => {
+  const lines = linesOf(event);
+  const texts = lines.slice(-KEPT);
+  return {
+    chunk: event.id,
+    recorded_at: event.metadata.recorded_at,
+    received_at: event.metadata.chunk?.received_at ?? 0,
+    first: lines.length - texts.length,
+    texts,
+  };
+};
+
+/** The newest that may be kept, whole events only. */
+const bounded = (chunks: readonly RecentChunk[]): readonly RecentChunk[] => {
+  const kept: RecentChunk[] = [];
+  let events = 0;
+  let length = 0;
+  for (const chunk of chunks.toReversed()) {
+    let from = chunk.texts.length;
+    while (from > 0 && events < KEPT) {
+      const next = chunk.texts[from - 1]?.length ?? 0;
+      if (events > 0 && length + next > KEPT_LENGTH) break;
+      length += next;
+      events += 1;
+      from -= 1;
+    }
+    if (from < chunk.texts.length)
+      kept.push(from === 0 ? chunk : { ...chunk, first: chunk.first + from, texts: chunk.texts.slice(from) });
+    if (from > 0) break;
+  }
+  return kept.reverse();
+};
+
+/** The newest events of each tenant, for the tail that people watch. */
+export const recentEvents = defineProjection<RecentEvents, RecentChunk>({
+  name: 'recent-events',
+  version: 1,
+  reads: [TELEMETRY_RECORDED],
+  indexes: [],
+  parts: (event) => {
+    const { tenant_id: tenant } = event.metadata;
+    return tenant === undefined ? [] : [{ tenant, id: RECENT_ID, part: tailOf(event) }];
+  },
+  fold: (document, chunk, { id, position }) => ({
+    id,
+    position,
+    chunks: bounded([...(document?.chunks ?? []), chunk]),
+  }),
+});
