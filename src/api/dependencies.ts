@@ -1,0 +1,70 @@
+import type { CommandPipeline } from '../commands/handle.js';
+import type { Authenticator } from '../commands/access/authenticator.js';
+import type { TelemetryIngest } from '../commands/ingest/ingest.js';
+import type { GuardState } from '../domain/deployment/deployment.js';
+import type { TenantId } from '../domain/ids.js';
+import type { EventLog } from '../eventstore/event-store.js';
+import type { Clock } from '../platform/clock.js';
+import type { Logger } from '../platform/logger.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { Random } from '../platform/random.js';
+import type { ReadModels } from '../projections/read-models.js';
+import type { HostStatus } from '../projections/runner/status.js';
+import type { ReadStore } from '../readstore/read-store.js';
+import type { Tickets } from './realtime/tickets.js';
+
+/** What a minute allows: requests of a credential, events of a tenant, sign-ins and registrations of an address. */
+export interface LimitsConfig {
+  readonly requests: number;
+  readonly events: number;
+  readonly sign_in: number;
+}
+
+/** The part of the configuration that the API looks at. */
+export interface ApiConfig {
+  readonly release: string;
+  readonly instance_id: string;
+  /** Where browsers reach this server, where it is not what the request says. */
+  readonly public_url?: string;
+  /** Origins besides its own that browsers may call from. */
+  readonly cors_origins: readonly string[];
+  /** How many reverse proxies stand in front. */
+  readonly trust_proxy: number;
+  /** Whether anyone may register a tenant. */
+  readonly registration: boolean;
+  readonly limits: LimitsConfig;
+  /** The directory of the built page. */
+  readonly web_root?: string;
+}
+
+/** What the API is made of: the composition hands it in, a test hands in what it needs. */
+export interface ApiDependencies {
+  readonly pipeline: Pick<CommandPipeline, 'execute'>;
+  readonly authenticator: Pick<Authenticator, 'authenticate' | 'operatorPrincipal'>;
+  readonly ingest: Pick<TelemetryIngest, 'one' | 'batch'>;
+  readonly models: ReadModels;
+  readonly log: EventLog;
+  readonly readStore: Pick<ReadStore, 'health'>;
+  readonly guard: { readonly state: GuardState };
+  /** How the read models stand against the log. */
+  readonly projections: () => Promise<HostStatus>;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly config: ApiConfig;
+}
+
+/** A tenant's sockets on this server. */
+export interface ConnectionStats {
+  readonly connections: number;
+  readonly connections_limit: number;
+  readonly subscriptions: number;
+  readonly by_topic: Readonly<Record<string, number>>;
+}
+
+/** What the server adds for its routes. */
+export interface ApiServices extends ApiDependencies {
+  readonly tickets: Tickets;
+  readonly connections: (tenant: TenantId) => ConnectionStats;
+}

@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
+import { problem, type Problem } from './problem.js';
+
+export interface BodyLimits {
+  /** Bytes on the wire. */
+  readonly received: number;
+  /** Bytes after decompression. */
+  readonly decompressed: number;
+}
+
+export type BodyOutcome =
+  { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly problem: Problem };
+
+/** The client went away in the middle of its request: there is nobody to answer. */
+export class ClientGone extends Error {}
+
+type Inflate = (bytes: Buffer, options: { maxOutputLength: number; chunkSize: number }) => Promise<Buffer>;
+const rawInflate: Inflate = promisify(inflateRaw);
+const zlibInflate: Inflate = promisify(inflate);
+
+const inflaters: ReadonlyMap<string, Inflate> = new Map<string, Inflate>([
+  ['gzip', promisify(gunzip)],
+  ['x-gzip', promisify(gunzip)],
+  ['br', promisify(brotliDecompress)],
+  // RFC 9110 means the zlib format by `deflate`; some clients send the bare one, which never begins with method 8.
+  [
+    'deflate',
+    (bytes, options) => (((bytes[0] ?? 0) & 0x0f) === 8 ? zlibInflate : rawInflate)(bytes, options),
+  ],
+]);
+const ENCODINGS = 'gzip, deflate, br';
+const INFLATE_CHUNK = 128 * 1024;
+
+const fail = (reason: Problem): BodyOutcome => ({ ok: false, problem: reason });
+
+const tooLarge = (limit: number, what: string): BodyOutcome =>
+  fail(problem(413, 'body_too_large', `The body may have ${limit} bytes${what}.`));
+
+/** Collects the bytes as received; undefined as soon as there are more than the limit. */
+const collect = (request: IncomingMessage, limit: number): Promise<Buffer | undefined> =>
+  new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (act: () => void): void => {
+      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
+      act();
+    };
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > limit) settle(() => resolve(undefined));
+      else chunks.push(chunk);
+    };
+    const onEnd = (): void =>
+      settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)));
+    const onGone = (): void => settle(() => reject(new ClientGone('The request ended in its middle.')));
+    request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+  });
+
+/**
+ * Reads a body, decompressed. What is longer than the limits is refused by its announced length before a byte is
+ * read, else as soon as it gets there; inflating stops at the limit too, whatever a few bytes would expand to.
+ */
+export const readBody = async (request: IncomingMessage, limits: BodyLimits): Promise<BodyOutcome> => {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  const decompress = inflaters.get(encoding);
+  if (encoding !== 'identity' && encoding !== '' && !decompress)
+    return fail(
+      problem(415, 'unsupported_encoding', `Content-Encoding may be one of ${ENCODINGS}.`, {
+        headers: { 'Accept-Encoding': ENCODINGS },
+      }),
+    );
+  const limit = decompress ? limits.received : limits.decompressed;
+  if (Number(request.headers['content-length'] ?? 0) > limit) return tooLarge(limit, '');
+  const received = await collect(request, limit);
+  if (!received) return tooLarge(limit, '');
+  if (!decompress || received.length === 0) return { ok: true, body: received };
+  try {
+    const options = { maxOutputLength: limits.decompressed, chunkSize: INFLATE_CHUNK };
+    return { ok: true, body: await decompress(received, options) };
+  } catch (error) {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    return code === 'ERR_BUFFER_TOO_LARGE'
+      ? tooLarge(limits.decompressed, ' after decompression')
+      : fail(problem(400, 'undecodable_body', `The body is not valid ${encoding}.`));
+  }
+};

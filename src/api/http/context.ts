@@ -1,0 +1,56 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+const REQUEST_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
+const NO_TRACE = '0'.repeat(32);
+
+const single = (value: string | string[] | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined;
+
+/** The request's own id where it is a sane one; a log line or a header can take it as it is. */
+export const requestIdOf = (headers: IncomingHttpHeaders): string | undefined => {
+  const given = single(headers['x-request-id']);
+  return given !== undefined && REQUEST_ID.test(given) ? given : undefined;
+};
+
+/** The trace that the request belongs to (W3C Trace Context), which then correlates all that it sets off. */
+export const traceIdOf = (headers: IncomingHttpHeaders): string | undefined => {
+  const trace = TRACEPARENT.exec(single(headers.traceparent) ?? '')?.[1];
+  return trace === NO_TRACE ? undefined : trace;
+};
+
+/** What a request shows to be let in. */
+export interface Credentials {
+  readonly bearer?: string;
+  readonly api_key?: string;
+}
+
+/** `Authorization: Bearer` or `X-API-Key`; a key may stand in either. */
+export const credentialsOf = (headers: IncomingHttpHeaders): Credentials | undefined => {
+  const key = single(headers['x-api-key']);
+  if (key !== undefined) return { api_key: key.trim() };
+  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  return bearer === undefined ? undefined : { bearer };
+};
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The key as a structured-field string or bare; `invalid` where it is neither. */
+export const idempotencyKeyOf = (headers: IncomingHttpHeaders): string | 'invalid' | undefined => {
+  const given = single(headers['idempotency-key'])?.trim();
+  if (given === undefined) return undefined;
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(given)?.[1];
+  const key = quoted === undefined ? given : quoted.replaceAll(/\\(["\\])/g, '$1');
+  return IDEMPOTENCY_KEY.test(key) ? key : 'invalid';
+};
+
+/** The version in `If-Match: "v7"`; `*` asks for no version; `invalid` where it is neither. */
+export const expectedVersionOf = (headers: IncomingHttpHeaders): number | 'invalid' | undefined => {
+  const given = headers['if-match']?.trim();
+  if (given === undefined || given === '*') return undefined;
+  const version = /^"v(\d{1,15})"$/.exec(given)?.[1];
+  return version === undefined ? 'invalid' : Number(version);
+};
+
+/** A version as an entity tag. */
+export const etag = (version: number): string => `"v${String(version)}"`;

@@ -1,0 +1,239 @@
+import type { IncomingMessage } from 'node:http';
+import type { TObject } from 'typebox';
+import type { CommandContext, FieldError } from '../../commands/handle.js';
+import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.js';
+import { parsePosition } from '../../eventstore/event-store.js';
+import type { ValidationOutcome } from '../../platform/validation.js';
+import type { ApiServices } from '../dependencies.js';
+import { ClientGone, readBody, type BodyLimits } from './body.js';
+import { credentialsOf, expectedVersionOf, idempotencyKeyOf, traceIdOf } from './context.js';
+import { parseJson } from './json.js';
+import type { ApiRequest, ApiResponse } from './message.js';
+import { ofError, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
+import { readQuery } from './query-string.js';
+import { budgetHeaders, type RateLimits } from './rate-limits.js';
+import type { Route } from './route.js';
+
+/** A request that a route was found for, before anything of it is believed. */
+export interface Incoming {
+  readonly request: IncomingMessage;
+  readonly request_id: string;
+  /** Path and query as sent. */
+  readonly url: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly ip: string;
+}
+
+/** Bodies that are parsed here. */
+export const JSON_LIMITS: BodyLimits = { received: 256 * 1024, decompressed: 256 * 1024 };
+
+/** How long a read waits for `min_position`. */
+const PATIENCE_MS = 5_000;
+
+type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+
+const pass = <T>(value: T): Step<T> => ({ ok: true, value });
+const stop = (reason: Problem): { ok: false; problem: Problem } => ({ ok: false, problem: reason });
+
+/** Carries a route out: who is it, may they, is there budget left, is it well formed, is it there yet; then the handler. */
+export class Dispatcher {
+  constructor(
+    private readonly api: ApiServices,
+    private readonly limits: RateLimits,
+  ) {}
+
+  /** Always answers; throws ClientGone alone, where there is nobody left to answer. */
+  async dispatch(route: Route, incoming: Incoming): Promise<ApiResponse> {
+    const headers: Record<string, string> = {};
+    const about = { request_id: incoming.request_id, instance: pathOf(incoming.url) };
+    try {
+      const answer = await this.#carryOut(route, incoming, headers);
+      const response = answer.ok ? answer.value : problemResponse(answer.problem, about);
+      return { ...response, headers: { ...headers, ...response.headers } };
+    } catch (error) {
+      if (error instanceof ClientGone) throw error;
+      const reason = ofError(error);
+      if (reason.status === 500)
+        this.api.logger.error(
+          { err: error, request_id: incoming.request_id, route: route.path },
+          'request failed',
+        );
+      const response = problemResponse(reason, about);
+      return { ...response, headers: { ...headers, ...response.headers } };
+    }
+  }
+
+  async #carryOut(
+    route: Route,
+    incoming: Incoming,
+    headers: Record<string, string>,
+  ): Promise<Step<ApiResponse>> {
+    const principal = await this.#identify(route, incoming);
+    if (!principal.ok) return principal;
+
+    const name = route.limit ?? (route.auth === 'public' ? 'none' : 'requests');
+    const budgetKey = keyOf(principal.value, name, incoming.ip);
+    const budget = await this.limits.take(name, budgetKey);
+    if (budget) Object.assign(headers, budgetHeaders(budget));
+    if (budget?.exceeded)
+      return stop(
+        problem(429, 'rate_limited', `The budget of ${budget.limit} ${budget.name} a minute is used up.`, {
+          retry_after_seconds: budget.reset_seconds,
+        }),
+      );
+
+    const context = contextOf(route, incoming, principal.value);
+    if (!context.ok) return context;
+    const checked = checkAddress(route, incoming);
+    if (!checked.ok) return checked;
+    const body = await readRouteBody(route, incoming.request);
+    if (!body.ok) return body;
+    const there = await this.#await(route, checked.value.query);
+    if (!there.ok) return there;
+
+    const request: ApiRequest = {
+      ...checked.value,
+      body: body.value,
+      principal: principal.value,
+      context: context.value,
+      headers: incoming.request.headers,
+      url: incoming.url,
+      ip: incoming.ip,
+    };
+    const response = await route.handle(request, this.api);
+    await this.limits.charge(name, budgetKey, (response.cost ?? 1) - 1);
+    return pass(response);
+  }
+
+  async #identify({ auth }: Route, { request }: Incoming): Promise<Step<Principal>> {
+    if (auth === 'public') return pass(anonymousPrincipal);
+    const credentials = credentialsOf(request.headers);
+    if (!credentials) return stop(unauthenticated('Send a token or an API key.'));
+    const principal =
+      auth === 'operator'
+        ? this.api.authenticator.operatorPrincipal(credentials.bearer ?? '')
+        : await this.api.authenticator.authenticate(credentials);
+    if (!principal) return stop(unauthenticated('The token or API key is not valid, or no longer.'));
+    if (auth === 'operator' || auth === 'signed_in') return pass(principal);
+    if (auth === 'person')
+      return principal.actor.kind === 'user'
+        ? pass(principal)
+        : stop(problem(403, 'forbidden', 'This is for people who are signed in; an API key has no profile.'));
+    return principal.permissions.has(auth)
+      ? pass(principal)
+      : stop(problem(403, 'forbidden', `This needs the permission ${auth}.`));
+  }
+
+  async #await({ reads }: Route, query: unknown): Promise<Step<undefined>> {
+    if (!reads || typeof query !== 'object' || query === null || !('min_position' in query))
+      return pass(undefined);
+    const position = parsePosition(String(query.min_position));
+    if (!position) return pass(undefined);
+    return (await this.api.models.reached(reads, position, PATIENCE_MS))
+      ? pass(undefined)
+      : stop(
+          problem(503, 'projection_behind', 'The read model has not got to min_position yet.', {
+            retry_after_seconds: 1,
+          }),
+        );
+  }
+}
+
+const pathOf = (url: string): string => {
+  const end = url.indexOf('?');
+  return end === -1 ? url : url.slice(0, end);
+};
+
+const keyOf = (principal: Principal, name: string, ip: string): string => {
+  if (name === 'sign_in') return ip;
+  if (name === 'events') return principal.tenant_id ?? ip;
+  return `${principal.tenant_id ?? ''}|${principal.actor.kind}|${principal.actor.id}`;
+};
+
+const contextOf = (
+  route: Route,
+  { request, request_id }: Incoming,
+  principal: Principal,
+): Step<CommandContext> => {
+  const idempotency_key = route.idempotent ? idempotencyKeyOf(request.headers) : undefined;
+  if (idempotency_key === 'invalid')
+    return stop(
+      problem(400, 'invalid_idempotency_key', 'Idempotency-Key has 1 to 255 printable characters.'),
+    );
+  const expected_version = route.conditional ? expectedVersionOf(request.headers) : undefined;
+  if (expected_version === 'invalid')
+    return stop(problem(400, 'invalid_if_match', 'If-Match takes a version such as "v7".'));
+  return pass({
+    principal,
+    origin: 'api',
+    request_id,
+    correlation_id: traceIdOf(request.headers) ?? request_id,
+    ...(idempotency_key !== undefined && { idempotency_key }),
+    ...(expected_version !== undefined && { expected_version }),
+  });
+};
+
+const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false } as unknown as TObject;
+
+const invalid = (place: string, errors: readonly FieldError[]): { ok: false; problem: Problem } =>
+  stop(
+    problem(
+      400,
+      'invalid',
+      `${place}: ${errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ')}`,
+      {
+        errors,
+      },
+    ),
+  );
+
+const checkAddress = (
+  { check, query: schema }: Route,
+  { url, params }: Incoming,
+): Step<{ readonly params: unknown; readonly query: unknown }> => {
+  const address = check.params?.(params) ?? { ok: true, value: {} };
+  if (!address.ok) return stop(problem(404, 'not_found', 'There is no such thing here.'));
+  const path = pathOf(url);
+  const given = readQuery(url.slice(path.length + 1), schema ?? NO_PARAMETERS);
+  const query = check.query?.(given) ?? onlyEmpty(given);
+  return query.ok
+    ? pass({ params: address.value, query: query.value })
+    : invalid('The query is not valid', query.errors);
+};
+
+const onlyEmpty = (given: Record<string, unknown>): ValidationOutcome<unknown> => {
+  const errors = Object.keys(given).map((name) => ({
+    pointer: `/${name}`,
+    code: 'unknown_field',
+    detail: 'is not a parameter of this route.',
+  }));
+  return errors.length === 0 ? { ok: true, value: {} } : { ok: false, errors };
+};
+
+const mediaTypeOf = (request: IncomingMessage): string =>
+  (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+
+const hasNoBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+
+const readRouteBody = async (route: Route, request: IncomingMessage): Promise<Step<unknown>> => {
+  if (!route.body) return pass(undefined);
+  if ('schema' in route.body && route.body.optional && hasNoBody(request)) return pass({});
+  const allowed = 'raw' in route.body ? Object.keys(route.body.raw) : ['application/json'];
+  if (!allowed.includes(mediaTypeOf(request)))
+    return stop(
+      problem(415, 'unsupported_media_type', `Content-Type must be ${allowed.join(' or ')}.`, {
+        headers: { Accept: allowed.join(', ') },
+      }),
+    );
+  const read = await readBody(request, 'raw' in route.body ? route.body.limits : JSON_LIMITS);
+  if (!read.ok) return read;
+  if ('raw' in route.body)
+    return read.body.length > 0
+      ? pass(read.body)
+      : stop(problem(400, 'empty_body', 'A body is expected; there is none.'));
+  const json = parseJson(read.body);
+  if (!json.ok) return json;
+  const checked = route.check.body?.(json.value) ?? { ok: true, value: json.value };
+  return checked.ok ? pass(checked.value) : invalid('The body is not valid', checked.errors);
+};

@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { uuidV7 } from '../../platform/uuid.js';
+import type { ApiServices } from '../dependencies.js';
+import { ClientGone } from './body.js';
+import { requestIdOf } from './context.js';
+import type { Dispatcher } from './dispatch.js';
+import type { ApiResponse } from './message.js';
+import type { Route } from './route.js';
+
+/** What is left of a refused body is thrown away up to here; then the connection ends. */
+const DISCARD_LIMIT = 64 * 1024 * 1024;
+
+/** Between node's messages and ours: for Express and for the hot routes in front of it, one way of answering. */
+export class Wire {
+  #closing = false;
+
+  constructor(
+    private readonly api: Pick<ApiServices, 'clock' | 'random' | 'metrics' | 'logger'>,
+    private readonly dispatcher: Dispatcher,
+  ) {}
+
+  /** From now on answers ask clients to leave. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  requestId(request: IncomingMessage): string {
+    return requestIdOf(request.headers) ?? uuidV7(this.api.clock, this.api.random);
+  }
+
+  /** Carries out a route for a request, whatever happens. */
+  async serve(
+    route: Route,
+    request: IncomingMessage,
+    response: ServerResponse,
+    found: { readonly url: string; readonly params: Readonly<Record<string, string>>; readonly ip: string },
+  ): Promise<void> {
+    const started = this.api.clock.monotonic();
+    const request_id = this.requestId(request);
+    try {
+      const answer = await this.dispatcher.dispatch(route, { request, request_id, ...found });
+      this.send(request, response, answer, request_id);
+      const labels = { method: route.method, route: route.path };
+      this.api.metrics.requests.inc({ ...labels, status: String(answer.status) });
+      this.api.metrics.requestSeconds.observe(labels, (this.api.clock.monotonic() - started) / 1000);
+    } catch (error) {
+      if (!(error instanceof ClientGone))
+        this.api.logger.error({ err: error, request_id, route: route.path }, 'answer failed');
+      response.destroy();
+    }
+  }
+
+  send(request: IncomingMessage, response: ServerResponse, answer: ApiResponse, request_id: string): void {
+    const bytes = encode(answer.body);
+    response.writeHead(answer.status, {
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      'X-Request-Id': request_id,
+      ...answer.headers,
+      ...(bytes && { 'Content-Type': answer.content_type ?? 'application/json' }),
+      ...(answer.status !== 204 && { 'Content-Length': String(bytes?.length ?? 0) }),
+      ...(this.#closing && { Connection: 'close' }),
+    });
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+    if (!request.complete) discard(request);
+  }
+}
+
+const encode = (body: unknown): Buffer | undefined => {
+  if (body === undefined) return undefined;
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+};
+
+/**
+ * Reads on after an early answer, so that the client gets to read it: closing with bytes unread would reset the
+ * connection under the answer.
+ */
+const discard = (request: IncomingMessage): void => {
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > DISCARD_LIMIT) request.destroy();
+  });
+  request.on('error', () => undefined);
+  request.resume();
+};

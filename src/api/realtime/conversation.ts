@@ -1,0 +1,187 @@
+import type { Socket } from 'socket.io';
+import type { Position } from '../../eventstore/event-store.js';
+import type { ValidationOutcome, Validator } from '../../platform/validation.js';
+import type { ApiServices } from '../dependencies.js';
+import { isSlow } from './backpressure.js';
+import { checks, refused, type Ack, type Refused, type TopicMessage } from './protocol.js';
+import type { Message, Room } from './room.js';
+import type { Rooms } from './rooms.js';
+import type { Session } from './sessions.js';
+import type { Topic } from './topic.js';
+import { topics } from './topics.js';
+
+const MAX_SUBSCRIPTIONS = 32;
+/** Messages a second that a client may send, on average over a few of them. */
+const MESSAGES_PER_SECOND = 50;
+const BURST = 200;
+/** How long a client that is ahead of this server's read models is let wait for them. */
+const RESUME_WAIT_MS = 1_000;
+
+interface Target {
+  readonly topic: Topic;
+  readonly params: unknown;
+}
+
+/** What one socket asks and follows. */
+export class Conversation {
+  readonly #rooms = new Set<Room>();
+  /** Rooms whose news the socket was too slow for. */
+  readonly #owed = new Set<Room>();
+  #allowance = BURST;
+  #refilled: number;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly session: Session,
+    private readonly rooms: Rooms,
+    private readonly api: Pick<ApiServices, 'models' | 'clock' | 'logger'>,
+  ) {
+    this.#refilled = api.clock.monotonic();
+    this.#on('subscribe', checks.subscribe, (message) => this.#subscribe(message));
+    this.#on('unsubscribe', checks.unsubscribe, (message) => this.#unsubscribe(message));
+    this.#on('get_data', checks.get_data, (message) => this.#getData(message));
+    this.#on('heartbeat', checks.heartbeat, () => ({
+      ok: true,
+      time: new Date(this.api.clock.now()).toISOString(),
+    }));
+  }
+
+  /** The socket was passed over; it gets a snapshot of that room later. */
+  owe(message: Message): void {
+    const room = this.#find(message);
+    if (room) this.#owed.add(room);
+  }
+
+  owes(message: Message): boolean {
+    const room = this.#find(message);
+    return room !== undefined && this.#owed.has(room);
+  }
+
+  /** The newest of everything that was missed, however much that was. */
+  catchUp(): void {
+    for (const room of this.#owed)
+      room.snapshot().then(
+        (message) => {
+          if (!this.#owed.delete(room)) return;
+          this.socket.emit('snapshot', message);
+          room.join(this.socket.id, message.position);
+        },
+        (error: unknown) => this.api.logger.error({ err: error }, 'a socket could not catch up'),
+      );
+  }
+
+  close(): void {
+    for (const room of this.#rooms) this.#leave(room);
+  }
+
+  #find(message: Message): Room | undefined {
+    for (const room of this.#rooms)
+      if (room.key.params === message.params && room.key.topic.name === message.topic) return room;
+    return undefined;
+  }
+
+  #leave(room: Room): void {
+    this.#rooms.delete(room);
+    this.#owed.delete(room);
+    room.leave(this.socket.id);
+    this.rooms.release(room);
+  }
+
+  #on<M>(name: string, check: Validator<M>, handle: (message: M) => Ack | Promise<Ack>): void {
+    this.socket.on(name, (...sent: unknown[]) => {
+      const acknowledge: unknown = sent.at(-1);
+      const answer = (ack: Ack): void => {
+        if (typeof acknowledge === 'function') (acknowledge as (ack: Ack) => void)(ack);
+      };
+      if (!this.#allowed()) return this.session.end('too_many_messages', 'Too many messages; slow down.');
+      if (isSlow(this.socket)) return answer(refused('slow', 'Read what was sent before asking for more.'));
+      const message = typeof sent[0] === 'function' || sent[0] === undefined ? {} : sent[0];
+      const checked: ValidationOutcome<M> = check(message);
+      if (!checked.ok) {
+        const what = checked.errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
+        return answer(refused('invalid', `The message is not valid: ${what}`));
+      }
+      Promise.resolve(checked.value)
+        .then(handle)
+        .then(answer, (error: unknown) => {
+          this.api.logger.error({ err: error, message: name }, 'a socket message failed');
+          answer(refused('internal_error', 'Something went wrong here.'));
+        });
+    });
+  }
+
+  async #subscribe(message: TopicMessage & { readonly since?: string }): Promise<Ack> {
+    const target = this.#target(message);
+    if ('ok' in target) return target;
+    if (this.#rooms.size >= MAX_SUBSCRIPTIONS)
+      return refused('too_many_subscriptions', `A connection may have ${MAX_SUBSCRIPTIONS} subscriptions.`);
+    const asked = this.rooms.find(this.session.tenant, target.topic, target.params);
+    try {
+      const since = message.since as Position | undefined;
+      const resumed = since === undefined ? undefined : await this.#resume(asked, since);
+      const first = resumed ?? (await asked.snapshot());
+      if (!this.socket.connected) return refused('gone', 'The socket is closed.');
+      // The room may have been let go meanwhile, by somebody else who left.
+      const room = this.rooms.find(this.session.tenant, target.topic, target.params);
+      this.#rooms.add(room);
+      this.#owed.delete(room);
+      this.socket.emit(resumed ? 'update' : 'snapshot', first);
+      room.join(this.socket.id, first.position);
+      return {
+        ok: true,
+        topic: target.topic.name,
+        params: target.params,
+        position: first.position,
+        resumed: resumed !== undefined,
+      };
+    } finally {
+      this.rooms.release(asked);
+    }
+  }
+
+  /** What came after a position that the client knows; undefined where it gets a snapshot instead. */
+  async #resume(room: Room, since: Position): Promise<Message | undefined> {
+    const { topic } = room.key;
+    if (!topic.since) return undefined;
+    const there = await this.api.models.reached(topic.reads, since, RESUME_WAIT_MS);
+    return there ? room.resume(since) : undefined;
+  }
+
+  #unsubscribe(message: TopicMessage): Ack {
+    const target = this.#target(message);
+    if ('ok' in target) return target;
+    const room = this.rooms.find(this.session.tenant, target.topic, target.params);
+    this.#leave(room);
+    return { ok: true, topic: target.topic.name, params: target.params };
+  }
+
+  async #getData(message: TopicMessage): Promise<Ack> {
+    const target = this.#target(message);
+    if ('ok' in target) return target;
+    const room = this.rooms.find(this.session.tenant, target.topic, target.params);
+    try {
+      return { ok: true, ...(await room.snapshot()) };
+    } finally {
+      this.rooms.release(room);
+    }
+  }
+
+  #target(message: TopicMessage): Target | Refused {
+    const topic = topics.get(message.topic);
+    if (!topic) return refused('unknown_topic', `Topics are ${[...topics.keys()].join(', ')}.`);
+    if (!this.session.principal.permissions.has(topic.needs))
+      return refused('forbidden', `This needs the permission ${topic.needs}.`);
+    const params = topic.check(message.params ?? {});
+    if (params.ok) return { topic, params: params.value };
+    const what = params.errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
+    return refused('invalid', `The params are not valid: ${what}`);
+  }
+
+  #allowed(): boolean {
+    const now = this.api.clock.monotonic();
+    const refill = ((now - this.#refilled) / 1000) * MESSAGES_PER_SECOND;
+    this.#allowance = Math.min(BURST, this.#allowance + refill) - 1;
+    this.#refilled = now;
+    return this.#allowance >= 0;
+  }
+}

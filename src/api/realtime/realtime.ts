@@ -1,0 +1,176 @@
+import type { Server as HttpServer } from 'node:http';
+import { Server, type Namespace, type Socket } from 'socket.io';
+import type { Subscription } from 'rxjs';
+import type { TenantId } from '../../domain/ids.js';
+import type { Principal } from '../../domain/tenancy/access.js';
+import type { ApiServices, ConnectionStats } from '../dependencies.js';
+import type { Credentials } from '../http/context.js';
+import { originAllowed } from '../http/origins.js';
+import { isSlow } from './backpressure.js';
+import { Conversation } from './conversation.js';
+import type { Message } from './room.js';
+import { Rooms } from './rooms.js';
+import { Sessions, type Session } from './sessions.js';
+
+const MAX_MESSAGE_BYTES = 16 * 1024;
+const MAX_CONNECTIONS_PER_TENANT = 20_000;
+/** Sockets written to before the event loop gets a turn. */
+const CHUNK = 250;
+/** How often slow sockets are looked at again. */
+const CATCH_UP_MS = 100;
+
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value.length > 0 && value.length <= 8192 ? value : undefined;
+
+const rejection = (code: string, detail: string): Error =>
+  Object.assign(new Error(detail), { data: { code, detail } });
+
+/** Socket.IO's namespace `/dashboard`: who may connect, and getting messages out without a queue growing. */
+export class Realtime {
+  readonly #io: Server;
+  readonly #namespace: Namespace;
+  readonly #sessions: Sessions;
+  readonly #rooms: Rooms;
+  readonly #changes: Subscription;
+  readonly #conversations = new Map<string, Conversation>();
+  readonly #behind = new Set<string>();
+  readonly #catchUp: NodeJS.Timeout;
+  #sent = 0;
+  #skipped = 0;
+
+  constructor(
+    http: HttpServer,
+    private readonly api: ApiServices,
+  ) {
+    this.#io = new Server(http, {
+      transports: ['websocket', 'polling'],
+      serveClient: false,
+      maxHttpBufferSize: MAX_MESSAGE_BYTES,
+      perMessageDeflate: false,
+      httpCompression: false,
+      connectTimeout: 10_000,
+      allowRequest: (request, decide) => decide(null, originAllowed(request, api.config)),
+      ...(api.config.cors_origins.length > 0 && { cors: { origin: [...api.config.cors_origins] } }),
+    });
+    this.#sessions = new Sessions(api);
+    this.#rooms = new Rooms(api, (kind, message, sockets) => this.#deliver(kind, message, sockets));
+    this.#namespace = this.#io.of('/dashboard');
+    this.#namespace.use((socket, next) => {
+      this.#admit(socket).then(
+        () => next(),
+        (error: unknown) => next(error instanceof Error ? error : new Error('not admitted')),
+      );
+    });
+    this.#namespace.on('connection', (socket) => this.#connected(socket));
+    this.#io.of('/').use((_socket, next) => next(rejection('no_such_namespace', 'Connect to /dashboard.')));
+    this.#changes = api.models.changes.subscribe((change) => this.#rooms.changed(change));
+    this.#catchUp = setInterval(() => this.#catchUpSlow(), CATCH_UP_MS);
+    this.#catchUp.unref();
+  }
+
+  stats(tenant: TenantId): ConnectionStats {
+    return {
+      connections: this.#sessions.count(tenant),
+      connections_limit: MAX_CONNECTIONS_PER_TENANT,
+      ...this.#rooms.stats(tenant),
+    };
+  }
+
+  /** What this server as a whole has sent and skipped since it started. */
+  get totals(): { readonly connections: number; readonly sent: number; readonly skipped: number } {
+    return { connections: this.#conversations.size, sent: this.#sent, skipped: this.#skipped };
+  }
+
+  close(): void {
+    clearInterval(this.#catchUp);
+    this.#changes.unsubscribe();
+    this.#sessions.close();
+    this.#rooms.close();
+    this.#namespace.disconnectSockets(true);
+    this.#io.engine.close();
+  }
+
+  async #admit(socket: Socket): Promise<void> {
+    const credentials = this.#credentials(socket.handshake.auth);
+    const principal = credentials && (await this.#authenticate(credentials));
+    if (!credentials || !principal?.tenant_id)
+      throw rejection('unauthenticated', 'Send a valid token, api_key or ticket in the handshake.');
+    if (!principal.permissions.has('telemetry:read'))
+      throw rejection('forbidden', 'This needs the permission telemetry:read.');
+    if (this.#sessions.count(principal.tenant_id) >= MAX_CONNECTIONS_PER_TENANT)
+      throw rejection('too_many_connections', `A tenant may have ${MAX_CONNECTIONS_PER_TENANT} connections.`);
+    const session: Session = {
+      id: socket.id,
+      credentials,
+      tenant: principal.tenant_id,
+      principal,
+      end: (code, detail) => {
+        socket.emit('closed', { code, detail });
+        socket.disconnect(true);
+      },
+    };
+    (socket.data as { session: Session }).session = session;
+  }
+
+  async #authenticate(credentials: Credentials): Promise<Principal | undefined> {
+    try {
+      return await this.api.authenticator.authenticate(credentials);
+    } catch (error) {
+      this.api.logger.warn({ err: error }, 'a socket could not be authenticated');
+      throw rejection('unavailable', 'Credentials cannot be checked now; try again.');
+    }
+  }
+
+  #credentials({ token, api_key, ticket }: Record<string, unknown>): Credentials | undefined {
+    const shown = { token: text(token), api_key: text(api_key), ticket: text(ticket) };
+    if (shown.token !== undefined) return { bearer: shown.token };
+    if (shown.api_key !== undefined) return { api_key: shown.api_key };
+    return shown.ticket === undefined ? undefined : this.api.tickets.redeem(shown.ticket);
+  }
+
+  #connected(socket: Socket): void {
+    const { session } = socket.data as { session: Session };
+    const conversation = new Conversation(socket, session, this.#rooms, this.api);
+    this.#sessions.add(session);
+    this.#conversations.set(socket.id, conversation);
+    socket.on('disconnect', () => {
+      conversation.close();
+      this.#sessions.remove(session);
+      this.#conversations.delete(socket.id);
+      this.#behind.delete(socket.id);
+    });
+  }
+
+  /** In chunks, so that ten thousand sockets do not hold up everything else; one encoding each. */
+  async #deliver(kind: 'snapshot' | 'update', message: Message, sockets: readonly string[]): Promise<void> {
+    for (let start = 0; start < sockets.length; start += CHUNK) {
+      if (start > 0) await pause();
+      const ready = sockets.slice(start, start + CHUNK).filter((id) => this.#ready(id, message));
+      if (ready.length > 0) this.#namespace.to(ready).emit(kind, message);
+      this.#sent += ready.length;
+    }
+  }
+
+  /** A slow socket is passed over: it gets the newest state once it has read what it was sent. */
+  #ready(id: string, message: Message): boolean {
+    const socket = this.#namespace.sockets.get(id);
+    const conversation = this.#conversations.get(id);
+    if (!socket || !conversation) return false;
+    if (!isSlow(socket) && !conversation.owes(message)) return true;
+    conversation.owe(message);
+    this.#behind.add(id);
+    this.#skipped += 1;
+    return false;
+  }
+
+  #catchUpSlow(): void {
+    for (const id of this.#behind) {
+      const socket = this.#namespace.sockets.get(id);
+      if (socket && isSlow(socket)) continue;
+      this.#behind.delete(id);
+      this.#conversations.get(id)?.catchUp();
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { Subject, merge, interval, throttleTime, type Subscription } from 'rxjs';
+import type { TenantId } from '../../domain/ids.js';
+import type { Position } from '../../eventstore/event-store.js';
+import type { Clock } from '../../platform/clock.js';
+import type { ReadModels } from '../../projections/read-models.js';
+import type { Topic, TopicQuery, TopicState } from './topic.js';
+
+/** What goes to sockets: everything of a topic, or what is new. */
+export interface Message extends TopicState {
+  readonly topic: string;
+  readonly params: unknown;
+}
+
+export type Deliver = (
+  kind: 'snapshot' | 'update',
+  message: Message,
+  sockets: readonly string[],
+) => Promise<void>;
+
+/** One topic with one set of parameters for one tenant. */
+export interface RoomKey {
+  readonly tenant: TenantId;
+  readonly topic: Topic;
+  readonly params: unknown;
+}
+
+/**
+ * Those who follow a topic, each with the position that it was told last. An answer is computed once for all of
+ * them, never two at a time; what happened meanwhile is in the next.
+ */
+export class Room {
+  readonly #members = new Map<string, Position>();
+  readonly #touches = new Subject<void>();
+  readonly #subscription: Subscription;
+  #publishing = false;
+  #again = false;
+  #latest = '';
+  #shared: { readonly at: number; readonly message: Promise<Message> } | undefined;
+
+  constructor(
+    readonly key: RoomKey,
+    private readonly models: ReadModels,
+    private readonly clock: Clock,
+    private readonly deliver: Deliver,
+    private readonly onError: (error: unknown) => void,
+  ) {
+    const { every_ms, refresh_ms } = key.topic;
+    const touches = this.#touches.pipe(throttleTime(every_ms, undefined, { leading: true, trailing: true }));
+    this.#subscription = (
+      refresh_ms === undefined ? touches : merge(touches, interval(refresh_ms))
+    ).subscribe(() => void this.#publish());
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  has(socket: string): boolean {
+    return this.#members.has(socket);
+  }
+
+  /** The read models moved on: members are told soon. */
+  touch(): void {
+    this.#touches.next();
+  }
+
+  /** Joins at a position: updates go on right behind it. */
+  join(socket: string, position: Position): void {
+    this.#members.set(socket, position);
+    this.touch();
+  }
+
+  leave(socket: string): void {
+    this.#members.delete(socket);
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  /** Everything, as of now or a moment ago: many who join at once share one answer. */
+  snapshot(): Promise<Message> {
+    const now = this.clock.monotonic();
+    if (!this.#shared || now - this.#shared.at >= this.key.topic.every_ms) {
+      const message = this.#compute();
+      message.catch(() => (this.#shared = undefined));
+      this.#shared = { at: now, message };
+    }
+    return this.#shared.message;
+  }
+
+  /** What is new since a position that the client knows; undefined where only a snapshot will do. */
+  async resume(since: Position): Promise<Message | undefined> {
+    const state = await this.key.topic.since?.(this.#query(), since);
+    return state && this.#message(state);
+  }
+
+  async #publish(): Promise<void> {
+    this.#again = true;
+    if (this.#publishing) return;
+    this.#publishing = true;
+    try {
+      while (this.#again && this.#members.size > 0) {
+        this.#again = false;
+        await (this.key.topic.since ? this.#publishNews() : this.#publishState());
+      }
+    } catch (error) {
+      this.onError(error);
+    } finally {
+      this.#publishing = false;
+    }
+  }
+
+  async #compute(): Promise<Message> {
+    return this.#message(await this.key.topic.state(this.#query()));
+  }
+
+  async #publishState(): Promise<void> {
+    const message = await this.#compute();
+    const sockets = [...this.#members]
+      .filter(([, told]) => told <= message.position)
+      .map(([socket]) => socket);
+    const text = JSON.stringify(message.data, (name, value: unknown) =>
+      volatile.has(name) ? undefined : value,
+    );
+    if (text === this.#latest) return this.#told(sockets, message.position);
+    this.#latest = text;
+    this.#told(sockets, message.position);
+    await this.deliver('update', message, sockets);
+  }
+
+  /** Members are mostly at one position; those who joined or caught up in between are at another. */
+  async #publishNews(): Promise<void> {
+    const groups = new Map<Position, string[]>();
+    for (const [socket, told] of this.#members) groups.set(told, [...(groups.get(told) ?? []), socket]);
+    for (const [told, sockets] of groups) {
+      const news = await this.resume(told);
+      const message = news ?? (await this.#compute());
+      if (message.position <= told) continue;
+      this.#told(sockets, message.position);
+      if (news && Array.isArray(news.data) && news.data.length === 0) continue;
+      await this.deliver(news ? 'update' : 'snapshot', message, sockets);
+    }
+  }
+
+  #told(sockets: readonly string[], position: Position): void {
+    for (const socket of sockets) if (this.#members.has(socket)) this.#members.set(socket, position);
+  }
+
+  #query(): TopicQuery<unknown> {
+    const { tenant, params } = this.key;
+    return { models: this.models, tenant, params, now: this.clock.now() };
+  }
+
+  #message(state: TopicState): Message {
+    return { topic: this.key.topic.name, params: this.key.params, ...state };
+  }
+}
+
+/** Says when an answer was made and from where in the log, not what it says. */
+const volatile = new Set(['generated_at', 'position']);

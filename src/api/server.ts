@@ -1,0 +1,73 @@
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ApiDependencies, ApiServices } from './dependencies.js';
+import { Dispatcher } from './http/dispatch.js';
+import { expressApp } from './http/express.js';
+import { clientAddress, cors } from './http/origins.js';
+import { RateLimits } from './http/rate-limits.js';
+import { hotRoutes, routes } from './http/routes.js';
+import { Wire } from './http/wire.js';
+import { Realtime } from './realtime/realtime.js';
+import { Tickets } from './realtime/tickets.js';
+
+/** Above the idle time of usual clients and load balancers, so that the other side ends a kept connection. */
+const KEEP_ALIVE_MS = 75_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** The HTTP API, Socket.IO and the page, on one port. */
+export class ApiServer {
+  readonly http: HttpServer;
+  readonly #wire: Wire;
+  readonly #realtime: Realtime;
+
+  constructor(dependencies: ApiDependencies) {
+    const tickets = new Tickets(dependencies.clock, dependencies.random);
+    const services: ApiServices = {
+      ...dependencies,
+      tickets,
+      connections: (tenant) => this.#realtime.stats(tenant),
+    };
+    const { config, logger } = dependencies;
+    this.#wire = new Wire(services, new Dispatcher(services, new RateLimits(config.limits)));
+    const app = expressApp(routes, this.#wire, config, (error, request_id) =>
+      logger.error({ err: error, request_id }, 'request failed'),
+    );
+    const wire = this.#wire;
+    this.http = createHttpServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+      if (cors(request, response, config.cors_origins)) return;
+      const url = request.url ?? '/';
+      const hot = request.method === 'POST' ? hotRoutes.get(url.split('?', 1)[0] ?? '') : undefined;
+      if (hot) {
+        const ip = clientAddress(request, config.trust_proxy);
+        void wire.serve(hot, request, response, { url, params: {}, ip });
+      } else app(request, response);
+    });
+    this.http.keepAliveTimeout = KEEP_ALIVE_MS;
+    this.#realtime = new Realtime(this.http, services);
+  }
+
+  /** Starts answering; port 0 takes a free one. */
+  listen(port: number, host: string): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.http.once('error', reject);
+      this.http.listen(port, host, () => {
+        this.http.off('error', reject);
+        resolve(this.http.address() as AddressInfo);
+      });
+    });
+  }
+
+  /** Takes no more connections, finishes the requests under way within the time, closes the sockets. */
+  async close(grace_ms = 10_000): Promise<void> {
+    this.#wire.close();
+    this.#realtime.close();
+    if (!this.http.listening) return;
+    const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
+    this.http.closeIdleConnections();
+    const timer = setTimeout(() => this.http.closeAllConnections(), grace_ms);
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+export const createServer = (dependencies: ApiDependencies): ApiServer => new ApiServer(dependencies);
