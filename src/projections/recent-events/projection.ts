@@ -1,6 +1,6 @@
 import type { EventId } from '../../domain/ids.js';
 import { linesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
-import type { RecordedEvent } from '../../eventstore/event-store.js';
+import type { Position, RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
 
@@ -11,6 +11,7 @@ const KEPT_LENGTH = 512 * 1024;
 /** Some events of one chunk, the newest last. */
 export interface RecentChunk {
   readonly chunk: EventId;
+  readonly position: Position;
   readonly recorded_at: string;
   readonly received_at: number;
   /** Index in the chunk of the first text. */
@@ -31,6 +32,7 @@ const tailOf = (event: RecordedEvent): RecentChunk => {
   const texts = lines.slice(-KEPT);
   return {
     chunk: event.id,
+    position: event.position,
     recorded_at: event.metadata.recorded_at,
     received_at: event.metadata.chunk?.received_at ?? 0,
     first: lines.length - texts.length,

@@ -1,0 +1,311 @@
+import type { EventId, TenantId } from '../../domain/ids.js';
+import { chunkIdOf } from '../../domain/telemetry/address.js';
+import { MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import type { ExpectedRevision } from '../../eventstore/event-log-writer.js';
+import { EventStoreUnavailable, type Position, type StreamName } from '../../eventstore/event-store.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Random } from '../../platform/random.js';
+import { uuidV7 } from '../../platform/uuid.js';
+import type { GuardTicket } from '../guard.js';
+import type { CommandRefusal } from '../handle.js';
+import type { Cause, Draft, Instance, RecordWriter, WriteOutcome } from '../writer.js';
+import { cut, pack, timesOf, type ChunkLimits, type Piece, type Received } from './received.js';
+
+/** Some of a request's events, those from `from` up to `to`, and what became of them. */
+export type PieceOutcome = { readonly from: number; readonly to: number } & (
+  | {
+      readonly ok: true;
+      readonly chunk: EventId;
+      /** Index in the chunk of the piece's first event. */
+      readonly index: number;
+      readonly position: Position;
+      readonly recorded_at: string;
+      /** True where the chunk was in the log already. */
+      readonly repeated: boolean;
+    }
+  | { readonly ok: false; readonly refusal: CommandRefusal }
+);
+
+export interface WriteRequest {
+  readonly tenant: TenantId;
+  readonly cause: Cause;
+  readonly ticket: GuardTicket;
+  readonly received: Received;
+  /** Given for a request with an `Idempotency-Key`: the id of its k-th chunk. It then shares no chunk with others. */
+  readonly chunk_id?: (k: number) => EventId;
+}
+
+export interface ChunkWriterOptions {
+  /** Distinguishes the streams of instances that write side by side. */
+  readonly shard: string;
+  readonly chunk?: ChunkLimits;
+  /** Bytes that may wait to be written, over all tenants; more are refused. */
+  readonly waiting_bytes?: number;
+}
+
+const DEFAULT_CHUNK: ChunkLimits = { bytes: 900_000, events: MAX_CHUNK_EVENTS };
+const DEFAULT_WAITING_BYTES = 64 * 1024 * 1024;
+/** How often a chunk is tried again after another writer was faster, or the store did not answer. */
+const ATTEMPTS = 5;
+const FIRST_PAUSE_MS = 50;
+
+interface Waiting {
+  readonly piece: Piece;
+  readonly settle: (outcome: PieceOutcome) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** A chunk that still collects pieces. */
+interface OpenChunk {
+  readonly group: string;
+  readonly cause: Cause;
+  readonly ticket: GuardTicket;
+  /** Given where nothing else may join. */
+  readonly id?: EventId;
+  readonly waiting: Waiting[];
+  bytes: number;
+  events: number;
+}
+
+/** One tenant's way into the log: its chunks go one after another, each at the exact revision. */
+interface Lane {
+  readonly tenant: TenantId;
+  readonly queue: OpenChunk[];
+  stream: StreamName | undefined;
+  revision: ExpectedRevision;
+  running: boolean;
+}
+
+/**
+ * Packs events into chunks and appends them. A chunk goes off at once where none of its tenant is under way, and what
+ * comes meanwhile shares the next one: nobody waits for a timer, and the busier it is the more share one flush.
+ * Requests share a chunk where tenant, actor and origin are the same; the record names the first of them.
+ * A caller is answered when its own events are durable, or known not to be.
+ */
+export class ChunkWriter {
+  readonly #lanes = new Map<TenantId, Lane>();
+  readonly #limits: ChunkLimits;
+  readonly #waiting_limit: number;
+  #waiting_bytes = 0;
+  #sequence = 0;
+
+  constructor(
+    private readonly writer: RecordWriter,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly instance: Instance,
+    private readonly options: ChunkWriterOptions,
+  ) {
+    this.#limits = options.chunk ?? DEFAULT_CHUNK;
+    this.#waiting_limit = options.waiting_bytes ?? DEFAULT_WAITING_BYTES;
+  }
+
+  /** Bytes that wait to be written. */
+  get waiting_bytes(): number {
+    return this.#waiting_bytes;
+  }
+
+  /** Stores a request's events; one outcome for each piece that they were cut into, in their order. */
+  async write(request: WriteRequest): Promise<readonly PieceOutcome[]> {
+    const pieces = cut(request.received, this.#limits);
+    const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
+    // A single request always fits into an empty queue, however large.
+    if (this.#waiting_bytes > 0 && this.#waiting_bytes + bytes > this.#waiting_limit)
+      return pieces.map(({ from, to }) => ({ from, to, ok: false, refusal: overloaded }));
+
+    this.#waiting_bytes += bytes;
+    const lane = this.#laneOf(request.tenant);
+    const outcomes = pieces.map(
+      (piece, k) =>
+        new Promise<PieceOutcome>((settle, fail) => {
+          this.#enqueue(lane, request, piece, k, { piece, settle, fail });
+        }),
+    );
+    if (!lane.running) void this.#run(lane);
+    try {
+      return await Promise.all(outcomes);
+    } finally {
+      this.#waiting_bytes -= bytes;
+    }
+  }
+
+  #laneOf(tenant: TenantId): Lane {
+    let lane = this.#lanes.get(tenant);
+    if (!lane) {
+      lane = { tenant, queue: [], stream: undefined, revision: 'none', running: false };
+      this.#lanes.set(tenant, lane);
+    }
+    return lane;
+  }
+
+  #enqueue(lane: Lane, request: WriteRequest, piece: Piece, k: number, waiting: Waiting): void {
+    const { cause, ticket } = request;
+    const id = request.chunk_id?.(k);
+    const group = `${cause.actor.kind} ${cause.actor.id} ${cause.origin}`;
+    const events = piece.to - piece.from;
+    const last = lane.queue.at(-1);
+    if (
+      last &&
+      id === undefined &&
+      last.id === undefined &&
+      last.group === group &&
+      last.bytes + piece.bytes <= this.#limits.bytes &&
+      last.events + events <= this.#limits.events
+    ) {
+      last.waiting.push(waiting);
+      last.bytes += piece.bytes;
+      last.events += events;
+      return;
+    }
+    lane.queue.push({
+      group,
+      cause,
+      ticket,
+      ...(id !== undefined && { id }),
+      waiting: [waiting],
+      bytes: piece.bytes,
+      events,
+    });
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    lane.running = true;
+    try {
+      for (let chunk = lane.queue.shift(); chunk; chunk = lane.queue.shift()) await this.#write(lane, chunk);
+    } finally {
+      lane.running = false;
+    }
+  }
+
+  /** Writes a chunk and answers its callers; never rejects. */
+  async #write(lane: Lane, chunk: OpenChunk): Promise<void> {
+    try {
+      const draft = this.#close(chunk);
+      const outcome = await this.#append(lane, chunk, draft);
+      let index = 0;
+      for (const { piece, settle } of chunk.waiting) {
+        const { from, to } = piece;
+        settle(
+          'refusal' in outcome
+            ? { from, to, ok: false, refusal: outcome.refusal }
+            : { from, to, ok: true, chunk: draft.id, index, ...outcome },
+        );
+        index += to - from;
+      }
+    } catch (error) {
+      for (const { fail } of chunk.waiting) fail(error);
+    }
+  }
+
+  #close(chunk: OpenChunk): Draft {
+    const pieces = chunk.waiting.map(({ piece }) => piece);
+    const received_at = this.clock.now();
+    const first_sequence = this.#sequence;
+    this.#sequence += chunk.events;
+    return {
+      id: chunk.id ?? chunkIdOf(uuidV7(this.clock, this.random)),
+      type: TELEMETRY_RECORDED,
+      schema_version: 1,
+      data: pack(pieces),
+      chunk: {
+        codec: 'ndjson',
+        count: chunk.events,
+        ...timesOf(pieces, received_at),
+        received_at,
+        producer: this.instance.instance_id,
+        first_sequence,
+      },
+    };
+  }
+
+  /** Appends at the exact revision, which after a conflict is the one that the store says. */
+  async #append(
+    lane: Lane,
+    { cause, ticket }: OpenChunk,
+    draft: Draft,
+  ): Promise<
+    | { readonly position: Position; readonly recorded_at: string; readonly repeated: boolean }
+    | { readonly refusal: CommandRefusal }
+  > {
+    this.#follow(lane);
+    let refusal = contended;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (attempt > 1) await this.clock.sleep(FIRST_PAUSE_MS * 2 ** attempt);
+      let outcome: WriteOutcome;
+      try {
+        outcome = await this.writer.append(lane.stream, lane.revision, [draft], cause, ticket);
+      } catch (error) {
+        if (!(error instanceof EventStoreUnavailable)) throw error;
+        if (error.reason !== 'unreachable') return { refusal: unavailable(error) };
+        // Unknown whether it was written: the same record at the same revision again finds out.
+        refusal = unavailable(error);
+        continue;
+      }
+      switch (outcome.outcome) {
+        case 'appended': {
+          const { position, recorded_at, repeated } = outcome;
+          // A record that was there already may be anywhere in the stream, or in another day's.
+          if (!repeated) lane.revision = outcome.revision;
+          return { position, recorded_at, repeated };
+        }
+        case 'conflict':
+          lane.revision = outcome.actual;
+          refusal = contended;
+          break;
+        case 'guarded':
+          return { refusal: guarded };
+        case 'too_large':
+          throw new Error(
+            `A chunk of ${outcome.bytes} bytes was cut for a store that takes ${outcome.limit}.`,
+          );
+      }
+    }
+    return { refusal };
+  }
+
+  /** Turns to the stream of the day. What its last revision is, the first append finds out by a conflict. */
+  #follow(lane: Lane): asserts lane is Lane & { stream: StreamName } {
+    const day = new Date(this.clock.now()).toISOString().slice(0, 10).replaceAll('-', '');
+    const stream = `telemetry-${lane.tenant}-${this.options.shard}-${day}` as StreamName;
+    if (lane.stream === stream) return;
+    lane.stream = stream;
+    lane.revision = 'none';
+  }
+}
+
+const overloaded: CommandRefusal = {
+  kind: 'unavailable',
+  code: 'overloaded',
+  detail: 'More events are waiting to be stored than fit into memory. Send them again later.',
+  retry_after_seconds: 1,
+};
+
+const contended: CommandRefusal = {
+  kind: 'unavailable',
+  code: 'write_contention',
+  detail: 'Another writer was faster again and again. Send the events again.',
+  retry_after_seconds: 1,
+};
+
+/** What every write is told while a deployment is under way. */
+export const guarded: CommandRefusal = {
+  kind: 'guarded',
+  code: 'deployment_in_progress',
+  detail: 'A deployment is under way; nothing is written until it is complete.',
+  retry_after_seconds: 30,
+};
+
+const unavailable = (error: EventStoreUnavailable): CommandRefusal =>
+  error.reason === 'disk_full'
+    ? {
+        kind: 'disk_full',
+        code: 'disk_full',
+        detail: 'The disk is full; nothing was stored.',
+        retry_after_seconds: 30,
+      }
+    : {
+        kind: 'unavailable',
+        code: 'store_unavailable',
+        detail: 'The event store cannot take events now.',
+        retry_after_seconds: 2,
+      };

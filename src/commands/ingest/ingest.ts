@@ -1,0 +1,241 @@
+import { createHash } from 'node:crypto';
+import type { EventId, TenantId } from '../../domain/ids.js';
+import { chunkIdOf, telemetryId } from '../../domain/telemetry/address.js';
+import { START, type Position } from '../../eventstore/event-store.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Random } from '../../platform/random.js';
+import { uuidFrom, uuidV7 } from '../../platform/uuid.js';
+import type { DeploymentGuard, GuardTicket } from '../guard.js';
+import type { CommandContext, CommandRefusal, CommandResult } from '../handle.js';
+import type { Cause } from '../writer.js';
+import { guarded, type ChunkWriter, type PieceOutcome } from './chunk-writer.js';
+import type { IngestClaims, Keyed } from './claims.js';
+import { readBatch, readOne, type Reading, type RejectedEvent } from './read-events.js';
+import type { BatchFormat } from './split.js';
+
+export interface OneAnswer {
+  readonly event_id: string;
+  readonly recorded_at: string;
+}
+
+export interface BatchAnswer {
+  readonly accepted: number;
+  /** Events that were in the log already. */
+  readonly duplicates: number;
+  readonly rejected: number;
+  /** The rejected ones; the first hundred unless more were asked for. */
+  readonly errors: readonly RejectedEvent[];
+  readonly batch_id: string;
+}
+
+export interface BatchOptions {
+  /** Names every rejected event instead of the first hundred. */
+  readonly verbose?: boolean;
+  /** All or nothing: one event that is not valid refuses the batch. */
+  readonly atomic?: boolean;
+}
+
+export interface IngestLimits {
+  readonly events: number;
+}
+
+const DEFAULT_LIMITS: IngestLimits = { events: 10_000 };
+const ERRORS_SHOWN = 100;
+
+const refused = (refusal: CommandRefusal): { readonly ok: false; readonly refusal: CommandRefusal } => ({
+  ok: false,
+  refusal,
+});
+
+/** Takes telemetry in: authorise → validate → guard → idempotency → append, then the answer. */
+export class TelemetryIngest {
+  constructor(
+    private readonly chunks: ChunkWriter,
+    private readonly guard: DeploymentGuard,
+    private readonly claims: IngestClaims,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly limits: IngestLimits = DEFAULT_LIMITS,
+  ) {}
+
+  /** Stores one event. */
+  async one(body: Buffer, context: CommandContext): Promise<CommandResult<OneAnswer>> {
+    const admitted = this.#admit(context);
+    if (!admitted.ok) return admitted;
+    const reading = readOne(body, this.clock.now());
+    if (!reading.ok) return refused(invalid(reading.code, reading.detail));
+    const [fault] = reading.rejected;
+    if (fault) return refused(ofFault(fault));
+    const ticket = this.guard.admit('telemetry');
+    if (!ticket) return refused(guarded);
+
+    return this.#once('one', body, context, async (keyed): Promise<CommandResult<OneAnswer>> => {
+      const [outcome] = await this.#write(admitted.tenant, context, ticket, reading, keyed);
+      if (!outcome?.ok) return refused(outcome?.refusal ?? noEvents);
+      const { chunk, index, recorded_at, position, repeated } = outcome;
+      return {
+        ok: true,
+        value: { event_id: telemetryId(chunk, index), recorded_at },
+        position,
+        replayed: repeated,
+      };
+    });
+  }
+
+  /** Stores the valid events of a batch and names the others. */
+  async batch(
+    body: Buffer,
+    format: BatchFormat,
+    context: CommandContext,
+    options: BatchOptions = {},
+  ): Promise<CommandResult<BatchAnswer>> {
+    const admitted = this.#admit(context);
+    if (!admitted.ok) return admitted;
+    const reading = readBatch(body, format, { events: this.limits.events, now: this.clock.now() });
+    if (!reading.ok)
+      return refused({
+        ...invalid(reading.code, reading.detail),
+        ...(reading.code === 'too_many_events' && { kind: 'too_large' }),
+      });
+    if (reading.indexes.length === 0 || (options.atomic && reading.rejected.length > 0))
+      return refused(nothingStored(reading.rejected, options));
+    const ticket = this.guard.admit('telemetry');
+    if (!ticket) return refused(guarded);
+
+    return this.#once('batch', body, context, async (keyed): Promise<CommandResult<BatchAnswer>> => {
+      const outcomes = await this.#write(admitted.tenant, context, ticket, reading, keyed);
+      const batch_id = keyed ? uuidFrom('batch', keyed.key, keyed.body) : uuidV7(this.clock, this.random);
+      return batchResult(reading, outcomes, `bat_${batch_id.replaceAll('-', '')}`, options, keyed);
+    });
+  }
+
+  #admit({
+    principal,
+  }: CommandContext): { readonly ok: true; readonly tenant: TenantId } | ReturnType<typeof refused> {
+    const { tenant_id: tenant, permissions } = principal;
+    return tenant !== undefined && permissions.has('telemetry:write')
+      ? { ok: true, tenant }
+      : refused({
+          kind: 'forbidden',
+          code: 'forbidden',
+          detail: 'These credentials may not send telemetry.',
+        });
+  }
+
+  #write(
+    tenant: TenantId,
+    context: CommandContext,
+    ticket: GuardTicket,
+    { received }: Reading,
+    keyed: Keyed | undefined,
+  ): Promise<readonly PieceOutcome[]> {
+    const { principal, origin, request_id, correlation_id, causation_id } = context;
+    const cause: Cause = {
+      tenant_id: tenant,
+      actor: principal.actor,
+      origin,
+      request_id,
+      correlation_id,
+      causation_id: causation_id ?? request_id,
+      ...(keyed && { idempotency: keyed }),
+    };
+    // The body is part of the name: where the claim of a key has lapsed, another body under it is another batch.
+    const chunk_id =
+      keyed && ((k: number): EventId => chunkIdOf(uuidFrom('telemetry', keyed.key, keyed.body, String(k))));
+    return this.chunks.write({ tenant, cause, ticket, received, ...(chunk_id && { chunk_id }) });
+  }
+
+  /** Carries a request out; one with an `Idempotency-Key` once, and the same answer for its repetitions. */
+  async #once<R extends OneAnswer | BatchAnswer>(
+    route: string,
+    body: Buffer,
+    { idempotency_key, principal }: CommandContext,
+    carryOut: (keyed?: Keyed) => Promise<CommandResult<R>>,
+  ): Promise<CommandResult<R>> {
+    if (idempotency_key === undefined) return carryOut();
+    const { tenant_id = '', actor } = principal;
+    const keyed: Keyed = {
+      key: sha256(JSON.stringify([tenant_id, actor.kind, actor.id, `telemetry/${route}`, idempotency_key])),
+      body: sha256(body),
+    };
+    return this.claims.once(keyed, () => carryOut(keyed));
+  }
+}
+
+const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
+
+const invalid = (code: string, detail: string): CommandRefusal => ({ kind: 'invalid', code, detail });
+
+const noEvents = invalid('no_events', 'The batch has no events.');
+
+const ofFault = ({ pointer, code, detail }: RejectedEvent): CommandRefusal => {
+  if (code === 'event_too_large') return { kind: 'too_large', code, detail };
+  if (code === 'invalid_json' || code === 'too_deep') return invalid(code, detail);
+  return { ...invalid('invalid_event', 'The event is not valid.'), errors: [{ pointer, code, detail }] };
+};
+
+const shown = <T>(errors: readonly T[], { verbose }: BatchOptions): readonly T[] =>
+  verbose ? errors : errors.slice(0, ERRORS_SHOWN);
+
+const nothingStored = (rejected: readonly RejectedEvent[], options: BatchOptions): CommandRefusal =>
+  rejected.length === 0
+    ? noEvents
+    : {
+        ...(options.atomic
+          ? { kind: 'unprocessable', code: 'batch_rejected' }
+          : { kind: 'invalid', code: 'no_valid_events' }),
+        detail: options.atomic
+          ? 'Not every event of the batch is valid; nothing was stored.'
+          : 'No event of the batch is valid.',
+        errors: shown(rejected, options).map(({ index, pointer, code, detail }) => ({
+          pointer: `/${index}${pointer}`,
+          code,
+          detail,
+        })),
+      };
+
+/**
+ * What a batch's caller is told. Once anything is stored it is success, with the rest named as worth sending again;
+ * under a key the whole is refused instead, since its repetition finds what was stored and stores the rest.
+ */
+const batchResult = (
+  reading: Reading,
+  outcomes: readonly PieceOutcome[],
+  batch_id: string,
+  options: BatchOptions,
+  keyed: Keyed | undefined,
+): CommandResult<BatchAnswer> => {
+  const errors = [...reading.rejected];
+  let accepted = 0;
+  let position: Position = START;
+  let replayed = true;
+  let refusal: CommandRefusal | undefined;
+  for (const outcome of outcomes) {
+    if (outcome.ok) {
+      accepted += outcome.to - outcome.from;
+      replayed &&= outcome.repeated;
+      if (outcome.position > position) ({ position } = outcome);
+      continue;
+    }
+    ({ refusal } = outcome);
+    const { code, detail } = outcome.refusal;
+    for (const index of reading.indexes.slice(outcome.from, outcome.to))
+      errors.push({ index, pointer: '', code, detail, retryable: true });
+  }
+  if (refusal && (accepted === 0 || keyed)) return refused(refusal);
+  return {
+    ok: true,
+    value: {
+      accepted,
+      duplicates: 0,
+      rejected: errors.length,
+      errors: shown(
+        errors.toSorted((one, other) => one.index - other.index),
+        options,
+      ),
+      batch_id,
+    },
+    position,
+    replayed,
+  };
+};

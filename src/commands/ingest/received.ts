@@ -1,0 +1,88 @@
+import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
+
+const LF = 0x0a;
+
+/**
+ * Events of one request that may be stored: event `i` is the bytes `starts[i]` to `ends[i]` of the body as received,
+ * without a line break, and happened at `times[i]` (NaN: when it was received).
+ */
+export interface Received {
+  readonly body: Buffer;
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly times: readonly number[];
+}
+
+/** Some of a request's events, next to one another: those from `from` up to `to`. */
+export interface Piece {
+  readonly received: Received;
+  readonly from: number;
+  readonly to: number;
+  /** With a line break behind each event. */
+  readonly bytes: number;
+}
+
+export interface ChunkLimits {
+  /** Bytes of a chunk's data. EventStoreDB takes 1,048,576 in one append, metadata and framing included. */
+  readonly bytes: number;
+  readonly events: number;
+}
+
+/**
+ * Cuts a request's events into pieces that fit a chunk. The cuts depend on the events alone, so that the same request
+ * under the same key makes the same chunks again.
+ */
+export const cut = (received: Received, limits: ChunkLimits): readonly Piece[] => {
+  const pieces: Piece[] = [];
+  let from = 0;
+  let bytes = 0;
+  const count = received.starts.length;
+  for (let i = 0; i < count; i += 1) {
+    const size = (received.ends[i] ?? 0) - (received.starts[i] ?? 0) + 1;
+    if (i > from && (bytes + size > limits.bytes || i - from >= limits.events)) {
+      pieces.push({ received, from, to: i, bytes });
+      from = i;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (count > from) pieces.push({ received, from, to: count, bytes });
+  return pieces;
+};
+
+/** The data of a chunk: its events' bytes as received, a line break between them. */
+export const pack = (pieces: readonly Piece[]): Buffer => {
+  const data = Buffer.allocUnsafe(pieces.reduce((sum, { bytes }) => sum + bytes, 0));
+  let at = 0;
+  for (const { received, from, to } of pieces) {
+    const { body, starts, ends } = received;
+    for (let i = from; i < to;) {
+      // Events with one byte between them are copied in one go, and the byte (a comma, a line break) replaced.
+      let last = i;
+      while (last + 1 < to && starts[last + 1] === (ends[last] ?? 0) + 1) last += 1;
+      const start = starts[i] ?? 0;
+      const end = ends[last] ?? 0;
+      body.copy(data, at, start, end);
+      for (; i <= last; i += 1) data[at + (ends[i] ?? 0) - start] = LF;
+      at += end - start + 1;
+    }
+  }
+  return data.subarray(0, at - 1);
+};
+
+/** The earliest and the latest time of some events. */
+export const timesOf = (
+  pieces: readonly Piece[],
+  received_at: number,
+): Pick<ChunkHeader, 'min_time' | 'max_time'> => {
+  let min_time = Infinity;
+  let max_time = -Infinity;
+  for (const { received, from, to } of pieces)
+    for (let i = from; i < to; i += 1) {
+      const given = received.times[i] ?? NaN;
+      const time = Number.isNaN(given) ? received_at : given;
+      if (time < min_time) min_time = time;
+      if (time > max_time) max_time = time;
+    }
+  return { min_time, max_time };
+};
