@@ -1,0 +1,107 @@
+import {
+  BACKWARDS,
+  END,
+  START as FROM_START,
+  StreamNotFoundError,
+  type AllStreamResolvedEvent,
+  type EventStoreDBClient,
+  type ResolvedEvent,
+  type StreamingRead,
+} from '@eventstore/db-client';
+import {
+  START,
+  type EventBatch,
+  type Position,
+  type RecordedEvent,
+  type Revision,
+  type StreamName,
+} from '../event-store.js';
+import { Batching } from './batching.js';
+import { unreachable } from './retrying.js';
+import { positionOf, toRecorded, toStorePosition } from './stored-form.js';
+
+/** The events of a stream, oldest first. */
+export async function* readStream(
+  client: EventStoreDBClient,
+  stream: StreamName,
+  from: Revision,
+  limit: number | undefined,
+): AsyncGenerator<RecordedEvent, void> {
+  if (limit === 0) return;
+  const read = client.readStream(stream, {
+    fromRevision: BigInt(from),
+    ...(limit !== undefined && { maxCount: limit }),
+  });
+  for await (const resolved of records<ResolvedEvent>(read)) {
+    const event = toRecorded(resolved);
+    if (event) yield event;
+  }
+}
+
+/** Everything after a position. The server gives the record at the position too, and system events. */
+export async function* readToEnd(
+  client: EventStoreDBClient,
+  after: Position,
+  lets: (event: RecordedEvent) => boolean,
+): AsyncGenerator<EventBatch, void> {
+  const batching = new Batching(after, lets);
+  const read = client.readAll({ fromPosition: after === START ? FROM_START : toStorePosition(after) });
+  for await (const resolved of records<AllStreamResolvedEvent>(read)) {
+    const position = positionOf(resolved);
+    if (position <= after) continue;
+    batching.add(position, toRecorded(resolved));
+    if (batching.full) yield batching.take(false);
+  }
+  yield batching.take(true);
+}
+
+/** The position of the last event of ours, looked for from the end back to `bound`; undefined where none is after that. */
+export const lastPosition = async (
+  client: EventStoreDBClient,
+  bound: Position,
+): Promise<Position | undefined> => {
+  const read = client.readAll({ fromPosition: END, direction: BACKWARDS });
+  for await (const resolved of records<AllStreamResolvedEvent>(read)) {
+    const position = positionOf(resolved);
+    if (position <= bound) return undefined;
+    if (toRecorded(resolved)) return position;
+  }
+  return undefined;
+};
+
+/** Asks for one record, to see that the server answers. */
+export const probe = async (client: EventStoreDBClient): Promise<void> => {
+  const read = client.readAll({ fromPosition: END, direction: BACKWARDS, maxCount: 1 });
+  const answer = records(read);
+  await answer.next();
+  await answer.return();
+};
+
+/** The id of the event at a position, undefined where no event is there. */
+export const idAt = async (client: EventStoreDBClient, position: Position): Promise<string | undefined> => {
+  const read = client.readAll({ fromPosition: toStorePosition(position), maxCount: 1 });
+  for await (const resolved of records<AllStreamResolvedEvent>(read))
+    return positionOf(resolved) === position ? resolved.event?.id : undefined;
+  return undefined;
+};
+
+/**
+ * What a read gives; ends the call where the reader stops early. The client emits errors on a stream that was ended
+ * too: the listener keeps them from ending the process.
+ */
+async function* records<T>(read: StreamingRead<T>): AsyncGenerator<T, void> {
+  read.on('error', ignore);
+  let ended = false;
+  try {
+    for await (const resolved of read as AsyncIterable<T>) yield resolved;
+    ended = true;
+  } catch (error) {
+    ended = true;
+    if (error instanceof StreamNotFoundError) return;
+    throw unreachable(error);
+  } finally {
+    if (!ended) read.cancel().catch(ignore);
+  }
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,82 @@
+import {
+  binaryEvent,
+  jsonEvent,
+  type AllStreamResolvedEvent,
+  type EventData,
+  type Position as StorePosition,
+  type ResolvedEvent,
+} from '@eventstore/db-client';
+import type { EventId } from '../../domain/ids.js';
+import type { JsonObject } from '../../domain/json.js';
+import {
+  toPosition,
+  type EventFilter,
+  type EventMetadata,
+  type NewEvent,
+  type Position,
+  type RecordedEvent,
+  type Revision,
+  type StreamName,
+} from '../event-store.js';
+
+/** Stored format: the event's metadata with its schema version beside them. */
+type StoredMetadata = EventMetadata & { readonly schema_version: number };
+
+/** An event as the client takes it: bytes as bytes, an object as JSON. */
+export const toEventData = ({ id, type, schema_version, data, metadata }: NewEvent): EventData => {
+  const stored = { ...metadata, schema_version } as unknown as Record<string, unknown>;
+  return data instanceof Uint8Array
+    ? binaryEvent({ id, type, data, metadata: stored })
+    : jsonEvent({ id, type, data: data, metadata: stored });
+};
+
+/** What the server counts against its limit: the data, as stored, without metadata. */
+export const dataBytes = ({ data }: NewEvent): number =>
+  data instanceof Uint8Array ? data.byteLength : Buffer.byteLength(JSON.stringify(data));
+
+/** A record as the port has it; undefined for the server's own records and for those that we did not write. */
+export const toRecorded = (resolved: ResolvedEvent | AllStreamResolvedEvent): RecordedEvent | undefined => {
+  const { event } = resolved;
+  if (!event || event.type.startsWith('$') || event.streamId.startsWith('$')) return undefined;
+  const stored: unknown = event.metadata;
+  if (!isStoredMetadata(stored)) return undefined;
+  const { schema_version, ...metadata } = stored;
+  return {
+    id: event.id as EventId,
+    type: event.type,
+    schema_version,
+    data: event.data as JsonObject | Uint8Array,
+    metadata,
+    stream: event.streamId as StreamName,
+    revision: Number(event.revision) as Revision,
+    position: positionOf(resolved),
+  };
+};
+
+const isStoredMetadata = (value: unknown): value is StoredMetadata =>
+  typeof value === 'object' &&
+  value !== null &&
+  'schema_version' in value &&
+  typeof value.schema_version === 'number';
+
+/** A position is the record's commit position. */
+export const positionOf = ({ event, commitPosition }: ResolvedEvent | AllStreamResolvedEvent): Position => {
+  const commit = commitPosition ?? event?.position?.commit;
+  if (commit === undefined)
+    throw new Error('a record without a position: EventStoreDB 22.10 or later is needed');
+  return toPosition(commit);
+};
+
+/** On the server's side commit and prepare position of a record are the same. */
+export const toStorePosition = (position: Position): StorePosition => {
+  const commit = BigInt(`0x${position}`);
+  return { commit, prepare: commit };
+};
+
+/** A filter as a predicate. It works on our side, so that a reader's position goes on over all events. */
+export const compileFilter = ({ types, stream_prefix }: EventFilter): ((event: RecordedEvent) => boolean) => {
+  const wanted = types && new Set(types);
+  return (event) =>
+    (!wanted || wanted.has(event.type)) &&
+    (stream_prefix === undefined || event.stream.startsWith(stream_prefix));
+};
