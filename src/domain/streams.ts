@@ -1,0 +1,13 @@
+import type { AlertId, ApiKeyId, RuleId, TenantId, UserId } from './ids.js';
+
+/** The names of streams. What stands in them is a domain module's business. */
+export const tenantStream = (id: TenantId): string => `tenant-${id}`;
+export const userStream = (id: UserId): string => `user-${id}`;
+/** An e-mail address is reserved here; it stands under a keyed pseudonym. */
+export const emailStream = (pseudonym: string): string => `email-${pseudonym}`;
+export const apiKeyStream = (id: ApiKeyId): string => `apikey-${id}`;
+export const sessionStream = (id: string): string => `session-${id}`;
+export const ruleStream = (id: RuleId): string => `rule-${id}`;
+export const alertStream = (id: AlertId): string => `alert-${id}`;
+/** All deployments: one stream, so that one at a time is a matter of the exact revision. */
+export const deploymentsStream = 'deployments';

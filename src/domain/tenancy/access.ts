@@ -1,0 +1,87 @@
+import type { ApiKeyId, TenantId, UserId } from '../ids.js';
+import type { Actor } from '../provenance.js';
+
+/** What somebody may do. Each route and each command needs one of these. */
+export type Permission =
+  | 'register'
+  | 'telemetry:write'
+  | 'telemetry:read'
+  | 'alerting:read'
+  | 'alerting:write'
+  | 'tenant:read'
+  | 'tenant:admin'
+  | 'deploy';
+
+/** A person's place in a tenant, the lesser first. */
+export const roles = ['viewer', 'admin', 'owner'] as const;
+export type Role = (typeof roles)[number];
+
+/** What an API key is for. */
+export const scopes = ['ingest', 'read', 'alerting', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+/** Somebody who has shown who they are, and what they may do. */
+export interface Principal {
+  readonly actor: Actor;
+  /** Absent: nobody's in particular (anonymous, operator). */
+  readonly tenant_id?: TenantId;
+  readonly role?: Role;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+const reading: readonly Permission[] = ['telemetry:read', 'alerting:read', 'tenant:read'];
+const administering: readonly Permission[] = [
+  ...reading,
+  'telemetry:write',
+  'alerting:write',
+  'tenant:admin',
+];
+
+const ofRole: Readonly<Record<Role, readonly Permission[]>> = {
+  viewer: reading,
+  admin: administering,
+  owner: administering,
+};
+
+const ofScope: Readonly<Record<Scope, readonly Permission[]>> = {
+  ingest: ['telemetry:write'],
+  read: reading,
+  alerting: ['alerting:read', 'alerting:write'],
+  admin: administering,
+};
+
+export const userPrincipal = (tenant_id: TenantId, id: UserId, role: Role): Principal => ({
+  actor: { kind: 'user', id },
+  tenant_id,
+  role,
+  permissions: new Set(ofRole[role]),
+});
+
+export const apiKeyPrincipal = (tenant_id: TenantId, id: ApiKeyId, granted: readonly Scope[]): Principal => ({
+  actor: { kind: 'api_key', id },
+  tenant_id,
+  permissions: new Set(granted.flatMap((scope) => ofScope[scope])),
+});
+
+/** Whoever has shown nothing: may register a tenant and sign in. */
+export const anonymousPrincipal: Principal = {
+  actor: { kind: 'anonymous', id: 'anonymous' },
+  permissions: new Set(['register']),
+};
+
+/** Who runs the server: may deploy, and sees nothing of a tenant's. */
+export const operatorPrincipal: Principal = {
+  actor: { kind: 'operator', id: 'operator' },
+  permissions: new Set(['deploy']),
+};
+
+/** A process manager acting for a tenant. */
+export const processPrincipal = (name: string, tenant_id: TenantId): Principal => ({
+  actor: { kind: 'process', id: name },
+  tenant_id,
+  permissions: new Set(['alerting:write']),
+});
+
+/** Whether somebody may give a role to another: nobody gives more than they have. */
+export const mayGrant = (granting: Role, granted: Role): boolean =>
+  granting !== 'viewer' && roles.indexOf(granted) <= roles.indexOf(granting);
