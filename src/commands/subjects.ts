@@ -1,0 +1,40 @@
+import { alertDecider, alertEventTypes, type Alert, type AlertEvent } from '../domain/alerting/alert.js';
+import { ruleDecider, ruleEventTypes, type Rule, type RuleEvent } from '../domain/alerting/rule.js';
+import {
+  deploymentDecider,
+  deploymentEventTypes,
+  type DeploymentEvent,
+  type GuardState,
+} from '../domain/deployment/deployment.js';
+import { apiKeyDecider, apiKeyEventTypes, type ApiKey, type ApiKeyEvent } from '../domain/tenancy/api-key.js';
+import { emailDecider, emailEventTypes, type EmailEvent, type Reservation } from '../domain/tenancy/email.js';
+import {
+  sessionDecider,
+  sessionEventTypes,
+  type Session,
+  type SessionEvent,
+} from '../domain/tenancy/session.js';
+import { tenantDecider, tenantEventTypes, type Tenant, type TenantEvent } from '../domain/tenancy/tenant.js';
+import { userDecider, userEventTypes, type User, type UserEvent } from '../domain/tenancy/user.js';
+import type { Subject } from './command.js';
+
+/** The kinds of streams that commands decide on. */
+export const tenantSubject: Subject<Tenant, TenantEvent> = { ...tenantDecider, types: tenantEventTypes };
+export const userSubject: Subject<User, UserEvent> = { ...userDecider, types: userEventTypes };
+export const apiKeySubject: Subject<ApiKey, ApiKeyEvent> = { ...apiKeyDecider, types: apiKeyEventTypes };
+export const ruleSubject: Subject<Rule, RuleEvent> = { ...ruleDecider, types: ruleEventTypes };
+export const alertSubject: Subject<Alert, AlertEvent> = { ...alertDecider, types: alertEventTypes };
+export const emailSubject: Subject<Reservation, EmailEvent> = {
+  ...emailDecider,
+  types: emailEventTypes,
+  shared: true,
+};
+export const sessionSubject: Subject<Session, SessionEvent> = {
+  ...sessionDecider,
+  types: sessionEventTypes,
+  shared: true,
+};
+export const deploymentsSubject: Subject<GuardState, DeploymentEvent> = {
+  ...deploymentDecider,
+  types: deploymentEventTypes,
+};
