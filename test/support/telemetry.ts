@@ -1,9 +1,9 @@
 import { NEVER } from 'rxjs';
 import { ChunkWriter, type ChunkWriterOptions } from '../../src/commands/ingest/chunk-writer.js';
-import { IngestClaims } from '../../src/commands/ingest/claims.js';
+import { Claims } from '../../src/commands/claims.js';
 import { TelemetryIngest } from '../../src/commands/ingest/ingest.js';
 import { DeploymentGuard } from '../../src/commands/guard.js';
-import type { CommandContext } from '../../src/commands/handle.js';
+import type { CommandContext } from '../../src/commands/command.js';
 import { RecordWriter } from '../../src/commands/writer.js';
 import type { EventId, TenantId } from '../../src/domain/ids.js';
 import type {
@@ -136,7 +136,7 @@ export const ingestBench = (
   const writer = new RecordWriter(log, guard, clock, instance);
   const random = countingRandom();
   const chunks = new ChunkWriter(writer, clock, random, instance, { shard: '0', ...options });
-  const claims = new IngestClaims(store.register, clock, instance);
+  const claims = new Claims(store.register, clock, random, Buffer.alloc(32, 1), instance.instance_id);
   return {
     log,
     clock,

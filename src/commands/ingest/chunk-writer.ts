@@ -7,7 +7,8 @@ import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { uuidV7 } from '../../platform/uuid.js';
 import type { GuardTicket } from '../guard.js';
-import type { CommandRefusal } from '../handle.js';
+import type { CommandRefusal } from '../command.js';
+import { guarded, unavailable } from '../refusals.js';
 import type { Cause, Draft, Instance, RecordWriter, WriteOutcome } from '../writer.js';
 import { cut, pack, timesOf, type ChunkLimits, type Piece, type Received } from './received.js';
 
@@ -286,26 +287,3 @@ const contended: CommandRefusal = {
   detail: 'Another writer was faster again and again. Send the events again.',
   retry_after_seconds: 1,
 };
-
-/** What every write is told while a deployment is under way. */
-export const guarded: CommandRefusal = {
-  kind: 'guarded',
-  code: 'deployment_in_progress',
-  detail: 'A deployment is under way; nothing is written until it is complete.',
-  retry_after_seconds: 30,
-};
-
-const unavailable = (error: EventStoreUnavailable): CommandRefusal =>
-  error.reason === 'disk_full'
-    ? {
-        kind: 'disk_full',
-        code: 'disk_full',
-        detail: 'The disk is full; nothing was stored.',
-        retry_after_seconds: 30,
-      }
-    : {
-        kind: 'unavailable',
-        code: 'store_unavailable',
-        detail: 'The event store cannot take events now.',
-        retry_after_seconds: 2,
-      };

@@ -6,10 +6,11 @@ import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { uuidFrom, uuidV7 } from '../../platform/uuid.js';
 import type { DeploymentGuard, GuardTicket } from '../guard.js';
-import type { CommandContext, CommandRefusal, CommandResult } from '../handle.js';
+import type { Claims, Keyed } from '../claims.js';
+import { refused, type CommandContext, type CommandRefusal, type CommandResult } from '../command.js';
+import { guarded } from '../refusals.js';
 import type { Cause } from '../writer.js';
-import { guarded, type ChunkWriter, type PieceOutcome } from './chunk-writer.js';
-import type { IngestClaims, Keyed } from './claims.js';
+import type { ChunkWriter, PieceOutcome } from './chunk-writer.js';
 import { readBatch, readOne, type Reading, type RejectedEvent } from './read-events.js';
 import type { BatchFormat } from './split.js';
 
@@ -42,7 +43,7 @@ export interface IngestLimits {
 const DEFAULT_LIMITS: IngestLimits = { events: 10_000 };
 const ERRORS_SHOWN = 100;
 
-const refused = (refusal: CommandRefusal): { readonly ok: false; readonly refusal: CommandRefusal } => ({
+const refusing = (refusal: CommandRefusal): { readonly ok: false; readonly refusal: CommandRefusal } => ({
   ok: false,
   refusal,
 });
@@ -52,7 +53,7 @@ export class TelemetryIngest {
   constructor(
     private readonly chunks: ChunkWriter,
     private readonly guard: DeploymentGuard,
-    private readonly claims: IngestClaims,
+    private readonly claims: Claims,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly limits: IngestLimits = DEFAULT_LIMITS,
@@ -63,15 +64,15 @@ export class TelemetryIngest {
     const admitted = this.#admit(context);
     if (!admitted.ok) return admitted;
     const reading = readOne(body, this.clock.now());
-    if (!reading.ok) return refused(invalid(reading.code, reading.detail));
+    if (!reading.ok) return refusing(invalid(reading.code, reading.detail));
     const [fault] = reading.rejected;
-    if (fault) return refused(ofFault(fault));
+    if (fault) return refusing(ofFault(fault));
     const ticket = this.guard.admit('telemetry');
-    if (!ticket) return refused(guarded);
+    if (!ticket) return refusing(guarded);
 
     return this.#once('one', body, context, async (keyed): Promise<CommandResult<OneAnswer>> => {
       const [outcome] = await this.#write(admitted.tenant, context, ticket, reading, keyed);
-      if (!outcome?.ok) return refused(outcome?.refusal ?? noEvents);
+      if (!outcome?.ok) return refusing(outcome?.refusal ?? noEvents);
       const { chunk, index, recorded_at, position, repeated } = outcome;
       return {
         ok: true,
@@ -93,14 +94,14 @@ export class TelemetryIngest {
     if (!admitted.ok) return admitted;
     const reading = readBatch(body, format, { events: this.limits.events, now: this.clock.now() });
     if (!reading.ok)
-      return refused({
+      return refusing({
         ...invalid(reading.code, reading.detail),
         ...(reading.code === 'too_many_events' && { kind: 'too_large' }),
       });
     if (reading.indexes.length === 0 || (options.atomic && reading.rejected.length > 0))
-      return refused(nothingStored(reading.rejected, options));
+      return refusing(nothingStored(reading.rejected, options));
     const ticket = this.guard.admit('telemetry');
-    if (!ticket) return refused(guarded);
+    if (!ticket) return refusing(guarded);
 
     return this.#once('batch', body, context, async (keyed): Promise<CommandResult<BatchAnswer>> => {
       const outcomes = await this.#write(admitted.tenant, context, ticket, reading, keyed);
@@ -111,15 +112,11 @@ export class TelemetryIngest {
 
   #admit({
     principal,
-  }: CommandContext): { readonly ok: true; readonly tenant: TenantId } | ReturnType<typeof refused> {
+  }: CommandContext): { readonly ok: true; readonly tenant: TenantId } | ReturnType<typeof refusing> {
     const { tenant_id: tenant, permissions } = principal;
     return tenant !== undefined && permissions.has('telemetry:write')
       ? { ok: true, tenant }
-      : refused({
-          kind: 'forbidden',
-          code: 'forbidden',
-          detail: 'These credentials may not send telemetry.',
-        });
+      : refused('forbidden', 'forbidden', 'These credentials may not send telemetry.');
   }
 
   #write(
@@ -222,7 +219,7 @@ const batchResult = (
     for (const index of reading.indexes.slice(outcome.from, outcome.to))
       errors.push({ index, pointer: '', code, detail, retryable: true });
   }
-  if (refusal && (accepted === 0 || keyed)) return refused(refusal);
+  if (refusal && (accepted === 0 || keyed)) return refusing(refusal);
   return {
     ok: true,
     value: {

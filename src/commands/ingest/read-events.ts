@@ -2,7 +2,7 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../domain/telemetry/event.js';
 import { compile } from '../../platform/validation.js';
 import type { Received } from './received.js';
-import { deeperThan, MAX_DEPTH, split, type BatchFormat, type Slices } from './split.js';
+import { deeperThan, guessSplit, split, type BatchFormat, type Slices } from './split.js';
 
 /** An event of a batch that was not stored. */
 export interface RejectedEvent {
@@ -29,6 +29,8 @@ export interface Reading {
 export type ReadOutcome =
   ({ readonly ok: true } & Reading) | { readonly ok: false; readonly code: string; readonly detail: string };
 
+/** Nesting beyond which an event is not looked into any further. */
+const MAX_DEPTH = 32;
 const LF = 0x0a;
 const SPACE = 0x20;
 
@@ -42,18 +44,20 @@ export const readBatch = (
   format: BatchFormat,
   limits: { readonly events: number; readonly now: number },
 ): ReadOutcome => {
-  if (!isUtf8(body)) return notUtf8;
+  const ascii = isAscii(body) ? body.toString('latin1') : undefined;
+  if (ascii === undefined && !isUtf8(body)) return notUtf8;
+  const guessed = ascii !== undefined && format === 'json' ? guessSplit(ascii, limits.events) : undefined;
+  const quick = guessed && readSlices(body, ascii, guessed, limits.now, true);
+  if (quick) return { ok: true, ...quick };
   const slices = split(body, format, limits.events);
-  return slices.ok ? { ok: true, ...readSlices(body, slices, limits.now) } : slices;
+  return slices.ok ? { ok: true, ...readSlices(body, ascii, slices, limits.now, false) } : slices;
 };
 
 /** Reads a body that is one event. */
 export const readOne = (body: Buffer, now: number): ReadOutcome => {
   if (!isUtf8(body)) return notUtf8;
-  const too_deep = deeperThan(body, 0, body.length, MAX_DEPTH);
-  const bom = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
-  const slices = { starts: [bom], ends: [body.length], too_deep: new Set(too_deep ? [0] : []) };
-  return { ok: true, ...readSlices(body, slices, now) };
+  const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
+  return { ok: true, ...readSlices(body, undefined, { starts: [start], ends: [body.length] }, now, false) };
 };
 
 interface Fault {
@@ -64,62 +68,93 @@ interface Fault {
 
 const fault = (code: string, detail: string, pointer = ''): Fault => ({ pointer, code, detail });
 
-const readSlices = (body: Buffer, { starts, ends, too_deep }: Slices, now: number): Reading => {
-  // Of bytes that are all ASCII one string is made, and the events' texts are views of it.
-  const ascii = isAscii(body) ? body.toString('latin1') : undefined;
+/**
+ * Reads what stands in the slices of a body; `ascii` is the body as text where its characters are its bytes.
+ * With `guessed` slices: undefined where one of them does not parse, which may be the guess's fault.
+ */
+function readSlices(
+  body: Buffer,
+  ascii: string | undefined,
+  slices: Slices,
+  now: number,
+  guessed: false,
+): Reading;
+function readSlices(
+  body: Buffer,
+  ascii: string | undefined,
+  slices: Slices,
+  now: number,
+  guessed: true,
+): Reading | undefined;
+function readSlices(
+  body: Buffer,
+  ascii: string | undefined,
+  { starts, ends }: Slices,
+  now: number,
+  guessed: boolean,
+): Reading | undefined {
   const accepted = { starts: [] as number[], ends: [] as number[], times: [] as number[] };
   const indexes: number[] = [];
   const rejected: RejectedEvent[] = [];
-  const latest = now + MAX_AHEAD_MS;
-
   for (let index = 0; index < starts.length; index += 1) {
     const start = starts[index] ?? 0;
     const end = ends[index] ?? 0;
-    const reject = (found: Fault, id?: unknown): void => {
-      rejected.push({ index, ...(typeof id === 'string' && { id }), ...found, retryable: false });
-    };
-    if (end - start > MAX_EVENT_BYTES) {
-      reject(fault('event_too_large', `An event may have ${MAX_EVENT_BYTES} bytes.`));
-      continue;
-    }
-    if (too_deep.has(index)) {
-      reject(fault('too_deep', `An event may be nested ${MAX_DEPTH} deep.`));
-      continue;
-    }
-    let value: unknown;
-    try {
-      value = JSON.parse(ascii === undefined ? body.toString('utf8', start, end) : ascii.slice(start, end));
-    } catch {
-      reject(fault('invalid_json', 'The event is not valid JSON.'));
-      continue;
-    }
-    const validated = validate(value);
-    if (!validated.ok) {
-      const [first = fault('invalid', 'The event is not valid.')] = validated.errors;
-      reject(first, idOf(value));
-      continue;
-    }
-    const { timestamp, id } = validated.value;
-    const time = timestamp === undefined ? NaN : timeOf(timestamp, now);
-    if (timestamp !== undefined && !(time <= latest)) {
-      reject(
-        Number.isNaN(time)
-          ? fault('invalid_timestamp', 'A time is RFC 3339, or milliseconds since 1970.', '/timestamp')
-          : fault('timestamp_in_future', 'A time may be 24 hours ahead of ours.', '/timestamp'),
-        id,
-      );
-      continue;
-    }
-    accepted.starts.push(start);
-    accepted.ends.push(end);
-    accepted.times.push(time);
-    indexes.push(index);
+    const found = readEvent(body, ascii, start, end, now);
+    if (typeof found === 'number') {
+      accepted.starts.push(start);
+      accepted.ends.push(end);
+      accepted.times.push(found);
+      indexes.push(index);
+    } else if (guessed && (found.code === 'invalid_json' || found.code === 'event_too_large'))
+      return undefined;
+    else rejected.push({ index, ...found, retryable: false });
   }
   return { received: { body: onOneLine(body, accepted), ...accepted }, indexes, rejected };
+}
+
+/** The time that an event says (NaN: it says none), or what is wrong with it. */
+const readEvent = (
+  body: Buffer,
+  ascii: string | undefined,
+  start: number,
+  end: number,
+  now: number,
+): number | (Fault & { readonly id?: string }) => {
+  if (end - start > MAX_EVENT_BYTES)
+    return fault('event_too_large', `An event may have ${MAX_EVENT_BYTES} bytes.`);
+  let value: unknown;
+  try {
+    value = JSON.parse(ascii === undefined ? body.toString('utf8', start, end) : ascii.slice(start, end));
+  } catch {
+    return fault('invalid_json', 'The event is not valid JSON.');
+  }
+  const validated = validate(value);
+  if (!validated.ok) {
+    // What is valid is flat, so depth is looked at only here. The parser itself does not recurse.
+    if (deeperThan(body, start, end, MAX_DEPTH))
+      return fault('too_deep', `An event may be nested ${MAX_DEPTH} deep.`);
+    const [first = fault('invalid', 'The event is not valid.')] = validated.errors;
+    return { ...first, ...idOf(value) };
+  }
+  const { timestamp } = validated.value;
+  if (timestamp === undefined) return NaN;
+  const time = timeOf(timestamp, now);
+  if (time <= now + MAX_AHEAD_MS) return time;
+  return Number.isNaN(time)
+    ? {
+        ...fault('invalid_timestamp', 'A time is RFC 3339, or milliseconds since 1970.', '/timestamp'),
+        ...idOf(value),
+      }
+    : {
+        ...fault('timestamp_in_future', 'A time may be 24 hours ahead of ours.', '/timestamp'),
+        ...idOf(value),
+      };
 };
 
-const idOf = (value: unknown): unknown =>
-  typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined;
+const idOf = (value: unknown): { readonly id?: string } =>
+  typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string'
+    ? { id: value.id }
+    : {};
 
 /**
  * A body in which no event has a line break. In valid JSON a raw one is white space between tokens, so a blank in its

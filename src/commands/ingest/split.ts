@@ -1,15 +1,10 @@
 /** How a body holds many events: one JSON document (an array, or `{"events": […]}`), or a JSON text a line. */
 export type BatchFormat = 'json' | 'ndjson';
 
-/** Nesting that an element may have. It is counted before anything is parsed: parsers take time by the depth. */
-export const MAX_DEPTH = 32;
-
 /** Where the elements of a body are: element `i` is the bytes from `starts[i]` up to `ends[i]`. */
 export interface Slices {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
-  /** Elements that are nested too deeply. */
-  readonly too_deep: ReadonlySet<number>;
 }
 
 export type SplitOutcome =
@@ -88,18 +83,16 @@ const splitDocument = (body: Uint8Array, start: number, limit: number): SplitOut
 
   const starts: number[] = [];
   const ends: number[] = [];
-  const too_deep = new Set<number>();
   at = skipSpace(body, at + 1);
   if (body[at] === CLOSE_BRACKET) at += 1;
   else
     for (;;) {
       if (starts.length === limit) return tooMany(limit);
-      const element = skipElement(body, at);
-      if (element.end < 0 || element.end === at) return broken(element.end < 0 ? body.length : at);
-      if (element.depth > MAX_DEPTH) too_deep.add(starts.length);
+      const end = skipElement(body, at);
+      if (end < 0 || end === at) return broken(end < 0 ? body.length : at);
       starts.push(at);
-      ends.push(element.end);
-      at = skipSpace(body, element.end);
+      ends.push(end);
+      at = skipSpace(body, end);
       const byte = body[at];
       if (byte === CLOSE_BRACKET) {
         at += 1;
@@ -115,7 +108,7 @@ const splitDocument = (body: Uint8Array, start: number, limit: number): SplitOut
     if (body[at] !== CLOSE_BRACE) return broken(at);
     at = skipSpace(body, at + 1);
   }
-  return at === body.length ? { ok: true, starts, ends, too_deep } : broken(at);
+  return at === body.length ? { ok: true, starts, ends } : broken(at);
 };
 
 const notABatch: SplitOutcome = {
@@ -124,15 +117,10 @@ const notABatch: SplitOutcome = {
   detail: 'The body must be an array of events, or {"events": […]} and nothing else.',
 };
 
-const element = { end: 0, depth: 0 };
-
-/** Behind the element that begins at `from` (-1: it does not end), and how deeply it is nested. Reuses its answer. */
-const skipElement = (body: Uint8Array, from: number): { readonly end: number; readonly depth: number } => {
+/** Behind the element that begins at `from`, or -1 where it does not end. */
+const skipElement = (body: Uint8Array, from: number): number => {
   let depth = 0;
-  let deepest = 0;
-  let at = from;
-  element.end = -1;
-  for (; at < body.length; at += 1) {
+  for (let at = from; at < body.length; at += 1) {
     const byte = body[at];
     if (byte === QUOTE) {
       // The one hot loop: most bytes of telemetry are inside strings.
@@ -141,36 +129,21 @@ const skipElement = (body: Uint8Array, from: number): { readonly end: number; re
         if (inner === BACKSLASH) at += 1;
         else if (inner === QUOTE) break;
       }
-      if (at >= body.length) break;
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      depth += 1;
-      if (depth > deepest) deepest = depth;
-      continue;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      if (depth === 0) {
-        element.end = at;
-        break;
-      }
+      if (at >= body.length) return -1;
+      if (depth === 0) return at + 1;
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (depth === 0) return at;
       depth -= 1;
-    } else if (depth > 0) continue;
-    else if (byte !== COMMA && !isSpace(byte)) continue;
-    else {
-      element.end = at;
-      break;
-    }
-    if (depth === 0) {
-      element.end = at + 1;
-      break;
-    }
+      if (depth === 0) return at + 1;
+    } else if (depth === 0 && (byte === COMMA || isSpace(byte))) return at;
   }
-  element.depth = deepest;
-  return element;
+  return -1;
 };
 
 const splitLines = (body: Uint8Array, from: number, limit: number): SplitOutcome => {
   const starts: number[] = [];
   const ends: number[] = [];
-  const too_deep = new Set<number>();
   for (let line = from; line < body.length;) {
     const found = body.indexOf(LF, line);
     const line_end = found < 0 ? body.length : found;
@@ -179,13 +152,35 @@ const splitLines = (body: Uint8Array, from: number, limit: number): SplitOutcome
       if (starts.length === limit) return tooMany(limit);
       let end = line_end;
       while (isSpace(body[end - 1])) end -= 1;
-      if (deeperThan(body, start, end, MAX_DEPTH)) too_deep.add(starts.length);
       starts.push(start);
       ends.push(end);
     }
     line = line_end + 1;
   }
-  return { ok: true, starts, ends, too_deep };
+  return { ok: true, starts, ends };
+};
+
+/**
+ * Splits an array of objects that was written without white space, as most senders do, wherever `},{` stands. That is
+ * a guess, since it may stand inside a text; what makes it sure is that each slice then parses: no JSON object is the
+ * beginning of another, so a slice that begins where an element does, and parses, is that element. Some twenty times
+ * faster than walking the bytes. Undefined where the body is not of that form.
+ */
+export const guessSplit = (text: string, limit: number): Slices | undefined => {
+  let end = text.length;
+  while (isSpace(text.charCodeAt(end - 1))) end -= 1;
+  const wrapped = text.startsWith('{"events":[{');
+  if (wrapped ? !text.endsWith('}]}', end) : !(text.startsWith('[{') && text.endsWith('}]', end)))
+    return undefined;
+  const starts = [wrapped ? 11 : 1];
+  const ends: number[] = [];
+  const last = end - (wrapped ? 2 : 1);
+  for (let at = text.indexOf('},{'); at >= 0 && at < last; at = text.indexOf('},{', at + 2)) {
+    ends.push(at + 1);
+    starts.push(at + 2);
+  }
+  ends.push(last);
+  return starts.length <= limit ? { starts, ends } : undefined;
 };
 
 /** Whether some bytes are nested more deeply. Brackets inside strings do not count. */
