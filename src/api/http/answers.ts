@@ -1,8 +1,10 @@
 import type { CommandResult } from '../../commands/handle.js';
+import type { TenantId } from '../../domain/ids.js';
 import type { Json } from '../../domain/json.js';
 import { decodeCursor, encodeCursor } from '../../projections/cursor.js';
 import type { AnyProjection } from '../../projections/projection.js';
 import type { ApiServices } from '../dependencies.js';
+import { DEFAULT_LIMIT } from './schemas.js';
 import { POSITION_HEADER, type ApiRequest, type ApiResponse } from './message.js';
 import { ofRefusal, problem, problemResponse, type Problem } from './problem.js';
 
@@ -58,25 +60,39 @@ export const found = (
   body,
 });
 
-/** Reads a list's cursor; a problem where it is none of ours. */
-export const readCursor = (
-  cursor: string | undefined,
-): { readonly ok: true; readonly after?: Json } | { readonly ok: false; readonly problem: Problem } => {
-  if (cursor === undefined) return { ok: true };
-  const after = decodeCursor(cursor);
-  return after === undefined
-    ? { ok: false, problem: problem(400, 'invalid_cursor', 'The cursor is none that this list gave.') }
-    : { ok: true, after };
+/** The tenant that a request is of; routes that call this let nobody in who has none. */
+export const tenantOf = ({ principal }: Pick<ApiRequest, 'principal'>): TenantId => {
+  if (principal.tenant_id === undefined) throw new Error('This route let somebody in who has no tenant.');
+  return principal.tenant_id;
 };
 
-/** One page of a list, with the way to the next one in body and `Link` header. */
-export const pageOf = (
-  request: ApiRequest,
-  list: { readonly data: readonly unknown[]; readonly next?: Json; readonly position: string },
-): ApiResponse => {
+/** A list's parameters as queries take them. */
+export interface Paging {
+  readonly limit: number;
+  readonly after?: Json;
+}
+
+/** One page as queries give it; `next` is where the next one goes on. */
+export interface Page {
+  readonly data: readonly unknown[];
+  readonly next?: Json;
+  readonly position: string;
+}
+
+/** One page of a list, with the way to the next one in body and `Link` header; a problem where the cursor is none of ours. */
+export const listing = async (
+  request: ApiRequest<unknown, { readonly limit?: number; readonly cursor?: string }>,
+  query: (paging: Paging) => Promise<Page | undefined>,
+): Promise<ApiResponse> => {
+  const { limit = DEFAULT_LIMIT, cursor } = request.query;
+  const after = cursor === undefined ? undefined : decodeCursor(cursor);
+  const foreign = cursor !== undefined && after === undefined;
+  const list = foreign ? undefined : await query({ limit, ...(after !== undefined && { after }) });
+  if (!list) return refuse(problem(400, 'invalid_cursor', 'The cursor is none that this list gave.'), request);
   const next_cursor = list.next === undefined ? null : encodeCursor(list.next);
+  const body = { data: list.data, next_cursor, position: list.position };
   return found(
-    { data: list.data, next_cursor, position: list.position } as { position: string },
+    body,
     next_cursor === null ? {} : { Link: `<${nextAddress(request.url, next_cursor)}>; rel="next"` },
   );
 };

@@ -9,15 +9,15 @@ import { revokeApiKey } from '../../../commands/revoke-api-key.js';
 import { apiKeys } from '../../../projections/api-keys/projection.js';
 import { tenants } from '../../../projections/tenants/projection.js';
 import { users } from '../../../projections/users/projection.js';
-import { answer, refuse } from '../answers.js';
+import { answer, found, notFound, pageOf, readCursor, refuse } from '../answers.js';
 import { problem } from '../problem.js';
 import { defineRoute, type Route } from '../route.js';
-import { closed, open, Position } from '../schemas.js';
-import { Done, IssuedApiKey, Tenant, Tokens, User } from './shapes.js';
+import { closed, DEFAULT_LIMIT, open, page, Position } from '../schemas.js';
+import { ApiKeys, Done, IssuedApiKey, Tenant, Tokens, User, Users } from './shapes.js';
 
-const position = { 'X-PulseStream-Position': 'The log position that this reached.' };
+const headers = { 'X-PulseStream-Position': 'The log position that this reached.' };
 
-export const register = defineRoute({
+const register = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/register/tenant',
   summary: 'Registers a tenant with its owner and a first API key.',
@@ -30,13 +30,13 @@ export const register = defineRoute({
     201: {
       description: 'Registered; the key is shown this once.',
       schema: open({ tenant: Tenant, user: User, api_key: IssuedApiKey, position: Position }, 'Registration'),
-      headers: position,
+      headers,
     },
   },
   async handle(request, api) {
     if (!api.config.registration)
       return refuse(
-        problem(403, 'registration_closed', 'Tenants are not registered here by anyone.'),
+        problem(403, 'registration_closed', 'Tenants cannot be registered by anyone here.'),
         request,
       );
     const result = await api.pipeline.execute(registerTenant, request.body, request.context);
@@ -45,5 +45,98 @@ export const register = defineRoute({
       awaits: [tenants, users, apiKeys],
       body: (registration) => registration,
     });
+  },
+});
+
+const login = defineRoute({
+  method: 'POST',
+  path: '/api/v1/auth/login',
+  summary: 'Signs a person in.',
+  tags: ['auth'],
+  auth: 'public',
+  limit: 'sign_in',
+  body: { schema: logIn.input },
+  problems: [401],
+  responses: { 200: { description: 'Signed in.', schema: Tokens } },
+  async handle(request, api) {
+    const result = await api.pipeline.execute(logIn, request.body, request.context);
+    return answer(result, request, api, { status: 200, body: (tokens) => tokens });
+  },
+});
+
+const refresh = defineRoute({
+  method: 'POST',
+  path: '/api/v1/auth/refresh',
+  summary: 'Exchanges a refresh token for new tokens; each one is good once.',
+  tags: ['auth'],
+  auth: 'public',
+  limit: 'sign_in',
+  body: { schema: refreshSession.input },
+  problems: [401],
+  responses: { 200: { description: 'The next tokens.', schema: Tokens } },
+  async handle(request, api) {
+    const result = await api.pipeline.execute(refreshSession, request.body, request.context);
+    return answer(result, request, api, { status: 200, body: (tokens) => tokens });
+  },
+});
+
+const logout = defineRoute({
+  method: 'POST',
+  path: '/api/v1/auth/logout',
+  summary: 'Ends the session of a refresh token.',
+  tags: ['auth'],
+  auth: 'public',
+  limit: 'sign_in',
+  body: { schema: logOut.input },
+  problems: [401],
+  responses: { 200: { description: 'The session has ended.', schema: Done, headers } },
+  async handle(request, api) {
+    const result = await api.pipeline.execute(logOut, request.body, request.context);
+    return answer(result, request, api, { status: 200, body: () => ({}) });
+  },
+});
+
+const addUser = defineRoute({
+  method: 'POST',
+  path: '/api/v1/auth/register/user',
+  summary: 'Adds a person to the tenant.',
+  tags: ['auth'],
+  auth: 'tenant:admin',
+  idempotent: true,
+  body: { schema: registerUser.input },
+  responses: {
+    201: { description: 'Added.', schema: open({ user: User, position: Position }), headers },
+  },
+  async handle(request, api) {
+    const result = await api.pipeline.execute(registerUser, request.body, request.context);
+    return answer(result, request, api, { status: 201, awaits: [users], body: (user) => user });
+  },
+});
+
+const profile = defineRoute({
+  method: 'GET',
+  path: '/api/v1/auth/profile',
+  summary: 'The person who is signed in.',
+  tags: ['auth'],
+  auth: 'person',
+  reads: [users],
+  responses: { 200: { description: 'The profile.', schema: User } },
+  async handle(request, { models }) {
+    const user = await getUser(models, request.principal);
+    return user ? found(user) : notFound(request, 'user');
+  },
+});
+
+const listUsers = defineRoute({
+  method: 'GET',
+  path: '/api/v1/auth/users',
+  summary: 'The people of the tenant.',
+  tags: ['auth'],
+  auth: 'tenant:admin',
+  reads: [users],
+  query: closed({ ...page }),
+  responses: { 200: { description: 'A page of them.', schema: Users } },
+  async handle(request, { models }) {
+    return list(request, (after, limit) => findUsers(models, tenantOf(request), { limit, after }));
   },
 });

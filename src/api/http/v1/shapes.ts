@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { ConditionSchema } from '../../../domain/alerting/rule.js';
 import { listOf, open, Position, Time } from '../schemas.js';
 
 /** What v1 answers with. Frozen: a field may be added, none removed or given another meaning. */
@@ -135,9 +136,58 @@ export const AlertSummary = open(
   'AlertSummary',
 );
 
+export const Rule = open(
+  {
+    id: text,
+    name: text,
+    severity: Severity,
+    enabled: Type.Boolean(),
+    condition: ConditionSchema,
+    window_seconds: count,
+    for_seconds: count,
+    group_by: optional(Type.Array(text)),
+    labels: optional(Type.Record(Type.String(), Type.String())),
+    annotations: optional(Type.Record(Type.String(), Type.String())),
+    version: count,
+    created_at: optional(Time),
+    updated_at: optional(Time),
+    position: Position,
+  },
+  'Rule',
+);
+
+const ServiceStatistics = open(
+  { service: text, requests: count, errors: count, error_rate: rate, p95_ms: duration },
+  'ServiceStatistics',
+);
+const window = { position: Position, window_seconds: count, totals: Totals, series: Type.Array(SeriesPoint) } as const;
+export const Overview = open(
+  {
+    ...window,
+    generated_at: Time,
+    services: Type.Array(ServiceStatistics),
+    slowest_routes: Type.Array(RouteStatistics),
+    failing_routes: Type.Array(RouteStatistics),
+    status: Type.Record(Type.String(), count, { description: 'Events by status code.' }),
+    alerts: AlertSummary,
+  },
+  'Overview',
+);
+export const RealTimeMetrics = open(
+  {
+    ...window,
+    resolution_seconds: count,
+    by_service: Type.Array(ServiceStatistics),
+    by_route: Type.Array(RouteStatistics),
+  },
+  'RealTimeMetrics',
+);
+export const EventStream = open({ position: Position, data: Type.Array(StoredEvent) }, 'EventStream');
+
 /** What a command answers that has nothing else to say. */
 export const Done = open({ position: Position }, 'Done');
 export const Users = listOf(User);
 export const ApiKeys = listOf(ApiKey);
+export const Rules = listOf(Rule);
 export const Alerts = listOf(Alert);
 export const Events = listOf(StoredEvent);
