@@ -1,10 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  EmbeddedEventStore,
-  type EmbeddedOptions,
-} from '../../src/eventstore/embedded/embedded-event-store.js';
+import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
+import type { EmbeddedOptions } from '../../src/eventstore/embedded/options.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { systemFiles } from '../../src/platform/files.js';
 import { systemRandom } from '../../src/platform/random.js';

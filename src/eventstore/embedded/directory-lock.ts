@@ -7,11 +7,15 @@ import { hasErrorCode } from '../../platform/files.js';
 /** A Unix socket's path is at most this long. */
 const MAX_PATH = 100;
 
+export interface Lock {
+  free(): Promise<void>;
+}
+
 /**
  * Lets one process at a time hold a directory: it listens on a socket there. The operating system ends that with
  * the process, however it dies; what is left is a name on which nobody answers, and that is taken over.
  */
-export class DirectoryLock {
+export class DirectoryLock implements Lock {
   private constructor(
     private readonly server: Server,
     private readonly release: () => Promise<void>,

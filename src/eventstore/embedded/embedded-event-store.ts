@@ -1,6 +1,4 @@
-import type { Clock } from '../../platform/clock.js';
-import { hasErrorCode, type Files } from '../../platform/files.js';
-import type { Random } from '../../platform/random.js';
+import { hasErrorCode } from '../../platform/files.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
 import {
   START,
@@ -15,15 +13,16 @@ import {
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
-import { DirectoryLock } from './directory-lock.js';
-import { readBatches } from './event-batches.js';
-import { commitBytes, GENESIS, HEADER_BYTES } from './format.js';
+import type { Lock } from './directory-lock.js';
+import { followBatches, readBatches } from './event-batches.js';
+import { GENESIS } from './format.js';
 import { GroupCommit, MARGIN } from './group-commit.js';
 import { Indexer } from './indexer.js';
-import { layoutOf, type Layout } from './layout.js';
+import { layoutOf } from './layout.js';
 import type { LogIndex } from './log-index.js';
 import { LogReader } from './log-reader.js';
 import { catchUp, checkIndex, openLmdbIndex } from './open-index.js';
+import { limitsOf, LogNotInitialised, takeLock, type EmbeddedOptions } from './options.js';
 import { RecentCommits } from './recent-commits.js';
 import {
   encodeEvents,
@@ -37,44 +36,21 @@ import { recoverTail, type Tail, type TornTail } from './recovery.js';
 import { Segments } from './segments.js';
 import { Tide } from './tide.js';
 import { Unindexed, type Run } from './unindexed.js';
+import { segmentBytes, verifyLog, type LogVerification, type VerifyProgress } from './verify-log.js';
 
-export interface EmbeddedOptions {
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The size at which a segment is full. Default 64 MiB. */
-  readonly segmentBytes?: number;
-  /** The most that one append may take, stored. Default 16 MiB, at most a segment. */
-  readonly maxAppendBytes?: number;
-  /** How much of the newest events is kept in memory. Default 32 MiB. */
-  readonly recentBytes?: number;
-  /** Instead of the one in LMDB. */
-  readonly index?: LogIndex;
-  /** Instead of the one in the file system. */
-  readonly lock?: Lock;
+export interface LogStat {
+  readonly segments: number;
+  /** On disk, with the room made ahead. */
+  readonly bytes: number;
+  /** Truncations count: they are records too. */
+  readonly records: number;
+  readonly streams: number;
+  readonly head: Position;
+  /** The hash chain after the last commit, in hexadecimal digits. */
+  readonly chain: string;
 }
 
-const MIB = 1024 * 1024;
-const SEGMENT_BYTES = 64 * MIB;
-const MAX_APPEND_BYTES = 16 * MIB;
-const RECENT_BYTES = 32 * MIB;
 const RUNS_AT_ONCE = 256;
-
-/** There is no log in this directory. */
-export class LogNotInitialised extends Error {
-  constructor(directory: string) {
-    super(`there is no log in ${directory}: initialise it first`);
-    this.name = 'LogNotInitialised';
-  }
-}
-
-/** Another process has this log open. */
-export class LogInUse extends Error {
-  constructor(directory: string) {
-    super(`another process has the log in ${directory} open`);
-    this.name = 'LogInUse';
-  }
-}
 
 /** The log in segment files on the local disk: one process, one writer. */
 export class EmbeddedEventStore implements EventLog, EventLogWriter {
@@ -98,7 +74,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     readonly torn: TornTail | undefined,
   ) {
     this.#unindexed = new Unindexed(index);
-    this.#recent = new RecentCommits(options.recentBytes ?? RECENT_BYTES);
+    this.#recent = new RecentCommits(limitsOf(options).recentBytes);
     this.#indexer = new Indexer(index, this.#unindexed, options.clock);
     this.#tide = new Tide(tail.next - 1);
     this.#next = tail.next;
@@ -130,7 +106,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await files.flushDirectory(layout.root);
     const lock = await takeLock(layout, options);
     try {
-      const segments = await Segments.load(files, layout, options.random, segmentBytesOf(options));
+      const segments = await Segments.load(files, layout, options.random, limitsOf(options).segmentBytes);
       if (!segments.last) await (await segments.begin(1, GENESIS)).file.close();
     } finally {
       await lock.free();
@@ -144,7 +120,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   static async open(directory: string, options: EmbeddedOptions): Promise<EmbeddedEventStore> {
     const { files, random } = options;
     const layout = layoutOf(directory);
-    const segmentBytes = segmentBytesOf(options);
+    const segmentBytes = limitsOf(options).segmentBytes;
     await files.list(layout.log).catch((error: unknown) => {
       throw hasErrorCode(error, 'ENOENT') ? new LogNotInitialised(directory) : error;
     });
@@ -167,6 +143,17 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       await lock.free();
       throw error;
     }
+  }
+
+  /** Checks a log that is not open, damaged as it may be. Writes nothing. */
+  static async verifyAt(
+    directory: string,
+    options: EmbeddedOptions,
+    onProgress?: (progress: VerifyProgress) => void,
+  ): Promise<LogVerification> {
+    const { files, random } = options;
+    const segments = await Segments.load(files, layoutOf(directory), random, limitsOf(options).segmentBytes);
+    return verifyLog(segments, { isStill: () => true, ...(onProgress && { onProgress }) });
   }
 
   async append(
@@ -192,7 +179,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       return { outcome: 'conflict', actual };
     }
 
-    const limit = this.options.maxAppendBytes ?? MAX_APPEND_BYTES;
+    const { maxAppendBytes: limit } = limitsOf(this.options);
     const prepared = prepareEvents(stream, events);
     if (prepared.bytes > limit) return { outcome: 'too_large', bytes: prepared.bytes, limit };
 
@@ -239,7 +226,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   async *readAll(after: Position, filter: EventFilter = {}): AsyncGenerator<EventBatch, void> {
     const cursor = this.#reader.cursor(numberOf(after) + 1);
     try {
-      yield* readBatches(cursor, numberOf(after), filter, () => this.#group.durable);
+      yield* readBatches(cursor, numberOf(after), filter, this.#tide);
     } finally {
       await cursor.close();
     }
@@ -252,14 +239,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   ): AsyncGenerator<EventBatch, void> {
     const cursor = this.#reader.cursor(numberOf(after) + 1);
     try {
-      for (let reached = numberOf(after); !signal.aborted && !this.#closing;) {
-        for await (const batch of readBatches(cursor, reached, filter, () => this.#group.durable)) {
-          yield batch;
-          reached = numberOf(batch.position);
-          if (signal.aborted) return;
-        }
-        await this.#tide.above(reached, signal);
-      }
+      yield* followBatches(cursor, numberOf(after), filter, this.#tide, signal);
     } finally {
       await cursor.close();
     }
@@ -272,6 +252,32 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
 
   health(): Promise<StoreHealth> {
     return Promise.resolve(this.#group.health);
+  }
+
+  /** How large the log is. */
+  async stat(): Promise<LogStat> {
+    const { next, chain } = this.#group.end;
+    await this.#indexer.flush();
+    return {
+      segments: this.segments.all.length,
+      bytes: await segmentBytes(this.segments),
+      records: next - 1,
+      streams: this.index.counts().streams,
+      head: toPosition(next - 1),
+      chain: chain.toString('hex'),
+    };
+  }
+
+  /** Checks every byte of what is durable, and the index against it. */
+  async verify(onProgress?: (progress: VerifyProgress) => void): Promise<LogVerification> {
+    await this.#indexer.flush();
+    const quiet = this.#group.end;
+    return verifyLog(this.segments, {
+      index: this.index,
+      end: quiet,
+      isStill: () => this.#group.end === quiet && !this.#group.isBusy,
+      ...(onProgress && { onProgress }),
+    });
   }
 
   /** Waits for what is under way, brings the index up to it and lets the directory go. */
@@ -311,25 +317,6 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await this.#group.submit({ records, run });
   }
 }
-
-interface Lock {
-  free(): Promise<void>;
-}
-
-const takeLock = async (layout: Layout, { lock }: EmbeddedOptions): Promise<Lock> => {
-  const taken = lock ?? (await DirectoryLock.take(layout.lock));
-  if (!taken) throw new LogInUse(layout.root);
-  return taken;
-};
-
-const segmentBytesOf = ({
-  segmentBytes = SEGMENT_BYTES,
-  maxAppendBytes = MAX_APPEND_BYTES,
-}: EmbeddedOptions): number => {
-  if (HEADER_BYTES + commitBytes(maxAppendBytes) > segmentBytes)
-    throw new RangeError(`a segment of ${segmentBytes} bytes has no room for an append of ${maxAppendBytes}`);
-  return segmentBytes;
-};
 
 const appended = (
   revision: number,

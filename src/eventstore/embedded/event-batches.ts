@@ -1,6 +1,7 @@
 import { toPosition, type EventBatch, type EventFilter, type RecordedEvent } from '../event-store.js';
 import { compileFilter } from './commit.js';
 import type { LogCursor } from './log-reader.js';
+import type { Tide } from './tide.js';
 
 const BATCH_EVENTS = 512;
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -15,10 +16,10 @@ export async function* readBatches(
   cursor: LogCursor,
   after: number,
   filter: EventFilter,
-  durable: () => number,
+  tide: Tide,
 ): AsyncGenerator<EventBatch, void> {
   const lets = compileFilter(filter);
-  const batch = new Batch(after, durable);
+  const batch = new Batch(after, tide);
   for (let commits = await cursor.read(); commits.length > 0; commits = await cursor.read()) {
     for (const commit of commits) {
       for (let i = Math.max(0, after + 1 - commit.number); i < commit.count; i += 1) {
@@ -31,6 +32,27 @@ export async function* readBatches(
   if (!batch.caughtUp) yield batch.take();
 }
 
+/** As `readBatches`, and then those to come, until the signal aborts or the log is closed. */
+export async function* followBatches(
+  cursor: LogCursor,
+  after: number,
+  filter: EventFilter,
+  tide: Tide,
+  signal: AbortSignal,
+): AsyncGenerator<EventBatch, void> {
+  const over = (): boolean => signal.aborted || tide.ended;
+  let reached = after;
+  while (!over()) {
+    for await (const batch of readBatches(cursor, reached, filter, tide)) {
+      if (over()) return;
+      yield batch;
+      if (over()) return;
+      reached = Number.parseInt(batch.position, 16);
+    }
+    await tide.above(reached, signal);
+  }
+}
+
 class Batch {
   #events: RecordedEvent[] = [];
   #bytes = 0;
@@ -41,7 +63,7 @@ class Batch {
 
   constructor(
     private reached: number,
-    private readonly durable: () => number,
+    private readonly tide: Tide,
   ) {}
 
   get isFull(): boolean {
@@ -58,7 +80,7 @@ class Batch {
   }
 
   take(): EventBatch {
-    this.caughtUp = this.reached >= this.durable();
+    this.caughtUp = this.reached >= this.tide.level;
     const batch = { events: this.#events, position: toPosition(this.reached), caught_up: this.caughtUp };
     this.#events = [];
     this.#bytes = this.looked = 0;

@@ -67,6 +67,11 @@ export class GroupCommit {
     return this.#health;
   }
 
+  /** Whether something may be written at the end right now. */
+  get isBusy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Why nothing can be submitted; undefined where it can. A full disk is no reason: there may be room by now. */
   get refusal(): EventStoreUnavailable | undefined {
     if (this.#closed) return new EventStoreUnavailable('closed', 'the log was closed');

@@ -11,8 +11,9 @@ export class Indexer {
   #waiting: IndexedCommit[] = [];
   #records = 0;
   #running: Promise<void> | undefined;
+  #attempt: Promise<boolean> | undefined;
   #hurry = new AbortController();
-  #closing = false;
+  readonly #closing = new AbortController();
 
   constructor(
     private readonly index: LogIndex,
@@ -28,29 +29,43 @@ export class Indexer {
     this.#running ??= this.#run();
   }
 
-  /** Writes what there is. */
+  /** Writes what there is without waiting for more; tries once. */
+  async flush(): Promise<void> {
+    this.#hurry.abort();
+    await this.#attempt;
+  }
+
+  /** As `flush`; what then fails is left to the next start. */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#closing.abort();
     this.#hurry.abort();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      await this.clock.sleep(LATEST_MS, this.#hurry.signal);
-      if (!this.#closing) this.#hurry = new AbortController();
-      const batch = this.#waiting;
-      this.#waiting = [];
-      this.#records = 0;
-      try {
-        await this.index.write(batch);
-        this.unindexed.indexed(batch);
-      } catch {
-        this.#waiting = [...batch, ...this.#waiting];
-        if (this.#closing) return;
-        await this.clock.sleep(RETRY_MS, this.#hurry.signal);
-      }
+      this.#attempt = this.#write();
+      if (await this.#attempt) continue;
+      if (this.#closing.signal.aborted) break;
+      await this.clock.sleep(RETRY_MS, this.#closing.signal);
     }
     this.#running = undefined;
+  }
+
+  /** Writes a batch as soon as it is large, or late, or somebody is in a hurry; says whether it was written. */
+  async #write(): Promise<boolean> {
+    if (!this.#closing.signal.aborted) await this.clock.sleep(LATEST_MS, this.#hurry.signal);
+    this.#hurry = new AbortController();
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#records = 0;
+    try {
+      await this.index.write(batch);
+      this.unindexed.indexed(batch);
+      return true;
+    } catch {
+      this.#waiting = [...batch, ...this.#waiting];
+      return false;
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { EventStoreUnavailable } from '../event-store.js';
 
 /** One append as the index knows it: records of one stream that follow each other in the log. */
 export interface IndexedRun {
@@ -60,8 +61,6 @@ export interface LogIndex {
   write(commits: readonly IndexedCommit[]): Promise<void>;
   /** How many streams and ids there are; walks over all of them. */
   counts(): { streams: number; ids: number };
-  /** Forgets everything. */
-  clear(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -110,7 +109,15 @@ const readRun = (key: Buffer, value: Buffer): RunPlace => ({
 
 /** The index in LMDB: one database, the kinds of entries told apart by their keys' first byte. */
 export class LmdbIndex implements LogIndex {
-  private constructor(private readonly db: RootDatabase<Buffer, Buffer>) {}
+  #closed = false;
+
+  private constructor(private readonly open: RootDatabase<Buffer, Buffer>) {}
+
+  /** A database that was closed must not be touched: it may end the process. */
+  private get db(): RootDatabase<Buffer, Buffer> {
+    if (this.#closed) throw new EventStoreUnavailable('closed', 'the log was closed');
+    return this.open;
+  }
 
   /** Opens the index in a directory, or makes it: it can always be made again from the log. */
   static open(directory: string): LmdbIndex {
@@ -197,12 +204,10 @@ export class LmdbIndex implements LogIndex {
     return { streams: count(kind.stream), ids: count(kind.id) };
   }
 
-  async clear(): Promise<void> {
-    await this.db.clearAsync();
-  }
-
-  close(): Promise<void> {
-    return this.db.close();
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.open.close();
   }
 }
 

@@ -104,7 +104,7 @@ const tornWithoutHeader = async (
   size: number,
   end: ScanEnd,
 ): Promise<number | string> => {
-  const block = Buffer.alloc(1024 * 1024);
+  const block = Buffer.alloc(Math.min(1024 * 1024, size - end.offset));
   let torn = 0;
   for (let offset = end.offset; offset < size; offset += block.length) {
     const length = await file.read(block, offset);

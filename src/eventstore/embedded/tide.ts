@@ -1,4 +1,4 @@
-/** Wakes those who wait for the log to grow. */
+/** How far the log is durable; wakes those who wait for it to grow. */
 export class Tide {
   #level: number;
   #ended = false;
@@ -6,6 +6,14 @@ export class Tide {
 
   constructor(level: number) {
     this.#level = level;
+  }
+
+  get level(): number {
+    return this.#level;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
   }
 
   rise(level: number): void {

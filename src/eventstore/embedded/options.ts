@@ -1,0 +1,68 @@
+import type { Clock } from '../../platform/clock.js';
+import type { Files } from '../../platform/files.js';
+import type { Random } from '../../platform/random.js';
+import { DirectoryLock, type Lock } from './directory-lock.js';
+import { commitBytes, HEADER_BYTES } from './format.js';
+import type { Layout } from './layout.js';
+import type { LogIndex } from './log-index.js';
+
+export interface EmbeddedOptions {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The size at which a segment is full. Default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** The most that one append may take, stored. Default 16 MiB, at most a segment. */
+  readonly maxAppendBytes?: number;
+  /** How much of the newest events is kept in memory. Default 32 MiB. */
+  readonly recentBytes?: number;
+  /** Instead of the one in LMDB. */
+  readonly index?: LogIndex;
+  /** Instead of the one in the file system. */
+  readonly lock?: Lock;
+}
+
+const MIB = 1024 * 1024;
+const SEGMENT_BYTES = 64 * MIB;
+const MAX_APPEND_BYTES = 16 * MIB;
+const RECENT_BYTES = 32 * MIB;
+
+export interface Limits {
+  readonly segmentBytes: number;
+  readonly maxAppendBytes: number;
+  readonly recentBytes: number;
+}
+
+/** The sizes that hold. Throws a RangeError where an append might not fit into a segment. */
+export const limitsOf = ({
+  segmentBytes = SEGMENT_BYTES,
+  maxAppendBytes = MAX_APPEND_BYTES,
+  recentBytes = RECENT_BYTES,
+}: EmbeddedOptions): Limits => {
+  if (HEADER_BYTES + commitBytes(maxAppendBytes) > segmentBytes)
+    throw new RangeError(`a segment of ${segmentBytes} bytes has no room for an append of ${maxAppendBytes}`);
+  return { segmentBytes, maxAppendBytes, recentBytes };
+};
+
+/** There is no log in this directory. */
+export class LogNotInitialised extends Error {
+  constructor(directory: string) {
+    super(`there is no log in ${directory}: initialise it first`);
+    this.name = 'LogNotInitialised';
+  }
+}
+
+/** Another process has this log open. */
+export class LogInUse extends Error {
+  constructor(directory: string) {
+    super(`another process has the log in ${directory} open`);
+    this.name = 'LogInUse';
+  }
+}
+
+/** Takes the directory's lock. Throws LogInUse. */
+export const takeLock = async (layout: Layout, { lock }: EmbeddedOptions): Promise<Lock> => {
+  const taken = lock ?? (await DirectoryLock.take(layout.lock));
+  if (!taken) throw new LogInUse(layout.root);
+  return taken;
+};
