@@ -1,0 +1,130 @@
+import {
+  apiKeyPrincipal,
+  operatorPrincipal,
+  userPrincipal,
+  type Principal,
+} from '../../domain/tenancy/access.js';
+import { apiKeyDecider, apiKeyEventTypes, type ApiKeyEvent } from '../../domain/tenancy/api-key.js';
+import { tenantEventTypes, type TenantEvent } from '../../domain/tenancy/tenant.js';
+import { userDecider, userEventTypes, type UserEvent } from '../../domain/tenancy/user.js';
+import type { TenantId } from '../../domain/ids.js';
+import type { Decider, DomainEvent } from '../../domain/decider.js';
+import { readEvent } from '../../domain/stored-event.js';
+import { apiKeyStream, tenantStream, userStream } from '../../domain/streams.js';
+import type { EventLog, StreamName } from '../../eventstore/event-store.js';
+import type { Clock } from '../../platform/clock.js';
+import { matchesHash, parseApiKey, sameSecret } from './api-keys.js';
+import type { AccessTokens } from './tokens.js';
+
+/** What somebody shows to be let in. A bearer may be a token or an API key. */
+export interface Credentials {
+  readonly bearer?: string;
+  readonly api_key?: string;
+}
+
+/** How long a credential is taken for good without looking at the log again: so soon a revocation holds everywhere. */
+const TRUSTED_MS = 1000;
+const REMEMBERED = 10_000;
+
+interface Remembered {
+  readonly principal: Principal | undefined;
+  readonly until: number;
+}
+
+/** Says who somebody is. The log itself is asked, so that a key is good as soon as it is issued and not after it is revoked. */
+export class Authenticator {
+  readonly #remembered = new Map<string, Remembered>();
+  /** Tenants that are registered; they stay so. */
+  readonly #tenants = new Set<TenantId>();
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly tokens: AccessTokens,
+    private readonly operator_token: string,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Undefined where the credentials are not good, for whatever reason. */
+  async authenticate({ bearer, api_key }: Credentials): Promise<Principal | undefined> {
+    const shown = api_key ?? bearer;
+    if (shown === undefined || shown.length > 4096) return undefined;
+    const now = this.clock.monotonic();
+    const known = this.#remembered.get(shown);
+    if (known && known.until > now) return known.principal;
+
+    const isKey = api_key !== undefined || shown.startsWith('ps_');
+    const principal = isKey ? await this.#byKey(shown) : await this.#byToken(shown);
+    this.#remembered.delete(shown);
+    // What is not good is not remembered: false credentials would push the good ones out.
+    if (principal) this.#remember(shown, { principal, until: now + TRUSTED_MS });
+    return principal;
+  }
+
+  /** The operator, where the token is theirs. */
+  operatorPrincipal(token: string): Principal | undefined {
+    return sameSecret(token, this.operator_token) ? operatorPrincipal : undefined;
+  }
+
+  /** Forgets what is remembered of a credential's holder: called where this process has changed it. */
+  forget(actor_id: string): void {
+    for (const [shown, { principal }] of this.#remembered)
+      if (principal?.actor.id === actor_id) this.#remembered.delete(shown);
+  }
+
+  async #byKey(text: string): Promise<Principal | undefined> {
+    const parsed = parseApiKey(text);
+    if (!parsed) return undefined;
+    const key = await this.#state<ReturnType<typeof apiKeyDecider.evolve>, ApiKeyEvent>(
+      apiKeyStream(parsed.id),
+      apiKeyDecider,
+      apiKeyEventTypes,
+    );
+    if (key.state !== 'active' || !matchesHash(parsed.secret, key.hash)) return undefined;
+    return (await this.#isRegistered(key.tenant_id))
+      ? apiKeyPrincipal(key.tenant_id, parsed.id, key.scopes)
+      : undefined;
+  }
+
+  async #byToken(text: string): Promise<Principal | undefined> {
+    const holder = this.tokens.read(text);
+    if (!holder) return undefined;
+    const user = await this.#state<ReturnType<typeof userDecider.evolve>, UserEvent>(
+      userStream(holder.user_id),
+      userDecider,
+      userEventTypes,
+    );
+    return user.state === 'active' && user.tenant_id === holder.tenant_id
+      ? userPrincipal(user.tenant_id, user.user_id, user.role)
+      : undefined;
+  }
+
+  /** A registration that did not come to its end leaves keys behind that are nobody's. */
+  async #isRegistered(tenant: TenantId): Promise<boolean> {
+    if (this.#tenants.has(tenant)) return true;
+    for await (const record of this.log.readStream(tenantStream(tenant) as StreamName, { limit: 1 }))
+      if (readEvent<TenantEvent>(tenantEventTypes, record)) this.#tenants.add(tenant);
+    return this.#tenants.has(tenant);
+  }
+
+  async #state<S, E extends DomainEvent>(
+    stream: string,
+    decider: Decider<S, E>,
+    types: readonly E['type'][],
+  ): Promise<S> {
+    let state = decider.initial;
+    for await (const record of this.log.readStream(stream as StreamName)) {
+      const event = readEvent<E>(types, record);
+      if (event) state = decider.evolve(state, event);
+    }
+    return state;
+  }
+
+  #remember(shown: string, remembered: Remembered): void {
+    if (this.#remembered.size >= REMEMBERED)
+      for (const oldest of this.#remembered.keys()) {
+        this.#remembered.delete(oldest);
+        break;
+      }
+    this.#remembered.set(shown, remembered);
+  }
+}

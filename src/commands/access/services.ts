@@ -1,0 +1,16 @@
+import type { Clock } from '../../platform/clock.js';
+import type { PasswordHasher } from '../../platform/password.js';
+import type { Random } from '../../platform/random.js';
+import type { AccessTokens } from './tokens.js';
+
+/** What the commands about people and keys need besides streams. */
+export interface AccessServices {
+  readonly passwords: PasswordHasher;
+  readonly tokens: AccessTokens;
+  readonly random: Random;
+  readonly clock: Clock;
+  /** The name under which an e-mail address stands in the log. */
+  pseudonym(kind: 'email', value: string): string;
+  /** Called where a credential was changed: what is remembered of it no longer holds. */
+  credentialChanged(actor_id: string): void;
+}
