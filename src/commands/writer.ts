@@ -46,6 +46,7 @@ export type WriteOutcome =
 /** The one writer: holds the guard against every append and stamps every record. */
 export class RecordWriter {
   #latest = 0;
+  readonly #appending = new Set<Promise<AppendOutcome>>();
 
   constructor(
     private readonly log: EventLogWriter,
@@ -78,13 +79,32 @@ export class RecordWriter {
       metadata: draft.chunk ? { ...stamp, chunk: draft.chunk } : stamp,
     });
     // Where this rejects nobody knows whether it was written: a guard that was going up then stays up.
-    const outcome = await this.log.append(stream, expected, [record(first), ...rest.map(record)]);
+    const outcome = await this.#append(stream, expected, [record(first), ...rest.map(record)]);
     if (outcome.outcome !== 'appended') {
       this.guard.restore(before);
       return outcome;
     }
     for (const event of deployment) if (event) this.guard.apply(event);
     return { ...outcome, recorded_at: stamp.recorded_at };
+  }
+
+  /**
+   * Draws a line in time: once it resolves, every record that this writer stamped before that time is in the log or
+   * refused, and every later one is stamped at it or after.
+   */
+  async settle(time: number): Promise<void> {
+    this.#latest = Math.max(this.#latest, time);
+    await Promise.allSettled(this.#appending);
+  }
+
+  async #append(...append: Parameters<EventLogWriter['append']>): Promise<AppendOutcome> {
+    const appending = this.log.append(...append);
+    this.#appending.add(appending);
+    try {
+      return await appending;
+    } finally {
+      this.#appending.delete(appending);
+    }
   }
 
   #stamp(cause: Cause): EventMetadata {

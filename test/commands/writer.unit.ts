@@ -76,6 +76,26 @@ describe('the writer', () => {
     expect(records[1]?.metadata.recorded_at).toBe('2026-01-01T00:00:00.000Z');
   });
 
+  it('draws a line in time: what it stamped before is in the log, what it stamps later comes after', async () => {
+    let write: (outcome: AppendOutcome) => void = () => undefined;
+    answer = () => new Promise((resolve) => (write = resolve));
+    const before = append(draft('A'));
+
+    const order: string[] = [];
+    const line = writer.settle(now + 5_000).then(() => order.push('line'));
+    void before.then(() => order.push('record'));
+    answer = () => Promise.resolve(appended);
+    await append(draft('B'));
+    write(appended);
+    await line;
+
+    expect(order).toEqual(['record', 'line']);
+    expect(records.map(({ metadata }) => metadata.recorded_at)).toEqual([
+      '2026-01-01T00:00:00.000Z',
+      '2026-01-01T00:00:05.000Z',
+    ]);
+  });
+
   it('refuses a record whose command was let in before a deployment began', async () => {
     const ticket = guard.admit('domain');
     await append(begun, 'deployment');
