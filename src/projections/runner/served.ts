@@ -14,7 +14,7 @@ interface Model {
 interface Waiter {
   readonly projections: readonly string[];
   readonly position: Position;
-  readonly done: () => void;
+  readonly done: (reached: boolean) => void;
 }
 
 const NOBODY: ReadonlySet<TenantId> = new Set();
@@ -56,14 +56,17 @@ export class Served implements ReadModels {
     if (this.#all(names, position)) return true;
     const timeout = new AbortController();
     return new Promise<boolean>((resolve) => {
-      const end = (reached: boolean) => (): void => {
-        this.#waiters.delete(waiter);
-        timeout.abort();
-        resolve(reached);
+      const waiter: Waiter = {
+        projections: names,
+        position,
+        done: (reached) => {
+          this.#waiters.delete(waiter);
+          timeout.abort();
+          resolve(reached);
+        },
       };
-      const waiter: Waiter = { projections: names, position, done: end(true) };
       this.#waiters.add(waiter);
-      void this.clock.sleep(timeout_ms, timeout.signal).then(end(false));
+      void this.clock.sleep(timeout_ms, timeout.signal).then(() => waiter.done(false));
     });
   }
 
@@ -72,12 +75,13 @@ export class Served implements ReadModels {
     this.#models.set(projection, { collection, position });
     for (const waiter of this.#waiters)
       if (waiter.projections.includes(projection) && this.#all(waiter.projections, waiter.position))
-        waiter.done();
+        waiter.done(true);
     this.#changes.next({ projection, tenants, position });
   }
 
-  /** No change will come any more. */
+  /** No change will come any more: who waits is told so. */
   end(): void {
+    for (const waiter of this.#waiters) waiter.done(false);
     this.#changes.complete();
   }
 
