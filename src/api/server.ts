@@ -9,6 +9,7 @@ import { hotRoutes, routes } from './http/routes.js';
 import { Wire } from './http/wire.js';
 import { Realtime } from './realtime/realtime.js';
 import { Tickets } from './realtime/tickets.js';
+import { topics } from './realtime/topics.js';
 
 /** Above the idle time of usual clients and load balancers, so that the other side ends a kept connection. */
 const KEEP_ALIVE_MS = 75_000;
@@ -43,7 +44,7 @@ export class ApiServer {
       } else app(request, response);
     });
     this.http.keepAliveTimeout = KEEP_ALIVE_MS;
-    this.#realtime = new Realtime(this.http, services);
+    this.#realtime = new Realtime(this.http, services, topics);
   }
 
   /** Starts answering; port 0 takes a free one. */

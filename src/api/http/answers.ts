@@ -88,7 +88,8 @@ export const listing = async (
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const foreign = cursor !== undefined && after === undefined;
   const list = foreign ? undefined : await query({ limit, ...(after !== undefined && { after }) });
-  if (!list) return refuse(problem(400, 'invalid_cursor', 'The cursor is none that this list gave.'), request);
+  if (!list)
+    return refuse(problem(400, 'invalid_cursor', 'The cursor is none that this list gave.'), request);
   const next_cursor = list.next === undefined ? null : encodeCursor(list.next);
   const body = { data: list.data, next_cursor, position: list.position };
   return found(

@@ -8,7 +8,6 @@ import type { Message, Room } from './room.js';
 import type { Rooms } from './rooms.js';
 import type { Session } from './sessions.js';
 import type { Topic } from './topic.js';
-import { topics } from './topics.js';
 
 const MAX_SUBSCRIPTIONS = 32;
 /** Messages a second that a client may send, on average over a few of them. */
@@ -34,6 +33,7 @@ export class Conversation {
     private readonly socket: Socket,
     private readonly session: Session,
     private readonly rooms: Rooms,
+    private readonly topics: ReadonlyMap<string, Topic>,
     private readonly api: Pick<ApiServices, 'models' | 'clock' | 'logger'>,
   ) {
     this.#refilled = api.clock.monotonic();
@@ -167,8 +167,8 @@ export class Conversation {
   }
 
   #target(message: TopicMessage): Target | Refused {
-    const topic = topics.get(message.topic);
-    if (!topic) return refused('unknown_topic', `Topics are ${[...topics.keys()].join(', ')}.`);
+    const topic = this.topics.get(message.topic);
+    if (!topic) return refused('unknown_topic', `Topics are ${[...this.topics.keys()].join(', ')}.`);
     if (!this.session.principal.permissions.has(topic.needs))
       return refused('forbidden', `This needs the permission ${topic.needs}.`);
     const params = topic.check(message.params ?? {});

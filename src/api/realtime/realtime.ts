@@ -6,11 +6,12 @@ import type { Principal } from '../../domain/tenancy/access.js';
 import type { ApiServices, ConnectionStats } from '../dependencies.js';
 import type { Credentials } from '../http/context.js';
 import { originAllowed } from '../http/origins.js';
-import { isSlow } from './backpressure.js';
+import { isSlow, waitingBytes } from './backpressure.js';
 import { Conversation } from './conversation.js';
 import type { Message } from './room.js';
 import { Rooms } from './rooms.js';
 import { Sessions, type Session } from './sessions.js';
+import type { Topic } from './topic.js';
 
 const MAX_MESSAGE_BYTES = 16 * 1024;
 const MAX_CONNECTIONS_PER_TENANT = 20_000;
@@ -43,6 +44,7 @@ export class Realtime {
   constructor(
     http: HttpServer,
     private readonly api: ApiServices,
+    private readonly topics: ReadonlyMap<string, Topic>,
   ) {
     this.#io = new Server(http, {
       transports: ['websocket', 'polling'],
@@ -78,9 +80,17 @@ export class Realtime {
     };
   }
 
-  /** What this server as a whole has sent and skipped since it started. */
-  get totals(): { readonly connections: number; readonly sent: number; readonly skipped: number } {
-    return { connections: this.#conversations.size, sent: this.#sent, skipped: this.#skipped };
+  /** What this server as a whole has sent and skipped since it started, and what waits for its slowest socket. */
+  get totals(): {
+    readonly connections: number;
+    readonly sent: number;
+    readonly skipped: number;
+    readonly backlog_bytes: number;
+  } {
+    let backlog_bytes = 0;
+    for (const { conn } of this.#namespace.sockets.values())
+      backlog_bytes = Math.max(backlog_bytes, waitingBytes(conn.transport));
+    return { connections: this.#conversations.size, sent: this.#sent, skipped: this.#skipped, backlog_bytes };
   }
 
   close(): void {
@@ -132,7 +142,7 @@ export class Realtime {
 
   #connected(socket: Socket): void {
     const { session } = socket.data as { session: Session };
-    const conversation = new Conversation(socket, session, this.#rooms, this.api);
+    const conversation = new Conversation(socket, session, this.#rooms, this.topics, this.api);
     this.#sessions.add(session);
     this.#conversations.set(socket.id, conversation);
     socket.on('disconnect', () => {

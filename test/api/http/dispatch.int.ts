@@ -2,7 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Type } from 'typebox';
-import { apiKeyPrincipal, operatorPrincipal, userPrincipal, type Principal } from '../../../src/domain/tenancy/access.js';
+import {
+  apiKeyPrincipal,
+  operatorPrincipal,
+  userPrincipal,
+  type Principal,
+} from '../../../src/domain/tenancy/access.js';
 import { EventStoreUnavailable } from '../../../src/eventstore/event-store.js';
 import { expressApp } from '../../../src/api/http/express.js';
 import { Dispatcher } from '../../../src/api/http/dispatch.js';
@@ -17,7 +22,14 @@ import { systemClock } from '../../../src/platform/clock.js';
 import { systemRandom } from '../../../src/platform/random.js';
 import { defineProjection } from '../../../src/projections/projection.js';
 
-const model = defineProjection({ name: 'model', version: 1, reads: [], indexes: [], parts: () => [], fold: () => undefined });
+const model = defineProjection({
+  name: 'model',
+  version: 1,
+  reads: [],
+  indexes: [],
+  parts: () => [],
+  fold: () => undefined,
+});
 const principals: Record<string, Principal> = {
   person: userPrincipal('ten_a' as never, 'usr_a' as never, 'owner'),
   viewer: userPrincipal('ten_a' as never, 'usr_b' as never, 'viewer'),
@@ -43,7 +55,10 @@ const routes = [
     auth: 'telemetry:read',
     reads: [model],
     params: closed({ thing: Type.String({ maxLength: 10 }) }),
-    query: closed({ limit: Type.Optional(Type.Integer({ minimum: 1 })), flag: Type.Optional(Type.Boolean()) }),
+    query: closed({
+      limit: Type.Optional(Type.Integer({ minimum: 1 })),
+      flag: Type.Optional(Type.Boolean()),
+    }),
     handle: remember as never,
   }),
   defineRoute({
@@ -53,10 +68,19 @@ const routes = [
     auth: 'alerting:write',
     idempotent: true,
     conditional: true,
-    body: { schema: closed({ name: Type.String(), tags: Type.Optional(Type.Record(Type.String(), Type.String())) }) },
+    body: {
+      schema: closed({ name: Type.String(), tags: Type.Optional(Type.Record(Type.String(), Type.String())) }),
+    },
     handle: remember as never,
   }),
-  defineRoute({ ...common, method: 'POST', path: '/sign-in', auth: 'public', limit: 'sign_in', handle: remember }),
+  defineRoute({
+    ...common,
+    method: 'POST',
+    path: '/sign-in',
+    auth: 'public',
+    limit: 'sign_in',
+    handle: remember,
+  }),
   defineRoute({
     ...common,
     method: 'GET',
@@ -125,7 +149,9 @@ const call = async (
 
 describe('a problem', () => {
   it('says everything that RFC 9457 and the conventions want', async () => {
-    const { status, headers, body } = await call('GET', '/mine?x=1', { headers: { 'x-request-id': 'req-7' } });
+    const { status, headers, body } = await call('GET', '/mine?x=1', {
+      headers: { 'x-request-id': 'req-7' },
+    });
     expect(status).toBe(401);
     expect(headers.get('content-type')).toBe('application/problem+json');
     expect(headers.get('www-authenticate')).toContain('Bearer');

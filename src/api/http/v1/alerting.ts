@@ -31,8 +31,7 @@ const ruleList = defineRoute({
   reads: [rules],
   query: closed({ ...page }),
   responses: { 200: { description: 'A page of them, in the order of their making.', schema: Rules } },
-  handle: (request, { models }) =>
-    listing(request, (paging) => listRules(models, tenantOf(request), paging)),
+  handle: (request, { models }) => listing(request, (paging) => listRules(models, tenantOf(request), paging)),
 });
 
 const ruleDefine = defineRoute({
@@ -130,7 +129,9 @@ const alertList = defineRoute({
     state: Type.Optional(AlertState),
     severity: Type.Optional(Severity),
     rule_id: Type.Optional(Type.String({ maxLength: 64 })),
-    from: Type.Optional(Type.String({ maxLength: 40, description: 'RFC 3339; begun at this time or later.' })),
+    from: Type.Optional(
+      Type.String({ maxLength: 40, description: 'RFC 3339; begun at this time or later.' }),
+    ),
     to: Type.Optional(Type.String({ maxLength: 40, description: 'RFC 3339; begun before this time.' })),
   }),
   responses: { 200: { description: 'A page of them.', schema: Alerts } },

@@ -50,7 +50,9 @@ const socketAddress = defineRoute({
             url: Type.String(),
             path: Type.String(),
             namespace: Type.String(),
-            ticket: Type.String({ description: 'Good once, in the handshake’s auth, for expires_in seconds.' }),
+            ticket: Type.String({
+              description: 'Good once, in the handshake’s auth, for expires_in seconds.',
+            }),
             expires_in: Type.Integer(),
           }),
         },
@@ -70,7 +72,12 @@ const socketAddress = defineRoute({
       body: {
         code: 'upgrade_required',
         detail: 'Connect with Socket.IO to this address and namespace.',
-        socket_io: { url, path: '/socket.io/', namespace: '/dashboard', ...tickets.issue(credentials, tenant) },
+        socket_io: {
+          url,
+          path: '/socket.io/',
+          namespace: '/dashboard',
+          ...tickets.issue(credentials, tenant),
+        },
       },
     });
   },

@@ -160,7 +160,12 @@ const ServiceStatistics = open(
   { service: text, requests: count, errors: count, error_rate: rate, p95_ms: duration },
   'ServiceStatistics',
 );
-const window = { position: Position, window_seconds: count, totals: Totals, series: Type.Array(SeriesPoint) } as const;
+const window = {
+  position: Position,
+  window_seconds: count,
+  totals: Totals,
+  series: Type.Array(SeriesPoint),
+} as const;
 export const Overview = open(
   {
     ...window,
