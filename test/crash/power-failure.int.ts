@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { IndexedCommit } from '../../src/eventstore/embedded/log-index.js';
 import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
-import { START, type NewEvent, type RecordedEvent } from '../../src/eventstore/event-store.js';
+import type { NewEvent, RecordedEvent } from '../../src/eventstore/event-store.js';
 import {
   afterCrash,
   contentsOf,
@@ -16,9 +16,9 @@ import {
 import { eventFactory, revision, stream } from '../support/log-events.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { MemoryLogIndex } from '../support/memory-log-index.js';
+import { allEvents, DIRECTORY, simulated } from '../support/simulated-log.js';
 
-const DIRECTORY = '/data';
-const LOG = '/data/log/';
+const LOG = `${DIRECTORY}/log/`;
 const STEPS = 200;
 
 interface Append {
@@ -38,16 +38,6 @@ interface Moment {
   readonly index: readonly IndexedCommit[];
 }
 
-const optionsOf = (files: FaultyFiles, index: MemoryLogIndex, clock = new ManualClock()) => ({
-  files,
-  clock,
-  index,
-  random: { bytes: (length: number) => Buffer.alloc(length, 0x5a) },
-  lock: { free: () => Promise.resolve() },
-  segmentBytes: 24 * 1024,
-  maxAppendBytes: 8 * 1024,
-});
-
 /** Runs a script of appends, truncations, pauses and restarts, and takes down each moment before the disk changes. */
 const recordMoments = async (): Promise<Moment[]> => {
   const random = seededRandom(1);
@@ -56,7 +46,7 @@ const recordMoments = async (): Promise<Moment[]> => {
   const files = new FaultyFiles();
   const index = new MemoryLogIndex();
   const clock = new ManualClock();
-  const options = optionsOf(files, index, clock);
+  const options = simulated(files, { index, clock });
 
   const acknowledged: Append[] = [];
   const underWay = new Set<Append>();
@@ -134,9 +124,9 @@ const check = async (
 ): Promise<FaultyFiles> => {
   const files = new FaultyFiles(disk);
   const made = new MemoryLogIndex(index);
-  const log = await EmbeddedEventStore.open(DIRECTORY, optionsOf(files, made));
+  const log = await EmbeddedEventStore.open(DIRECTORY, simulated(files, { index: made }));
 
-  const found = await everything(log);
+  const found = await allEvents(log);
   const byId = new Map(found.map((event) => [event.id, event]));
   if (byId.size !== found.length) throw new Error('an event is there twice');
   for (const one of moment.acknowledged)
@@ -160,12 +150,6 @@ const check = async (
   }
   await log.close();
   return files;
-};
-
-const everything = async (log: EmbeddedEventStore): Promise<RecordedEvent[]> => {
-  const events: RecordedEvent[] = [];
-  for await (const batch of log.readAll(START)) events.push(...batch.events);
-  return events;
 };
 
 /** How many of an append's events are there, each as it was appended. */
@@ -258,7 +242,7 @@ describe('A log whose machine loses power at any moment of 200 operations', () =
       const files = new FaultyFiles(torn);
       const repairs: { disk: DiskState; operation: Operation }[] = [];
       files.observe = (operation, disk) => repairs.push({ operation, disk });
-      const log = await EmbeddedEventStore.open(DIRECTORY, optionsOf(files, new MemoryLogIndex()));
+      const log = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
       for (const { disk, operation } of repairs) {
         await crash(number, 'repairing', disk, survives.some(random));
         if (operation.write) {
@@ -275,7 +259,7 @@ describe('A log whose machine loses power at any moment of 200 operations', () =
       if (number % 10 !== 0) continue;
       const files = await check(moment, afterCrash(moment.disk, survives.some(random)));
       const before = contentsOf(files.state, LOG);
-      const log = await EmbeddedEventStore.open(DIRECTORY, optionsOf(files, new MemoryLogIndex()));
+      const log = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
       await log.close();
       expect(contentsOf(files.state, LOG)).toEqual(before);
     }

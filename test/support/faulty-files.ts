@@ -40,6 +40,8 @@ export class FaultyFiles implements Files {
   observe: (operation: Operation, before: DiskState) => void = () => undefined;
   /** Makes an operation fail, without any effect. */
   fault: Fault = () => undefined;
+  /** What each write and flush waits for; the program goes on in another turn, as it does with a real disk. */
+  pause: () => Promise<unknown> = () => new Promise(setImmediate);
   /** The room for all files together. */
   capacity = Infinity;
   #nextInode: number;
@@ -123,12 +125,11 @@ export class FaultyFiles implements Files {
         this.#change({ kind: 'write', path: path(), write: { inode, offset, bytes: copy } }, (state) =>
           put(state, { seen: overwritten(content().seen, offset, copy) }),
         );
-        // The program goes on in another turn, as it does with a real disk.
-        await new Promise(setImmediate);
+        await this.pause();
       },
       flush: async () => {
+        await this.pause();
         this.#change({ kind: 'flush', path: path() }, (state) => put(state, { durable: content().seen }));
-        await new Promise(setImmediate);
       },
       truncate: async (size) => {
         this.#change({ kind: 'truncate', path: path() }, (state) =>

@@ -32,8 +32,8 @@ export interface ScanRange {
   readonly next: number;
 }
 
-/** One commit in a block that was read: whole, damaged, or reaching beyond the block. */
-type Found = { commit: Commit } | { needs: number } | Pick<ScanEnd, 'found' | 'header'>;
+/** One commit in a block: whole, damaged, or reaching beyond the block. */
+export type Found = { commit: Commit } | { needs: number } | Pick<ScanEnd, 'found' | 'header'>;
 
 /**
  * Reads commits one after another, a block at a time, and checks every byte of them. Gives those of each block
@@ -55,7 +55,7 @@ export async function* scanSegment(
     let at = 0;
     let found: Found | undefined;
     while (at < length) {
-      found = commitAt(segment, block.subarray(0, length), at, offset + at, next);
+      found = readCommit(segment, block.subarray(0, length), at, offset + at, next);
       if (!('commit' in found)) break;
       commits.push(found.commit);
       next = found.commit.last + 1;
@@ -77,7 +77,14 @@ export async function* scanSegment(
   return { offset, next, found: 'end' };
 }
 
-const commitAt = (segment: Segment, block: Buffer, at: number, offset: number, next: number): Found => {
+/** Reads the commit that starts at a place in a block, and checks every byte of it. */
+export const readCommit = (
+  segment: Segment,
+  block: Buffer,
+  at: number,
+  offset: number,
+  next: number,
+): Found => {
   if (at + HEADER_BYTES > block.length) return { needs: HEADER_BYTES };
   const header = readHeader(block, at, 'commit', segment.salt);
   if (!header) return { found: isZero(block, at, at + HEADER_BYTES) ? 'zeros' : 'damaged_header' };
