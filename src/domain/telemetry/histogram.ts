@@ -130,6 +130,15 @@ export class HistogramSum {
     return this.#total;
   }
 
+  /** Forgets everything: one sum can serve many groups in turn. */
+  clear(): this {
+    this.#counts.fill(0, this.#first, this.#last + 1);
+    this.#total = 0;
+    this.#first = BUCKETS;
+    this.#last = -1;
+    return this;
+  }
+
   add(histogram: Histogram): this {
     if (histogram.length === 0) return this;
     const width = histogram[0] ?? 1;

@@ -1,6 +1,6 @@
 import type { EventId } from '../../domain/ids.js';
 import { linesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
-import type { Position, RecordedEvent } from '../../eventstore/event-store.js';
+import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
 
@@ -23,9 +23,13 @@ export interface RecentChunk {
 /** The tail of a tenant's telemetry in the order of its recording, the newest last. */
 export interface RecentEvents extends Document {
   readonly chunks: readonly RecentChunk[];
+  /** Every event recorded behind this position is among those kept. */
+  readonly complete_after: Position;
 }
 
 export const RECENT_ID = 'recent';
+
+type Tail = Pick<RecentEvents, 'chunks' | 'complete_after'>;
 
 const tailOf = (event: RecordedEvent): RecentChunk => {
   const lines = linesOf(event);
@@ -41,7 +45,7 @@ const tailOf = (event: RecordedEvent): RecentChunk => {
 };
 
 /** The newest that may be kept, whole events only. */
-const bounded = (chunks: readonly RecentChunk[]): readonly RecentChunk[] => {
+const bounded = ({ chunks, complete_after }: Tail): Tail => {
   const kept: RecentChunk[] = [];
   let events = 0;
   let length = 0;
@@ -54,11 +58,16 @@ const bounded = (chunks: readonly RecentChunk[]): readonly RecentChunk[] => {
       events += 1;
       from -= 1;
     }
+    if (from === 0 && chunk.first === 0) {
+      kept.push(chunk);
+      continue;
+    }
     if (from < chunk.texts.length)
-      kept.push(from === 0 ? chunk : { ...chunk, first: chunk.first + from, texts: chunk.texts.slice(from) });
-    if (from > 0) break;
+      kept.push({ ...chunk, first: chunk.first + from, texts: chunk.texts.slice(from) });
+    // This chunk is not all there, and what is older than it is not needed any more.
+    return { chunks: kept.reverse(), complete_after: chunk.position };
   }
-  return kept.reverse();
+  return { chunks: kept.reverse(), complete_after };
 };
 
 /** The newest events of each tenant, for the tail that people watch. */
@@ -74,6 +83,9 @@ export const recentEvents = defineProjection<RecentEvents, RecentChunk>({
   fold: (document, chunk, { id, position }) => ({
     id,
     position,
-    chunks: bounded([...(document?.chunks ?? []), chunk]),
+    ...bounded({
+      chunks: [...(document?.chunks ?? []), chunk],
+      complete_after: document?.complete_after ?? START,
+    }),
   }),
 });

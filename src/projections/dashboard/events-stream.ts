@@ -1,0 +1,40 @@
+import type { TenantId } from '../../domain/ids.js';
+import { showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
+import type { TelemetryEvent } from '../../domain/telemetry/event.js';
+import { START, type Position } from '../../eventstore/event-store.js';
+import type { ReadModels } from '../read-models.js';
+import { RECENT_ID, recentEvents, type RecentChunk } from '../recent-events/projection.js';
+
+export interface EventsStream {
+  readonly position: Position;
+  /** Newest first, in the order of their recording. */
+  readonly data: readonly ShownEvent[];
+}
+
+export interface EventsStreamQuery {
+  readonly limit: number;
+  /** Only events recorded behind this position. */
+  readonly after?: Position;
+}
+
+const shown = ({ chunk, received_at, recorded_at, first, texts }: RecentChunk): readonly ShownEvent[] =>
+  texts
+    .map((text, i) =>
+      showEvent(JSON.parse(text) as TelemetryEvent, { chunk, index: first + i, received_at }, recorded_at),
+    )
+    .reverse();
+
+/** The newest events; undefined where not all of those behind the position asked for are among the ones kept. */
+export const eventsStream = async (
+  models: ReadModels,
+  tenant: TenantId,
+  { limit, after = START }: EventsStreamQuery,
+): Promise<EventsStream | undefined> => {
+  const position = models.position(recentEvents);
+  const document = await models.read(recentEvents, tenant).get(RECENT_ID);
+  const chunks = (document?.chunks ?? []).filter((chunk) => chunk.position > after);
+  const data = chunks.toReversed().flatMap(shown);
+  if (after !== START && (data.length > limit || after < (document?.complete_after ?? START)))
+    return undefined;
+  return { position, data: data.slice(0, limit) };
+};

@@ -1,0 +1,53 @@
+import type { TenantId } from '../../domain/ids.js';
+import type { Position } from '../../eventstore/event-store.js';
+import { loadBuckets } from '../metrics/buckets.js';
+import { MINUTE_MS } from '../metrics/partials.js';
+import { metrics } from '../metrics/projection.js';
+import { statusCounts } from '../metrics/summary.js';
+import type { ReadModels } from '../read-models.js';
+import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
+import { pointsOf, routesOf, servicesOf, totalsOf } from './tables.js';
+
+export interface Overview {
+  readonly position: Position;
+  readonly generated_at: string;
+  readonly window_seconds: number;
+  readonly totals: Totals;
+  /** One point a minute. */
+  readonly series: readonly SeriesPoint[];
+  readonly services: readonly ServiceRow[];
+  readonly slowest_routes: readonly RouteRow[];
+  readonly failing_routes: readonly RouteRow[];
+  /** Requests by exact status; `0` where events have none. */
+  readonly status: Readonly<Record<string, number>>;
+}
+
+const MINUTES = 60;
+const ROWS = 10;
+
+/** The last hour at a glance; the minute that is under way is its last. */
+export const overview = async (models: ReadModels, tenant: TenantId, now: number): Promise<Overview> => {
+  const position = models.position(metrics);
+  const to = (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
+  const from = to - MINUTES * MINUTE_MS;
+  const buckets = await loadBuckets(models.read(metrics, tenant), '1m', { from, to });
+  const series = buckets.flatMap((bucket) => bucket.series);
+  const routes = routesOf(series).filter(({ route }) => route !== '');
+  return {
+    position,
+    generated_at: new Date(now).toISOString(),
+    window_seconds: MINUTES * 60,
+    totals: totalsOf(series, MINUTES * 60),
+    series: pointsOf(buckets, '1m', from, MINUTES),
+    services: servicesOf(series),
+    slowest_routes: routes
+      .filter(({ p95_ms }) => p95_ms !== null)
+      .sort((one, other) => (other.p95_ms ?? 0) - (one.p95_ms ?? 0))
+      .slice(0, ROWS),
+    failing_routes: routes
+      .filter(({ errors }) => errors > 0)
+      .sort((one, other) => other.error_rate - one.error_rate || other.errors - one.errors)
+      .slice(0, ROWS),
+    status: statusCounts(series),
+  };
+};

@@ -1,0 +1,57 @@
+import type { TenantId } from '../../domain/ids.js';
+import type { Position } from '../../eventstore/event-store.js';
+import { loadBuckets } from '../metrics/buckets.js';
+import { metrics, resolutionMs, type Resolution } from '../metrics/projection.js';
+import type { ReadModels } from '../read-models.js';
+import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
+import { pointsOf, routesOf, servicesOf, totalsOf } from './tables.js';
+
+export interface RealTimeMetrics {
+  readonly position: Position;
+  readonly window_seconds: number;
+  readonly resolution_seconds: number;
+  readonly totals: Totals;
+  readonly series: readonly SeriesPoint[];
+  readonly by_service: readonly ServiceRow[];
+  readonly by_route: readonly RouteRow[];
+}
+
+const ROUTES = 100;
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+const MAX_WINDOW_SECONDS = 31 * 86_400;
+
+/** Reads a window: `5m`, `24h`, `7d`, or seconds; undefined where the text is none of 1 minute to 31 days. */
+export const parseWindow = (text: string): number | undefined => {
+  const [, number, unit = 's'] = /^(\d{1,8})([smhd])?$/.exec(text) ?? [];
+  const seconds = Number(number) * UNITS[unit as keyof typeof UNITS];
+  return seconds >= 60 && seconds <= MAX_WINDOW_SECONDS ? seconds : undefined;
+};
+
+const resolutionFor = (window_seconds: number): Resolution =>
+  window_seconds <= 6 * 3600 ? '1m' : window_seconds <= 7 * 86_400 ? '1h' : '1d';
+
+/** Volume, latency and errors of the last while; the minute, hour or day that is under way is its last point. */
+export const realTimeMetrics = async (
+  models: ReadModels,
+  tenant: TenantId,
+  window_seconds: number,
+  now: number,
+): Promise<RealTimeMetrics> => {
+  const position = models.position(metrics);
+  const resolution = resolutionFor(window_seconds);
+  const step = resolutionMs[resolution];
+  const count = Math.ceil((window_seconds * 1000) / step);
+  const to = (Math.floor(now / step) + 1) * step;
+  const from = to - count * step;
+  const buckets = await loadBuckets(models.read(metrics, tenant), resolution, { from, to });
+  const series = buckets.flatMap((bucket) => bucket.series);
+  return {
+    position,
+    window_seconds,
+    resolution_seconds: step / 1000,
+    totals: totalsOf(series, window_seconds),
+    series: pointsOf(buckets, resolution, from, count),
+    by_service: servicesOf(series),
+    by_route: routesOf(series).slice(0, ROUTES),
+  };
+};

@@ -1,0 +1,162 @@
+import type { TenantId } from '../../domain/ids.js';
+import { isClientError, isError } from '../../domain/telemetry/event.js';
+import type { Position } from '../../eventstore/event-store.js';
+import type { ReadModels } from '../read-models.js';
+import { cover, extent, loadBuckets, type Span } from './buckets.js';
+import {
+  metrics,
+  OTHER,
+  resolutionMs,
+  type MetricsBucket,
+  type Resolution,
+  type Series,
+} from './projection.js';
+import { statusCounts, Summary, type Latency, type Volume } from './summary.js';
+
+export type Dimension = 'type' | 'service' | 'route' | 'method' | 'status';
+
+export interface StatisticsQuery {
+  /** Epoch milliseconds; absent: from the first event on. Widened to whole minutes, or whole intervals. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly interval?: Resolution;
+  readonly group_by?: readonly Dimension[];
+}
+
+/** What happened in one interval to one group. */
+export interface StatisticsRow extends Volume, Latency {
+  /** Where the interval begins; absent without one. */
+  readonly time?: string;
+  readonly type?: string;
+  readonly service?: string;
+  readonly route?: string;
+  readonly method?: string;
+  /** `''`: events without a status. */
+  readonly status?: string;
+  readonly per_second: number;
+}
+
+export interface Statistics {
+  readonly position: Position;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly totals: Volume & Latency & { readonly per_second: number };
+  /** Events by exact status. */
+  readonly status: Readonly<Record<string, number>>;
+  readonly data: readonly StatisticsRow[];
+}
+
+export type StatisticsOutcome =
+  | ({ readonly ok: true } & Statistics)
+  | { readonly ok: false; readonly code: 'too_many_intervals' | 'invalid_range'; readonly detail: string };
+
+const MAX_INTERVALS = 2_000;
+
+/** Counts, rates and percentiles of a stretch of time, by interval and by fields; from the buckets that cover it best. */
+export const statistics = async (
+  models: ReadModels,
+  tenant: TenantId,
+  query: StatisticsQuery,
+): Promise<StatisticsOutcome> => {
+  const { interval, group_by = [] } = query;
+  const position = models.position(metrics);
+  const reader = models.read(metrics, tenant);
+  const span = widen(query, (await extent(reader)) ?? { from: 0, to: 0 }, resolutionMs[interval ?? '1m']);
+  if (span.from > span.to)
+    return { ok: false, code: 'invalid_range', detail: 'The range ends before it begins.' };
+  if (interval && (span.to - span.from) / resolutionMs[interval] > MAX_INTERVALS)
+    return {
+      ok: false,
+      code: 'too_many_intervals',
+      detail: `The range has more than ${MAX_INTERVALS} intervals of ${interval}; ask for less or for longer ones.`,
+    };
+
+  const buckets: MetricsBucket[] = [];
+  for (const part of interval ? [{ ...span, resolution: interval }] : cover(span))
+    buckets.push(...(await loadBuckets(reader, part.resolution, part)));
+  const series = buckets.flatMap((bucket) => bucket.series);
+  const total = new Summary();
+  for (const one of series) total.add(one);
+  const seconds = (span.to - span.from) / 1000;
+  const empty = span.from === span.to;
+  return {
+    ok: true,
+    position,
+    from: empty ? null : new Date(span.from).toISOString(),
+    to: empty ? null : new Date(span.to).toISOString(),
+    totals: { ...total.volume(), ...total.latency(), per_second: rate(total.requests, seconds) },
+    status: statusCounts(series),
+    data:
+      interval === undefined && group_by.length === 0
+        ? []
+        : rowsOf(buckets, interval, group_by, interval ? resolutionMs[interval] / 1000 : seconds),
+  };
+};
+
+const rate = (count: number, seconds: number): number => (seconds === 0 ? 0 : count / seconds);
+
+const widen = ({ from, to }: StatisticsQuery, all: Span, step: number): Span => ({
+  from: Math.floor(Math.max(0, from ?? all.from) / step) * step,
+  to: Math.ceil((to ?? Math.max(all.to, from ?? 0)) / step) * step,
+});
+
+const rowsOf = (
+  buckets: readonly MetricsBucket[],
+  interval: Resolution | undefined,
+  group_by: readonly Dimension[],
+  seconds: number,
+): readonly StatisticsRow[] => {
+  const groups = new Map<string, { readonly names: Partial<StatisticsRow>; readonly summary: Summary }>();
+  for (const bucket of buckets)
+    for (const whole of bucket.series)
+      for (const { status, series } of group_by.includes('status')
+        ? byStatus(whole)
+        : [{ status: '', series: whole }]) {
+        const names: Partial<StatisticsRow> = {
+          ...(interval && { time: new Date(bucket.time).toISOString() }),
+          ...Object.fromEntries(
+            group_by.map((field) => [field, field === 'status' ? status : series[field]] as const),
+          ),
+        };
+        const key = JSON.stringify(names);
+        const group = groups.get(key) ?? { names, summary: new Summary() };
+        groups.set(key, group);
+        group.summary.add(series);
+      }
+  return [...groups.values()]
+    .map(({ names, summary }) => ({
+      ...names,
+      ...summary.volume(),
+      ...summary.latency(),
+      per_second: rate(summary.requests, seconds),
+    }))
+    .sort((one, other) =>
+      one.time === other.time
+        ? other.requests - one.requests
+        : (one.time ?? '') < (other.time ?? '')
+          ? -1
+          : 1,
+    );
+};
+
+/** A series cut up by exact status. Durations are kept by status class: they are known for a status that is alone in its. */
+const byStatus = (series: Series): readonly { readonly status: string; readonly series: Series }[] => {
+  const statuses = Object.entries(series.statuses);
+  const named = (code: string): string => (code === '0' ? '' : code);
+  if (statuses.length <= 1) return statuses.map(([code]) => ({ status: named(code), series }));
+  return statuses.map(([code, count]) => {
+    const status = Number(code);
+    // Overflow mixes types, but only those of one status class.
+    const type = series.type === OTHER ? 'api_call' : series.type;
+    return {
+      status: named(code),
+      series: {
+        ...series,
+        count,
+        errors: isError(type, status) ? count : 0,
+        client_errors: isClientError(type, status) ? count : 0,
+        timed: 0,
+      },
+    };
+  });
+};

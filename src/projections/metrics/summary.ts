@@ -1,0 +1,97 @@
+import { HistogramSum, type Histogram } from '../../domain/telemetry/histogram.js';
+import type { Series } from './projection.js';
+
+/** Durations in milliseconds; null where no event has one. */
+export interface Latency {
+  readonly avg_ms: number | null;
+  readonly p50_ms: number | null;
+  readonly p95_ms: number | null;
+  readonly p99_ms: number | null;
+}
+
+/** Volume and failures. Errors are the service's, client errors the clients': neither contains the other. */
+export interface Volume {
+  readonly requests: number;
+  readonly errors: number;
+  readonly client_errors: number;
+  readonly error_rate: number;
+  readonly client_error_rate: number;
+}
+
+const sum = new HistogramSum();
+
+const rounded = (value: number): number => Math.round(value * 1000) / 1000;
+
+/** Adds series of any buckets up. */
+export class Summary {
+  requests = 0;
+  errors = 0;
+  client_errors = 0;
+  #timed = 0;
+  #sum_us = 0;
+  #min_ms = Infinity;
+  #max_ms = 0;
+  readonly #latencies: Histogram[] = [];
+
+  add(series: Series): this {
+    this.requests += series.count;
+    this.errors += series.errors;
+    this.client_errors += series.client_errors;
+    if (series.timed === 0) return this;
+    this.#timed += series.timed;
+    this.#sum_us += series.sum_us;
+    this.#min_ms = Math.min(this.#min_ms, series.min_ms ?? Infinity);
+    this.#max_ms = Math.max(this.#max_ms, series.max_ms ?? 0);
+    this.#latencies.push(series.latency);
+    return this;
+  }
+
+  volume(): Volume {
+    const rate = (count: number): number => (this.requests === 0 ? 0 : count / this.requests);
+    return {
+      requests: this.requests,
+      errors: this.errors,
+      client_errors: this.client_errors,
+      error_rate: rate(this.errors),
+      client_error_rate: rate(this.client_errors),
+    };
+  }
+
+  latency(): Latency {
+    if (this.#timed === 0) return { avg_ms: null, p50_ms: null, p95_ms: null, p99_ms: null };
+    sum.clear();
+    for (const histogram of this.#latencies) sum.add(histogram);
+    // What stands for a bucket may lie outside of what was measured; the extremes are known exactly.
+    const at = (q: number): number =>
+      rounded(Math.min(this.#max_ms, Math.max(this.#min_ms, sum.quantile(q) ?? 0)));
+    return {
+      avg_ms: rounded(this.#sum_us / this.#timed / 1000),
+      p50_ms: at(0.5),
+      p95_ms: at(0.95),
+      p99_ms: at(0.99),
+    };
+  }
+}
+
+/** Sums series up by a key; groups in the order of their first series. */
+export const summarise = <K>(series: Iterable<Series>, keyOf: (series: Series) => K): Map<K, Summary> => {
+  const groups = new Map<K, Summary>();
+  for (const one of series) {
+    const key = keyOf(one);
+    let group = groups.get(key);
+    if (!group) {
+      group = new Summary();
+      groups.set(key, group);
+    }
+    group.add(one);
+  }
+  return groups;
+};
+
+/** Exact status codes of some series; `0` where events have none. */
+export const statusCounts = (series: Iterable<Series>): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { statuses } of series)
+    for (const [status, count] of Object.entries(statuses)) counts[status] = (counts[status] ?? 0) + count;
+  return counts;
+};
