@@ -130,11 +130,8 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
   async health(): Promise<StoreHealth> {
     if (this.#closing.signal.aborted) return { status: 'halted', detail: 'closed' };
     const waiting = new AbortController();
-    const answer = probe(this.#connection.client).then(
-      (): StoreHealth =>
-        this.#ids.ready
-          ? { status: 'ok' }
-          : { status: 'unreachable', detail: 'the ids in the log are still being read' },
+    const answer = Promise.all([probe(this.#connection.client), this.#ids.whenReady(HEALTH_WAIT)]).then(
+      (): StoreHealth => ({ status: 'ok' }),
       (error: unknown): StoreHealth => ({ status: 'unreachable', detail: unreachable(error).message }),
     );
     const silence = this.options.clock
