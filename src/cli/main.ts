@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { envCheck, envInit } from './env.js';
+import { importAccessLog } from './import-access-log.js';
+import { init } from './init.js';
+import { listProjections, rebuildProjections, statLog, verifyLog, verifyProjections } from './operations.js';
+import { CliError } from './output.js';
+import { serve } from './serve.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const json = ['--json', 'print the result as JSON', false] as const;
+
+const program = new Command('pulsestream')
+  .description('Self-hosted, event-sourced API monitoring')
+  .version(version)
+  .showHelpAfterError('(--help shows how it is used)')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 fine; 1 something is wrong, and said; 2 wrong usage or configuration.\nConfiguration comes from the environment and .env: pulsestream env check lists it.',
+  );
+
+program
+  .command('init')
+  .description('make the data directory with its stores and keys')
+  .option('--if-missing', 'say nothing where it is there already', false)
+  .action(init);
+program.command('serve').description('run the server').action(serve);
+
+const imports = program.command('import').description('import telemetry');
+imports
+  .command('access-log')
+  .description('import an access log of Apache or nginx (combined format); twice is the same as once')
+  .argument('<file>', 'the access log')
+  .option('--service <name>', 'the service that the requests went to', 'web')
+  .option('--environment <name>', 'for example production')
+  .option('--api-key <key>', 'an API key with the scope ingest (or PULSESTREAM_API_KEY)')
+  .option('--url <url>', 'the server (or PULSESTREAM_URL); default: the one on this data directory')
+  .option(...json)
+  .action(importAccessLog);
+
+const projections = program.command('projections').description('look after the read models');
+projections
+  .command('list')
+  .description('how far each read model is')
+  .option(...json)
+  .action(listProjections);
+projections
+  .command('rebuild')
+  .description('build read models anew from the log, beside the ones being served, and switch to them')
+  .argument('[names...]', 'read models')
+  .option('--all', 'all of them')
+  .option('--fresh', 'begin anew even where a stopped rebuild could be gone on with')
+  .option(...json)
+  .action(rebuildProjections);
+projections
+  .command('verify')
+  .description('fold the log again and compare every document with what is served')
+  .argument('[names...]', 'read models; default: all')
+  .option(...json)
+  .action(verifyProjections);
+
+const log = program.command('log').description('look after the embedded log');
+log
+  .command('stat')
+  .description('what the log holds')
+  .option(...json)
+  .action(statLog);
+log
+  .command('verify')
+  .description('check every byte, hash, revision and index entry')
+  .option(...json)
+  .action(verifyLog);
+
+const env = program.command('env').description('look after the configuration');
+env
+  .command('init')
+  .description('write a configuration with generated secrets')
+  .option('--file <file>', 'where to', '.env')
+  .option('--force', 'replace what is there', false)
+  .action(envInit);
+env
+  .command('check')
+  .description('validate the configuration and show it, secrets hidden')
+  .option(...json)
+  .action(envCheck);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CliError)) throw error;
+  console.error(`✖ ${error.message}`);
+  if (error.hint) console.error(`  ${error.hint}`);
+  process.exitCode = error.exit_code;
+}

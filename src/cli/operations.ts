@@ -1,0 +1,205 @@
+import type { Config } from '../platform/config.js';
+import { readKey } from '../platform/secrets.js';
+import type { HostStatus } from '../projections/runner/status.js';
+import type { Job, JobKind, JobOptions, LogStat } from '../replay/operations.js';
+import { isGood, type Operations } from '../replay/operations.js';
+import { openOperations } from '../main.js';
+import { CliError, configure, count, print, table } from './output.js';
+import { showProgress } from './progress.js';
+import { findServer } from './server-address.js';
+
+/** The operator's work, on a running server or on the stores themselves. */
+interface Workplace {
+  status(): Promise<HostStatus>;
+  logStat(): Promise<LogStat | undefined>;
+  start(kind: JobKind, options: JobOptions): Promise<Job>;
+  job(id: string): Promise<Job>;
+  close(): Promise<void>;
+}
+
+const FOLLOW_MS = 200;
+
+/** `projections list` */
+export const listProjections = (options: { json: boolean }): Promise<void> =>
+  atWork(async (workplace) => {
+    const status = await workplace.status();
+    print(options.json, status, () =>
+      table([
+        ['read model', 'version', 'state', 'position', 'lag', 'parked'],
+        ...status.projections.map(({ name, version, state, position, lag, parked }) => [
+          name,
+          version,
+          state,
+          position,
+          lag,
+          parked,
+        ]),
+      ]),
+    );
+  });
+
+interface ReplayOptions {
+  readonly all?: boolean;
+  readonly fresh?: boolean;
+  readonly json: boolean;
+}
+
+/** `projections rebuild [NAME…|--all]` */
+export const rebuildProjections = (names: readonly string[], options: ReplayOptions): Promise<void> => {
+  if (names.length === 0 && !options.all)
+    throw new CliError('Which read models?', 'Name them, or pass --all; projections list shows them.', 2);
+  const wanted = { ...(names.length > 0 && { projections: names }), fresh: options.fresh ?? false };
+  return atWork(async (workplace) => {
+    const job = await follow(workplace, 'rebuild', wanted, 'Rebuilding', options.json);
+    print(options.json, { ok: isGood(job), ...job }, () =>
+      (job.rebuilt ?? [])
+        .map((outcome) => {
+          switch (outcome.outcome) {
+            case 'switched':
+              return `✓ ${outcome.projection}: generation ${outcome.generation} is served; ${count(outcome.comparison.documents)} documents compared, ${count(outcome.comparison.differing)} differed.`;
+            case 'poisoned':
+              return `✖ ${outcome.projection}: the record at ${outcome.position} cannot be folded: ${outcome.error}`;
+            case 'stopped':
+              return `✖ ${outcome.projection}: stopped at ${outcome.position}; the next rebuild goes on from there.`;
+            case 'busy':
+              return `✖ ${outcome.projection}: something else is being done with it; try again when it is finished.`;
+          }
+        })
+        .join('\n'),
+    );
+  });
+};
+
+/** `projections verify [NAME…]` */
+export const verifyProjections = (names: readonly string[], options: { json: boolean }): Promise<void> =>
+  atWork(async (workplace) => {
+    const wanted = names.length > 0 ? { projections: names } : {};
+    const job = await follow(workplace, 'verify', wanted, 'Verifying', options.json);
+    print(options.json, { ok: isGood(job), ...job }, () =>
+      (job.verified ?? [])
+        .map((outcome) => {
+          if (outcome.outcome !== 'verified') return `✖ ${outcome.projection}: ${outcome.outcome}.`;
+          const { projection, documents, differing, digest, differences } = outcome;
+          if (outcome.equal)
+            return `✓ ${projection}: ${count(documents)} documents, all equal, digest ${digest.slice(0, 16)}`;
+          const named = differences.map(
+            ({ kind, tenant, id, paths }) => `    ${kind}: ${tenant} ${id} ${paths.join(' ')}`,
+          );
+          return [
+            `✖ ${projection}: ${count(differing)} of ${count(documents)} documents differ:`,
+            ...named,
+          ].join('\n');
+        })
+        .join('\n'),
+    );
+  });
+
+/** `log stat` */
+export const statLog = (options: { json: boolean }): Promise<void> =>
+  atWork(async (workplace) => {
+    const stat = await workplace.logStat();
+    if (!stat) throw new CliError('The log is a server’s; its own tools tell about it.');
+    print(options.json, stat, () =>
+      table([
+        ['records', stat.records],
+        ['streams', stat.streams],
+        ['segments', stat.segments],
+        ['bytes', stat.bytes],
+        ['head', stat.head],
+      ]),
+    );
+  });
+
+/** `log verify` */
+export const verifyLog = (options: { json: boolean }): Promise<void> =>
+  atWork(async (workplace) => {
+    const job = await follow(workplace, 'log-verify', {}, 'Verifying', options.json);
+    const { log } = job;
+    if (!log) return;
+    print(options.json, { ok: isGood(job), ...job }, () =>
+      log.problems.length === 0
+        ? `✓ ${count(log.records)} records in ${count(log.bytes)} bytes: every byte checks out; chain ${log.chain.slice(0, 16)}`
+        : [
+            `✖ ${count(log.problems.length)} problems:`,
+            ...log.problems.map(
+              ({ segment, offset, detail }) =>
+                `    ${segment ?? 'index'}${offset === undefined ? '' : ` at byte ${offset}`}: ${detail}`,
+            ),
+          ].join('\n'),
+    );
+  });
+
+/** Follows a job to its end; a bad end is this program's, too. */
+const follow = async (
+  workplace: Workplace,
+  kind: JobKind,
+  options: JobOptions,
+  what: string,
+  json: boolean,
+): Promise<Job> => {
+  let job = await workplace.start(kind, options);
+  const progress = showProgress(what, job.unit, 0, json);
+  while (job.state === 'running') {
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+    job = await workplace.job(job.id);
+    progress.update(job.done, job.share > 0 ? Math.round(job.done / job.share) : job.done);
+  }
+  progress.stop();
+  if (job.state === 'failed') throw new CliError(job.error ?? 'The work failed.');
+  if (!isGood(job)) process.exitCode = 1;
+  return job;
+};
+
+const atWork = async (work: (workplace: Workplace) => Promise<void>): Promise<void> => {
+  const config = configure();
+  const server = await findServer(config);
+  const workplace = server ? await remote(server, config) : await local(config);
+  try {
+    await work(workplace);
+  } finally {
+    await workplace.close();
+  }
+};
+
+/** The stores themselves, with no server running. */
+const local = async (config: Config): Promise<Workplace> => {
+  const { operations, close } = await openOperations(config);
+  return {
+    status: () => operations.status(),
+    logStat: () => operations.logStat(),
+    start: (kind, options) => Promise.resolve(operations.start(kind, options)),
+    job: (id) => Promise.resolve(known(operations, id)),
+    close,
+  };
+};
+
+const known = (operations: Operations, id: string): Job => {
+  const job = operations.job(id);
+  if (!job) throw new CliError('The job is not known any more.');
+  return job;
+};
+
+/** The running server, asked with the operator's token. */
+const remote = async (server: string, config: Config): Promise<Workplace> => {
+  const token =
+    config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(config.PULSESTREAM_DATA_DIR, 'operatorToken'));
+  const ask = async <T>(method: string, path: string, body?: object): Promise<T> => {
+    const response = await fetch(`${server}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    }).catch(() => {
+      throw new CliError(`${server} cannot be reached.`);
+    });
+    const answer = (await response.json()) as T & { detail?: string };
+    if (!response.ok) throw new CliError(answer.detail ?? `The server answered ${response.status}.`);
+    return answer;
+  };
+  return {
+    status: () => ask('GET', '/_ops/projections'),
+    logStat: async () => (await ask<{ log: LogStat | null }>('GET', '/_ops/log')).log ?? undefined,
+    start: (kind, options) => ask('POST', '/_ops/jobs', { kind, ...options }),
+    job: (id) => ask('GET', `/_ops/jobs/${id}`),
+    close: () => Promise.resolve(),
+  };
+};

@@ -1,0 +1,277 @@
+import 'reflect-metadata';
+import { fileURLToPath } from 'node:url';
+import { Container, type ServiceIdentifier } from 'inversify';
+import type { ApiConfig, ApiDependencies } from './api/dependencies.js';
+import { ApiServer } from './api/server.js';
+import { Authenticator } from './commands/access/authenticator.js';
+import type { AccessServices } from './commands/access/services.js';
+import { AccessTokens } from './commands/access/tokens.js';
+import { Claims } from './commands/claims.js';
+import { DeploymentGuard } from './commands/guard.js';
+import { CommandPipeline } from './commands/handle.js';
+import { ChunkWriter } from './commands/ingest/chunk-writer.js';
+import { TelemetryIngest } from './commands/ingest/ingest.js';
+import { RecordWriter, type Instance } from './commands/writer.js';
+import { systemClock, type Clock } from './platform/clock.js';
+import type { Config } from './platform/config.js';
+import { makeLogger, type Logger } from './platform/logger.js';
+import { makeMetrics, type Metrics } from './platform/metrics.js';
+import { PasswordWorker, type PasswordHasher } from './platform/password.js';
+import { systemRandom, type Random } from './platform/random.js';
+import type { ServerKeys } from './platform/secrets.js';
+import { uuidV7 } from './platform/uuid.js';
+import { alertEvaluator } from './processes/alert-evaluation/evaluator.js';
+import type { ProcessManager } from './processes/process-manager.js';
+import { Snapshots } from './processes/snapshots.js';
+import { projections } from './projections/all.js';
+import { ProjectionHost } from './projections/runner/host.js';
+import { Operations } from './replay/operations.js';
+import type { Stores } from './stores.js';
+
+/** What a process is made of besides its code: read before anything is composed. */
+export interface Given {
+  readonly config: Config;
+  readonly release: string;
+  readonly keys: ServerKeys;
+  readonly operator_token: string;
+  readonly stores: Stores;
+}
+
+const token = <T>(name: string): ServiceIdentifier<T> => Symbol(name);
+
+/** The parts, by name. Whoever composes asks for these; nobody else knows the container. */
+export const tokens = {
+  clock: token<Clock>('clock'),
+  random: token<Random>('random'),
+  logger: token<Logger>('logger'),
+  metrics: token<Metrics>('metrics'),
+  instance: token<Instance>('instance'),
+  guard: token<DeploymentGuard>('guard'),
+  writer: token<RecordWriter>('writer'),
+  claims: token<Claims>('claims'),
+  passwords: token<PasswordHasher>('passwords'),
+  accessTokens: token<AccessTokens>('access tokens'),
+  authenticator: token<Authenticator>('authenticator'),
+  access: token<AccessServices>('access services'),
+  pipeline: token<CommandPipeline>('command pipeline'),
+  ingest: token<TelemetryIngest>('telemetry ingest'),
+  host: token<ProjectionHost>('projection host'),
+  evaluator: token<ProcessManager<unknown>>('alert evaluator'),
+  operations: token<Operations>('operations'),
+  api: token<ApiServer>('api'),
+} as const;
+
+/** Puts the process together; nothing is started. */
+export const compose = ({ config, release, keys, operator_token, stores }: Given): Container => {
+  const container = new Container({ defaultScope: 'Singleton' });
+  const { log, readStore, inspection } = stores;
+  const t = tokens;
+
+  container.bind(t.clock).toConstantValue(systemClock);
+  container.bind(t.random).toConstantValue(systemRandom);
+  container.bind(t.metrics).toResolvedValue(makeMetrics);
+  container.bind(t.instance).toConstantValue({ instance_id: config.PULSESTREAM_INSTANCE_ID, release });
+  container
+    .bind(t.logger)
+    .toResolvedValue((instance: Instance) => makeLogger(config.LOG_LEVEL, instance), [t.instance]);
+
+  // The one writer and what stands before it.
+  container.bind(t.guard).toResolvedValue(() => new DeploymentGuard(config.DEPLOYMENT_MODE));
+  container
+    .bind(t.writer)
+    .toResolvedValue(
+      (guard: DeploymentGuard, clock: Clock, instance: Instance) =>
+        new RecordWriter(log, guard, clock, instance),
+      [t.guard, t.clock, t.instance],
+    );
+  container
+    .bind(t.claims)
+    .toResolvedValue(
+      (clock: Clock, random: Random, { instance_id }: Instance) =>
+        new Claims(readStore.register, clock, random, keys.answers, instance_id),
+      [t.clock, t.random, t.instance],
+    );
+
+  // Access.
+  container.bind(t.passwords).toResolvedValue(() => new PasswordWorker());
+  container
+    .bind(t.accessTokens)
+    .toResolvedValue((clock: Clock) => new AccessTokens(keys.tokens, clock), [t.clock]);
+  container
+    .bind(t.authenticator)
+    .toResolvedValue(
+      (accessTokens: AccessTokens, clock: Clock) =>
+        new Authenticator(log, accessTokens, operator_token, clock),
+      [t.accessTokens, t.clock],
+    );
+  container.bind(t.access).toResolvedValue(
+    (
+      passwords: PasswordHasher,
+      accessTokens: AccessTokens,
+      authenticator: Authenticator,
+      random: Random,
+      clock: Clock,
+    ): AccessServices => ({
+      passwords,
+      tokens: accessTokens,
+      random,
+      clock,
+      pseudonym: (kind, value) => keys.pseudonym(kind, value),
+      credentialChanged: (actor_id) => {
+        authenticator.forget(actor_id);
+      },
+    }),
+    [t.passwords, t.accessTokens, t.authenticator, t.random, t.clock],
+  );
+
+  // Commands and telemetry.
+  container
+    .bind(t.pipeline)
+    .toResolvedValue(
+      (
+        writer: RecordWriter,
+        guard: DeploymentGuard,
+        claims: Claims,
+        access: AccessServices,
+        clock: Clock,
+        random: Random,
+      ) => new CommandPipeline(log, writer, guard, claims, access, clock, random),
+      [t.writer, t.guard, t.claims, t.access, t.clock, t.random],
+    );
+  container
+    .bind(t.ingest)
+    .toResolvedValue(
+      (
+        writer: RecordWriter,
+        guard: DeploymentGuard,
+        claims: Claims,
+        instance: Instance,
+        clock: Clock,
+        random: Random,
+      ) =>
+        new TelemetryIngest(
+          new ChunkWriter(writer, clock, random, instance, { shard: config.PULSESTREAM_SHARD }),
+          guard,
+          claims,
+          clock,
+          random,
+        ),
+      [t.writer, t.guard, t.claims, t.instance, t.clock, t.random],
+    );
+
+  // What follows the log.
+  container
+    .bind(t.host)
+    .toResolvedValue(
+      (clock: Clock, random: Random) => new ProjectionHost(projections, log, readStore, clock, random),
+      [t.clock, t.random],
+    );
+  container.bind(t.evaluator).toResolvedValue(
+    (pipeline: CommandPipeline, writer: RecordWriter, clock: Clock, logger: Logger) =>
+      alertEvaluator(config.PULSESTREAM_EVALUATION_SECONDS, pipeline, {
+        log,
+        snapshots: new Snapshots(readStore),
+        clock,
+        logger,
+        settle: (time) => writer.settle(time),
+      }),
+    [t.pipeline, t.writer, t.clock, t.logger],
+  );
+  container.bind(t.operations).toResolvedValue(
+    (host: ProjectionHost, clock: Clock, random: Random) =>
+      new Operations(
+        { log, clock, maintenance: host.maintenance },
+        projections.map(({ name }) => name),
+        host,
+        inspection,
+        () => uuidV7(clock, random),
+      ),
+    [t.host, t.clock, t.random],
+  );
+
+  container
+    .bind(t.api)
+    .toResolvedValue(
+      (...parts: ApiParts) => new ApiServer(apiDependencies(config, stores, parts)),
+      [
+        t.pipeline,
+        t.authenticator,
+        t.ingest,
+        t.host,
+        t.evaluator,
+        t.operations,
+        t.guard,
+        t.metrics,
+        t.logger,
+        t.clock,
+        t.random,
+        t.instance,
+      ],
+    );
+  return container;
+};
+
+type ApiParts = [
+  pipeline: CommandPipeline,
+  authenticator: Authenticator,
+  ingest: TelemetryIngest,
+  host: ProjectionHost,
+  evaluator: ProcessManager<unknown>,
+  operations: Operations,
+  guard: DeploymentGuard,
+  metrics: Metrics,
+  logger: Logger,
+  clock: Clock,
+  random: Random,
+  instance: Instance,
+];
+
+const apiDependencies = (
+  config: Config,
+  { log, readStore }: Stores,
+  [
+    pipeline,
+    authenticator,
+    ingest,
+    host,
+    evaluator,
+    operations,
+    guard,
+    metrics,
+    logger,
+    clock,
+    random,
+    instance,
+  ]: ApiParts,
+): ApiDependencies => ({
+  pipeline,
+  authenticator,
+  ingest,
+  models: host,
+  log,
+  readStore,
+  guard,
+  projections: () => host.status(),
+  processes: () => [evaluator.status()],
+  operations,
+  metrics,
+  logger,
+  clock,
+  random,
+  config: apiConfig(config, instance),
+});
+
+const apiConfig = (config: Config, { instance_id, release }: Instance): ApiConfig => ({
+  release,
+  instance_id,
+  ...(config.PULSESTREAM_PUBLIC_URL && { public_url: config.PULSESTREAM_PUBLIC_URL }),
+  cors_origins: config.PULSESTREAM_CORS_ORIGINS,
+  trust_proxy: config.PULSESTREAM_TRUST_PROXY,
+  registration: config.PULSESTREAM_REGISTRATION,
+  limits: {
+    requests: config.PULSESTREAM_RATE_LIMIT_REQUESTS,
+    events: config.PULSESTREAM_RATE_LIMIT_EVENTS,
+    sign_in: config.PULSESTREAM_RATE_LIMIT_SIGN_IN,
+  },
+  web_root: fileURLToPath(new URL('../../web/dist', import.meta.url)),
+});

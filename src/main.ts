@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compose, tokens, type Given } from './composition.js';
+import { followGuard, restoreGuard } from './commands/guard-following.js';
+import type { Config } from './platform/config.js';
+import { deriveKeys, readKey } from './platform/secrets.js';
+import type { Operations } from './replay/operations.js';
+import { openStores } from './stores.js';
+
+/** How often claims of idempotency keys whose time is over are thrown away. */
+const FORGET_CLAIMS_MS = 3_600_000;
+
+/** Whether the data directory was made to the end. */
+export const isInitialised = (config: Config): Promise<boolean> =>
+  stat(join(config.PULSESTREAM_DATA_DIR, 'keys', 'operator-token')).then(
+    () => true,
+    () => false,
+  );
+
+const packageVersion = (): string => {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+};
+
+/** Reads the secrets and opens the stores. */
+const prepare = async (config: Config): Promise<Given> => {
+  const directory = config.PULSESTREAM_DATA_DIR;
+  const secret = config.PULSESTREAM_SECRET ?? (await readKey(directory, 'secret'));
+  const operator_token = config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(directory, 'operatorToken'));
+  return {
+    config,
+    release: config.PULSESTREAM_RELEASE ?? packageVersion(),
+    keys: deriveKeys(secret),
+    operator_token,
+    stores: await openStores(config),
+  };
+};
+
+/** The operator's work on the stores themselves, with no server: the read models are followed, nothing is written to the log. */
+export const openOperations = async (
+  config: Config,
+): Promise<{ readonly operations: Operations; readonly close: () => Promise<void> }> => {
+  const given = await prepare(config);
+  const container = compose(given);
+  const host = await container.getAsync(tokens.host);
+  await host.start();
+  return {
+    operations: await container.getAsync(tokens.operations),
+    close: async () => {
+      await host.stop();
+      await given.stores.close();
+    },
+  };
+};
+
+/** A server that answers. */
+export interface RunningServer {
+  readonly url: string;
+  /** Resolves with what ended it, where nobody stopped it. */
+  readonly failed: Promise<Error>;
+  /** Finishes what was begun, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Starts all roles in this process: read models, alert evaluation, API. Appends nothing. */
+export const startPulseStream = async (config: Config): Promise<RunningServer> => {
+  const given = await prepare(config);
+  const { log } = given.stores;
+  const container = compose(given);
+  const [guard, claims, host, evaluator, api, passwords, logger] = await Promise.all([
+    container.getAsync(tokens.guard),
+    container.getAsync(tokens.claims),
+    container.getAsync(tokens.host),
+    container.getAsync(tokens.evaluator),
+    container.getAsync(tokens.api),
+    container.getAsync(tokens.passwords),
+    container.getAsync(tokens.logger),
+  ]);
+
+  const stopping = new AbortController();
+  const restored = await restoreGuard(log, guard);
+  const guardFollowed = followGuard(log, guard, restored, stopping.signal);
+  await host.start();
+  evaluator.start();
+  const forgetting = setInterval(() => {
+    claims.forget().catch((error: unknown) => {
+      logger.warn({ err: error }, 'Old claims could not be deleted.');
+    });
+  }, FORGET_CLAIMS_MS);
+  forgetting.unref();
+  const { port } = await api.listen(config.PORT, config.HOST);
+  if (guard.state.mode !== 'open')
+    logger.warn({ guard: guard.state }, 'The deployment guard is up: writes are refused.');
+
+  const failed = new Promise<Error>((resolve) => {
+    const end = (error: unknown): void => {
+      if (!stopping.signal.aborted) resolve(error instanceof Error ? error : new Error(String(error)));
+    };
+    guardFollowed.catch(end);
+    host.ended().then((error) => {
+      if (error) end(error);
+    }, end);
+  });
+  return {
+    url: `http://${hostOf(config.HOST)}:${port}`,
+    failed,
+    stop: async () => {
+      clearInterval(forgetting);
+      await api.close();
+      stopping.abort();
+      await Promise.allSettled([evaluator.stop(), host.stop(), guardFollowed]);
+      await passwords.close();
+      await given.stores.close();
+    },
+  };
+};
+
+/** An address as it stands in a URL; the ones that mean every interface are reached by the loopback. */
+const hostOf = (host: string): string => {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+};

@@ -1,0 +1,178 @@
+import type { Position } from '../eventstore/event-store.js';
+import type { HostStatus } from '../projections/runner/status.js';
+import { rebuild, type RebuildOutcome, type Replay } from './rebuild.js';
+import { verify, type VerifyOutcome } from './verify.js';
+
+/** What can be asked of the log's own files; stores that are servers look after theirs. */
+export interface LogInspection {
+  stat(): Promise<LogStat>;
+  /** Reads everything and checks every byte, hash, revision and index entry. */
+  verify(
+    onProgress: (progress: { readonly bytes: number; readonly total: number }) => void,
+  ): Promise<LogVerification>;
+}
+
+export interface LogStat {
+  readonly head: Position;
+  readonly records: number;
+  /** On disk, with the room made ahead. */
+  readonly bytes: number;
+  readonly segments: number;
+  readonly streams: number;
+}
+
+export interface LogVerification {
+  readonly records: number;
+  readonly bytes: number;
+  /** The chain's newest hash, in hexadecimal: two logs with the same one hold the same records. */
+  readonly chain: string;
+  readonly problems: readonly LogProblem[];
+}
+
+export interface LogProblem {
+  /** Absent where it is about the index. */
+  readonly segment?: string;
+  readonly offset?: number;
+  readonly detail: string;
+}
+
+export type JobKind = 'rebuild' | 'verify' | 'log-verify';
+
+/** A long piece of work that was asked for, and how far it is. */
+export interface Job {
+  readonly id: string;
+  readonly kind: JobKind;
+  readonly state: 'running' | 'done' | 'failed';
+  /** From 0 to 1. */
+  readonly share: number;
+  readonly done: number;
+  readonly unit: 'records' | 'bytes';
+  readonly seconds: number;
+  readonly rebuilt?: readonly RebuildOutcome[];
+  readonly verified?: readonly VerifyOutcome[];
+  readonly log?: LogVerification;
+  readonly error?: string;
+}
+
+export interface JobOptions {
+  /** Names of read models; absent: all of them. */
+  readonly projections?: readonly string[];
+  /** Begins a rebuild anew even where an unfinished one could be gone on with. */
+  readonly fresh?: boolean;
+}
+
+type Report = (share: number, done: number) => void;
+type Result = Pick<Job, 'rebuilt' | 'verified' | 'log'>;
+
+/** A job that cannot be started, and why. */
+export class JobRefused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'JobRefused';
+  }
+}
+
+/** How many finished jobs are remembered. */
+const REMEMBERED = 100;
+
+/** The operator's work on a running process: started, followed by asking again, and remembered until it ends. */
+export class Operations {
+  readonly #jobs = new Map<string, Job>();
+
+  constructor(
+    private readonly replay: Replay,
+    private readonly projections: readonly string[],
+    private readonly host: { status(): Promise<HostStatus> },
+    private readonly inspection: LogInspection | undefined,
+    private readonly newId: () => string,
+  ) {}
+
+  status(): Promise<HostStatus> {
+    return this.host.status();
+  }
+
+  /** Undefined where the log is a server's. */
+  async logStat(): Promise<LogStat | undefined> {
+    return this.inspection?.stat();
+  }
+
+  job(id: string): Job | undefined {
+    return this.#jobs.get(id);
+  }
+
+  /** Starts a job; throws JobRefused where it makes no sense. */
+  start(kind: JobKind, options: JobOptions = {}): Job {
+    const names = options.projections ?? this.projections;
+    const unknown = names.filter((name) => !this.projections.includes(name));
+    if (unknown.length > 0)
+      throw new JobRefused(
+        `There is no read model ${unknown.join(', ')}; there are ${this.projections.join(', ')}.`,
+      );
+    const { inspection } = this;
+    switch (kind) {
+      case 'rebuild':
+        return this.#run(kind, async (report) => ({
+          rebuilt: await rebuild(this.replay, names, {
+            fresh: options.fresh ?? false,
+            onProgress: ({ share, events }) => {
+              report(share, events);
+            },
+          }),
+        }));
+      case 'verify':
+        return this.#run(kind, async (report) => ({
+          verified: await verify(this.replay, names, {
+            onProgress: ({ share, events }) => {
+              report(share, events);
+            },
+          }),
+        }));
+      case 'log-verify':
+        if (!inspection) throw new JobRefused('The log is a server’s; its own tools check it.');
+        return this.#run(kind, async (report) => ({
+          log: await inspection.verify(({ bytes, total }) => {
+            report(total === 0 ? 1 : bytes / total, bytes);
+          }),
+        }));
+    }
+  }
+
+  #run(kind: JobKind, work: (report: Report) => Promise<Result>): Job {
+    const id = this.newId();
+    const { clock } = this.replay;
+    const begun = clock.monotonic();
+    const unit = kind === 'log-verify' ? 'bytes' : 'records';
+    let job: Job = { id, kind, state: 'running', share: 0, done: 0, unit, seconds: 0 };
+    const change = (changes: Partial<Job>): void => {
+      job = { ...job, ...changes, seconds: (clock.monotonic() - begun) / 1000 };
+      this.#jobs.set(id, job);
+    };
+    change({});
+    this.#forget();
+    work((share, done) => {
+      change({ share, done });
+    }).then(
+      (result) => {
+        change({ ...result, state: 'done', share: 1 });
+      },
+      (error: unknown) => {
+        change({ state: 'failed', error: error instanceof Error ? error.message : String(error) });
+      },
+    );
+    return job;
+  }
+
+  #forget(): void {
+    for (const [id, job] of this.#jobs) {
+      if (this.#jobs.size <= REMEMBERED) return;
+      if (job.state !== 'running') this.#jobs.delete(id);
+    }
+  }
+}
+
+/** Whether a job came to a good end: everything switched, equal, or without a problem. */
+export const isGood = (job: Job): boolean =>
+  job.state === 'done' &&
+  (job.rebuilt ?? []).every(({ outcome }) => outcome === 'switched') &&
+  (job.verified ?? []).every((outcome) => outcome.outcome === 'verified' && outcome.equal) &&
+  (job.log?.problems ?? []).length === 0;

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
+import type { EmbeddedOptions } from './eventstore/embedded/options.js';
+import type { EventLogWriter } from './eventstore/event-log-writer.js';
+import type { EventLog } from './eventstore/event-store.js';
+import { EventStoreDbLog } from './eventstore/eventstoredb/event-store-db-log.js';
+import { systemClock } from './platform/clock.js';
+import type { Config } from './platform/config.js';
+import { systemFiles } from './platform/files.js';
+import { systemRandom } from './platform/random.js';
+import { initialiseKeys } from './platform/secrets.js';
+import { EmbeddedReadStore } from './readstore/embedded/embedded-read-store.js';
+import { MongoReadStore } from './readstore/mongodb/mongo-read-store.js';
+import type { ReadStore } from './readstore/read-store.js';
+import type { LogInspection, LogVerification } from './replay/operations.js';
+
+/** The stores that this process works on, whichever they are. */
+export interface Stores {
+  readonly log: EventLog & EventLogWriter;
+  /** Absent where the log is a server's. */
+  readonly inspection?: LogInspection;
+  readonly readStore: ReadStore;
+  close(): Promise<void>;
+}
+
+const readModelsOf = (config: Config): string => join(config.PULSESTREAM_DATA_DIR, 'readmodels');
+
+const embeddedOptions = (config: Config): EmbeddedOptions => ({
+  files: systemFiles,
+  clock: systemClock,
+  random: systemRandom,
+  segmentBytes: config.PULSESTREAM_SEGMENT_MEGABYTES * 1024 * 1024,
+});
+
+/** Makes the data directory: its keys, and the embedded stores that the configuration asks for. */
+export const initialiseStores = async (config: Config): Promise<void> => {
+  const { PULSESTREAM_DATA_DIR, EVENTSTOREDB_URL, MONGODB_URL } = config;
+  if (!EVENTSTOREDB_URL) await EmbeddedEventStore.initialise(PULSESTREAM_DATA_DIR, embeddedOptions(config));
+  if (!MONGODB_URL) await EmbeddedReadStore.initialise(readModelsOf(config));
+  // Last: a directory with keys is one that was made to the end.
+  await initialiseKeys(PULSESTREAM_DATA_DIR, systemRandom);
+};
+
+/** Opens the stores. Makes nothing that `initialiseStores` makes. */
+export const openStores = async (config: Config): Promise<Stores> => {
+  const log = await openLog(config);
+  try {
+    const readStore = config.MONGODB_URL
+      ? await MongoReadStore.connect(config.MONGODB_URL, { database: config.PULSESTREAM_MONGODB_DATABASE })
+      : await EmbeddedReadStore.open(readModelsOf(config));
+    return {
+      log,
+      ...(log instanceof EmbeddedEventStore && { inspection: log }),
+      readStore,
+      close: async () => {
+        await readStore.close();
+        await log.close();
+      },
+    };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+};
+
+const openLog = (config: Config): Promise<EmbeddedEventStore | EventStoreDbLog> =>
+  config.EVENTSTOREDB_URL
+    ? EventStoreDbLog.open({
+        url: config.EVENTSTOREDB_URL,
+        indexDirectory: join(config.PULSESTREAM_DATA_DIR, 'index'),
+        clock: systemClock,
+      })
+    : EmbeddedEventStore.open(config.PULSESTREAM_DATA_DIR, embeddedOptions(config));
+
+/** Checks an embedded log that nobody has open, damaged as it may be. */
+export const verifyClosedLog = (
+  config: Config,
+  onProgress: Parameters<LogInspection['verify']>[0],
+): Promise<LogVerification> =>
+  EmbeddedEventStore.verifyAt(config.PULSESTREAM_DATA_DIR, embeddedOptions(config), onProgress);

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startFerretDb, type FerretDb } from '../support/ferretdb.js';
+import {
+  freshData,
+  registerTenant,
+  removeData,
+  root,
+  runCli,
+  runCliJson,
+  startServer,
+  type RegisteredTenant,
+  type StartedServer,
+} from '../support/started-server.js';
+
+/** 10,000 lines of a real web server, with what is known of them. */
+const file = join(root, '..', 'shared', 'data', 'apache_access.log');
+const byStatus = { 200: 9126, 206: 45, 301: 164, 304: 445, 403: 2, 404: 213, 416: 2, 500: 3 };
+const period = { from: '2015-05-01T00:00:00Z', to: '2015-06-01T00:00:00Z' };
+
+const ferret = await startFerretDb();
+afterAll(() => ferret?.stop());
+
+const stores: readonly { name: string; present: boolean; environment: () => Record<string, string> }[] = [
+  { name: 'embedded stores', present: true, environment: () => ({}) },
+  {
+    name: 'MongoDB’s wire protocol',
+    present: ferret !== undefined,
+    environment: () => ({ MONGODB_URL: (ferret as FerretDb).url }),
+  },
+];
+
+describe.each(stores)('importing an access log with $name', ({ present, environment }) => {
+  const test = present && existsSync(file) ? it : it.skip;
+  let data: string;
+  let server: StartedServer;
+  let tenant: RegisteredTenant;
+  let position: string;
+
+  const get = async (path: string): Promise<unknown> => {
+    const response = await fetch(`${server.url}/api/v1/${path}`, {
+      headers: { 'x-api-key': tenant.api_key },
+    });
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  };
+  const query = (parameters: Record<string, string>): string => new URLSearchParams(parameters).toString();
+
+  const countsByStatistics = async (): Promise<unknown> => {
+    const answer = (await get(
+      `ingestion/events/statistics?${query({ ...period, group_by: 'status', min_position: position })}`,
+    )) as { groups: { status: number; count: number }[]; totals: { count: number } };
+    expect(answer.totals.count).toBe(10_000);
+    return Object.fromEntries(answer.groups.map(({ status, count }) => [status, count]));
+  };
+
+  const countsBySearch = async (): Promise<unknown> => {
+    const counts: Record<number, number> = {};
+    let cursor: string | null = null;
+    do {
+      const page = (await get(
+        `ingestion/events/search?${query({ ...period, limit: '1000', min_position: position, ...(cursor && { cursor }) })}`,
+      )) as { data: { status_code: number }[]; next_cursor: string | null };
+      for (const event of page.data) counts[event.status_code] = (counts[event.status_code] ?? 0) + 1;
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+    return counts;
+  };
+
+  beforeAll(async () => {
+    if (!present) return;
+    data = await freshData(environment());
+    server = await startServer(data, environment());
+    tenant = await registerTenant(server.url);
+  });
+  afterAll(async () => {
+    if (!present) return;
+    await server.stop();
+    await removeData(data);
+  });
+
+  const importFile = (): Promise<unknown> =>
+    runCliJson(data, ['import', 'access-log', file, '--service', 'web', '--api-key', tenant.api_key]);
+
+  test('gives exactly its events', async () => {
+    expect(await importFile()).toMatchObject({ lines: 10_000, accepted: 10_000, rejected: 0, skipped: 0 });
+    position = ((await get('ingestion/health')) as { position: string }).position;
+    expect(await countsByStatistics()).toEqual(byStatus);
+    expect(await countsBySearch()).toEqual(byStatus);
+  });
+
+  test('a second time stores nothing', async () => {
+    expect(await importFile()).toMatchObject({ accepted: 0, replayed: 10_000 });
+    expect(await countsByStatistics()).toEqual(byStatus);
+  });
+
+  test('and the same are there after every read model was rebuilt from the log', async () => {
+    const rebuilt = await runCli(data, ['projections', 'rebuild', '--all']);
+    expect(rebuilt).toMatchObject({ code: 0 });
+    expect(await countsByStatistics()).toEqual(byStatus);
+    expect(await countsBySearch()).toEqual(byStatus);
+    expect(await runCli(data, ['projections', 'verify'])).toMatchObject({ code: 0 });
+  });
+});

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  freshData,
+  postJson,
+  registerTenant,
+  removeData,
+  runCli,
+  runCliJson,
+  startServer,
+  type RegisteredTenant,
+  type StartedServer,
+} from '../support/started-server.js';
+
+let data: string;
+let server: StartedServer;
+let tenant: RegisteredTenant;
+
+beforeAll(async () => {
+  data = await freshData();
+  server = await startServer(data);
+  tenant = await registerTenant(server.url);
+});
+afterAll(async () => {
+  await server.stop();
+  await removeData(data);
+});
+
+const BATCH = Array.from({ length: 200 }, (_, index) => ({
+  type: 'api_call',
+  service: 'checkout',
+  route: `/r${index % 20}`,
+  status_code: index % 50 === 0 ? 500 : 200,
+  duration_ms: index,
+}));
+
+const sendBatch = async (): Promise<string> => {
+  const { position } = (await postJson(`${server.url}/api/v1/ingestion/events/batch`, BATCH, {
+    'x-api-key': tenant.api_key,
+  })) as { position: string };
+  return position;
+};
+
+const requestsNow = async (position: string): Promise<number> => {
+  const response = await fetch(`${server.url}/api/v1/dashboard/overview?min_position=${position}`, {
+    headers: { 'x-api-key': tenant.api_key },
+  });
+  expect(response.status).toBe(200);
+  return ((await response.json()) as { totals: { requests: number } }).totals.requests;
+};
+
+describe('rebuilding while events arrive', () => {
+  it('shows readers no gap, and every document is equal afterwards', async () => {
+    for (let batch = 0; batch < 20; batch += 1) await sendBatch();
+    const rebuilds = runCliJson(data, ['projections', 'rebuild', '--all']).finally(
+      () => (isRebuilding = false),
+    );
+    let isRebuilding = true;
+    let sent = 20;
+    do {
+      const position = await sendBatch();
+      sent += 1;
+      expect(await requestsNow(position)).toBe(sent * BATCH.length);
+    } while (isRebuilding);
+    expect(await rebuilds).toMatchObject({ ok: true });
+    expect(await requestsNow(await sendBatch())).toBe((sent + 1) * BATCH.length);
+    expect(await runCli(data, ['projections', 'verify'])).toMatchObject({ code: 0 });
+  }, 120_000);
+
+  it('works with the server stopped as well', async () => {
+    await server.stop();
+    expect(await runCliJson(data, ['projections', 'rebuild', '--all'])).toMatchObject({ ok: true });
+    expect(await runCliJson(data, ['projections', 'verify'])).toMatchObject({ ok: true });
+    expect(await runCliJson(data, ['log', 'verify'])).toMatchObject({ ok: true });
+    server = await startServer(data);
+  }, 60_000);
+});
