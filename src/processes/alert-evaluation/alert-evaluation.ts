@@ -1,0 +1,140 @@
+import type { AlertEvent } from '../../domain/alerting/alert.js';
+import { canonical } from '../../domain/alerting/evaluation/canonical.js';
+import {
+  AlertEvaluation,
+  type EvaluationOptions,
+  type Taken,
+} from '../../domain/alerting/evaluation/evaluation.js';
+import {
+  restoreEvaluation,
+  saveEvaluation,
+  type SavedEvaluation,
+} from '../../domain/alerting/evaluation/saved.js';
+import type { NameAlert, Transition } from '../../domain/alerting/evaluation/transition.js';
+import { ruleEventTypes, type RuleEvent } from '../../domain/alerting/rule.js';
+import { publicId } from '../../domain/ids.js';
+import { readEvent } from '../../domain/stored-event.js';
+import {
+  decodeChunk,
+  TELEMETRY_RECORDED,
+  UnreadableChunk,
+  type TelemetryChunk,
+} from '../../domain/telemetry/chunk.js';
+import type { RecordedEvent } from '../../eventstore/event-store.js';
+import { uuidFrom } from '../../platform/uuid.js';
+import type { Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
+import { readDecided } from './decided.js';
+import { alertOfStream } from './streams.js';
+
+const iso = (time: number): string => new Date(time).toISOString();
+
+/** An alert's id is a function of its rule, its group and the window that it began in. */
+export const nameAlert: NameAlert = (rule_id, group, window_start, window_end) =>
+  publicId('alert', uuidFrom(rule_id, canonical(group), iso(window_start), iso(window_end)));
+
+/** Evaluates the rules of all tenants on the log's order; `record` puts a decision into the log, once. */
+export const alertEvaluation = (
+  grid_seconds: number,
+  record: (transition: Transition) => Promise<ReactionOutcome>,
+): Process<Transition> => {
+  const options: EvaluationOptions = { grid_ms: grid_seconds * 1000, nameAlert };
+  return {
+    name: 'alert-evaluation',
+    reads: [TELEMETRY_RECORDED, ...ruleEventTypes, 'AlertResolved'],
+    begin: async (log) => new EvaluationRun(new AlertEvaluation(options, await readDecided(log))),
+    resume: (state) => {
+      const saved = JSON.parse(Buffer.from(state).toString()) as SavedEvaluation;
+      const evaluation = restoreEvaluation(saved, options);
+      return evaluation && new EvaluationRun(evaluation);
+    },
+    steps: boundaries,
+    react: record,
+  };
+};
+
+/** Boundary by boundary, so that the log never has a decision of one without all those before it. */
+const boundaries = (transitions: readonly Transition[]): readonly (readonly Transition[])[] => {
+  const steps: Transition[][] = [];
+  for (const transition of transitions) {
+    const last = steps.at(-1);
+    if (last?.[0]?.evaluated_at === transition.evaluated_at) last.push(transition);
+    else steps.push([transition]);
+  }
+  return steps;
+};
+
+/** The evaluation as the runner drives it: makes inputs of records. */
+export class EvaluationRun implements Run<Transition> {
+  #unreadable = 0;
+
+  constructor(private readonly evaluation: AlertEvaluation) {}
+
+  take(event: RecordedEvent): readonly Transition[] {
+    const { tenant_id, recorded_at, correlation_id } = event.metadata;
+    const time = Date.parse(recorded_at);
+    if (tenant_id === undefined) return this.passed(time);
+    const taken = { tenant_id, recorded_at: time, cause: { event_id: event.id, correlation_id } };
+    if (event.type === TELEMETRY_RECORDED) return this.#count(taken, event);
+    const rule = readEvent<RuleEvent>(ruleEventTypes, event);
+    return rule ? this.#takeRule(taken, rule) : this.#takeResolution(taken, event);
+  }
+
+  passed(time: number): readonly Transition[] {
+    return this.evaluation.passed(time);
+  }
+
+  due(): number | undefined {
+    return this.evaluation.due;
+  }
+
+  save(): Uint8Array | undefined {
+    // What the log says of the alerts is not in the state: it would have to be read again.
+    if (this.evaluation.catching_up) return undefined;
+    return Buffer.from(JSON.stringify(saveEvaluation(this.evaluation)));
+  }
+
+  describe(): ProcessDetails {
+    const { boundary } = this.evaluation;
+    return {
+      ...this.evaluation.size,
+      unreadable_chunks: this.#unreadable,
+      ...(boundary !== undefined && { boundary: iso(boundary) }),
+    };
+  }
+
+  #count(taken: Taken, event: RecordedEvent): readonly Transition[] {
+    const { chunk: header } = event.metadata;
+    return header
+      ? this.evaluation.count(taken, header, () => this.#decode(event))
+      : this.passed(taken.recorded_at);
+  }
+
+  /** A chunk that cannot be read counts for nothing, now and in every replay; it is the log's verifier that complains. */
+  #decode(event: RecordedEvent): TelemetryChunk | undefined {
+    try {
+      return decodeChunk(event);
+    } catch (error) {
+      if (!(error instanceof UnreadableChunk || error instanceof SyntaxError)) throw error;
+      this.#unreadable += 1;
+      return undefined;
+    }
+  }
+
+  #takeRule(taken: Taken, rule: RuleEvent): readonly Transition[] {
+    if (rule.type === 'AlertRuleDeleted' || !rule.data.enabled)
+      return this.evaluation.unwatch(taken, rule.data.rule_id);
+    const { rule_id, name, severity, condition, window_seconds, for_seconds, group_by = [] } = rule.data;
+    return this.evaluation.watch(taken, {
+      ...{ tenant_id: taken.tenant_id, rule_id, name, severity },
+      ...{ condition, window_seconds, for_seconds, group_by },
+    });
+  }
+
+  /** The evaluation knows its own decisions; what people resolve it learns here. */
+  #takeResolution(taken: Taken, event: RecordedEvent): readonly Transition[] {
+    const resolved = readEvent<Extract<AlertEvent, { type: 'AlertResolved' }>>(['AlertResolved'], event);
+    return resolved && resolved.data.evaluated_at === undefined
+      ? this.evaluation.dismiss(taken, alertOfStream(event.stream))
+      : this.passed(taken.recorded_at);
+  }
+}
