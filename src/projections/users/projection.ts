@@ -1,0 +1,48 @@
+import { readEvent } from '../../domain/stored-event.js';
+import type { Role } from '../../domain/tenancy/access.js';
+import type { UserEvent } from '../../domain/tenancy/user.js';
+import type { Document, IndexSpec } from '../../readstore/read-store.js';
+import { defineProjection } from '../projection.js';
+
+/** A person of a tenant. What signing in needs is in the person's stream only. */
+export interface UserDocument extends Document {
+  readonly email: string;
+  readonly full_name?: string;
+  readonly role: Role;
+  readonly created_at: string;
+}
+
+type Registered = Extract<UserEvent, { type: 'UserRegistered' }>;
+
+interface UserPart {
+  readonly event: Registered;
+  readonly at: string;
+}
+
+const read = ['UserRegistered'] as const;
+
+export const byCreation: IndexSpec = { name: 'by_creation', fields: ['created_at'] };
+
+export const users = defineProjection<UserDocument, UserPart>({
+  name: 'users',
+  version: 1,
+  reads: read,
+  indexes: [byCreation],
+  parts: (recorded) => {
+    const event = readEvent<Registered>(read, recorded);
+    if (!event) return [];
+    const { tenant_id: tenant, user_id } = event.data;
+    return [{ tenant, id: user_id, part: { event, at: recorded.metadata.recorded_at } }];
+  },
+  fold: (user, { event, at }, { id, position }) => {
+    const { email, full_name, role } = event.data;
+    return {
+      id,
+      position,
+      email,
+      ...(full_name !== undefined && { full_name }),
+      role,
+      created_at: user?.created_at ?? at,
+    };
+  },
+});
