@@ -1,0 +1,79 @@
+import type { Document } from './read-store.js';
+
+/**
+ * A document as both adapters store it: its JSON, and its byte arrays apart from it, in the order of their numbers.
+ * In the text `{"$bytes":n}` stands for the n-th; an own key of that kind gets one more `$` in front.
+ */
+export interface Body {
+  readonly text: string;
+  readonly bytes: readonly Uint8Array[];
+}
+
+const RESERVED = /^\$+bytes$/;
+
+/** Splits a document into text and bytes; fields that are undefined are left out. */
+export const toBody = (document: Document): Body => {
+  const bytes: Uint8Array[] = [];
+  const text = JSON.stringify(withoutBytes(document, bytes));
+  return { text, bytes };
+};
+
+/** The document again, with bytes of its own. */
+export const fromBody = ({ text, bytes }: Body): Document => {
+  const value: unknown = JSON.parse(text);
+  return (text.includes('$bytes"') ? withBytes(value, bytes) : value) as Document;
+};
+
+/** What holds no bytes is given back as it is, so that most of a document is not copied. */
+const withoutBytes = (value: unknown, bytes: Uint8Array[]): unknown => {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array) return { $bytes: bytes.push(value) - 1 };
+  if (Array.isArray(value)) return itemsWithoutBytes(value, bytes);
+  let changed: Map<string, unknown> | undefined;
+  for (const [key, before] of Object.entries(value)) {
+    const after = withoutBytes(before, bytes);
+    if (after === before && !RESERVED.test(key)) continue;
+    changed ??= new Map();
+    changed.set(key, after);
+  }
+  if (!changed) return value;
+  // `fromEntries` makes a plain property of a key named `__proto__`, which an assignment would not.
+  return Object.fromEntries(
+    Object.entries(value).map(([key, before]) => [
+      RESERVED.test(key) ? `$${key}` : key,
+      changed.has(key) ? changed.get(key) : before,
+    ]),
+  );
+};
+
+const itemsWithoutBytes = (items: readonly unknown[], bytes: Uint8Array[]): readonly unknown[] => {
+  let copy: unknown[] | undefined;
+  for (const [index, before] of items.entries()) {
+    const after = withoutBytes(before, bytes);
+    if (after === before) continue;
+    copy ??= [...items];
+    copy[index] = after;
+  }
+  return copy ?? items;
+};
+
+/** Changes the parsed value in place where it can: nobody else holds it. */
+const withBytes = (value: unknown, bytes: readonly Uint8Array[]): unknown => {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) value[index] = withBytes(item, bytes);
+    return value;
+  }
+  const held = value as Record<string, unknown>;
+  const number = Object.hasOwn(held, '$bytes') ? held['$bytes'] : undefined;
+  if (typeof number === 'number') return bytes[number];
+  const keys = Object.keys(held);
+  for (const key of keys) {
+    const before = held[key];
+    if (typeof before === 'object') held[key] = withBytes(before, bytes);
+  }
+  if (!keys.some((key) => RESERVED.test(key))) return held;
+  return Object.fromEntries(
+    Object.entries(held).map(([key, item]) => [RESERVED.test(key) ? key.slice(1) : key, item]),
+  );
+};

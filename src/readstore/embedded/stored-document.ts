@@ -1,0 +1,47 @@
+import { fromBody, toBody } from '../body.js';
+import type { Document } from '../read-store.js';
+
+/*
+ * A stored document: its index entries' keys, its text, its byte arrays; each with its length in front, all of it in
+ * little-endian 32-bit numbers. The keys stand first, so that replacing a document need not read the rest of it.
+ */
+const LENGTH = 4;
+
+const framed = (parts: readonly Uint8Array[]): Buffer => {
+  const frame = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + LENGTH + length, LENGTH));
+  let at = frame.writeUInt32LE(parts.length, 0);
+  for (const part of parts) {
+    at = frame.writeUInt32LE(part.length, at);
+    frame.set(part, at);
+    at += part.length;
+  }
+  return frame;
+};
+
+const partsOf = (frame: Buffer): Buffer[] => {
+  const parts: Buffer[] = [];
+  let at = LENGTH;
+  for (let left = frame.readUInt32LE(0); left > 0; left -= 1) {
+    const start = at + LENGTH;
+    at = start + frame.readUInt32LE(at);
+    parts.push(frame.subarray(start, at));
+  }
+  return parts;
+};
+
+/** What is stored of a document; `entries` are the keys under which indexes name it. */
+export const encodeDocument = (document: Document, entries: readonly Buffer[]): Buffer => {
+  const { text, bytes } = toBody(document);
+  return framed([framed(entries), Buffer.from(text), ...bytes]);
+};
+
+export const decodeDocument = (stored: Buffer): Document => {
+  const [, text = Buffer.alloc(0), ...bytes] = partsOf(stored);
+  return fromBody({ text: text.toString(), bytes: bytes.map((part) => Uint8Array.from(part)) });
+};
+
+/** The keys under which indexes name a stored document. */
+export const entriesOf = (stored: Buffer): readonly Buffer[] => {
+  const start = 2 * LENGTH;
+  return partsOf(stored.subarray(start, start + stored.readUInt32LE(LENGTH)));
+};
