@@ -2,10 +2,11 @@ import type { Static, TSchema } from 'typebox';
 import type { Decider, Decision, DomainEvent } from '../domain/decider.js';
 import type { WriteKind } from '../domain/deployment/deployment.js';
 import type { IdKind, IdTypes, TenantId } from '../domain/ids.js';
-import type { Origin } from '../domain/provenance.js';
+import type { Actor, Origin } from '../domain/provenance.js';
 import type { Permission, Principal } from '../domain/tenancy/access.js';
 import type { Position } from '../eventstore/event-store.js';
 import { compile, type FieldError, type Validator } from '../platform/validation.js';
+import type { AccessServices } from './access/services.js';
 
 /** Who asks for a command, through which door, for which request. */
 export interface CommandContext {
@@ -80,18 +81,26 @@ export interface Loaded<State> {
   readonly state: State;
   /** How many events the stream has: its version in the API. */
   readonly version: number;
+  /** RFC 3339; absent where there is no event. */
+  readonly created_at?: string;
+  readonly updated_at?: string;
 }
 
 /** What a command may do to streams: the only way to the writer. */
 export interface Transaction {
   /** When the command was let in, in epoch milliseconds. */
   readonly now: number;
+  readonly services: AccessServices;
   /** A new id; the same one again where a request with an idempotency key is repeated. */
   newId<K extends IdKind>(kind: K): IdTypes[K];
   newUuid(): string;
-  /** Stamps what follows as this tenant's: for the commands of those who belong to none yet. */
-  actFor(tenant: TenantId): void;
+  /** 256 secret bits; like an id, the same ones again for a repeated request, whose answer can then be given again. */
+  newSecret(): Buffer;
+  /** Stamps what follows as this tenant's, and this actor's: for those who have only now shown who they are. */
+  actFor(tenant: TenantId, actor?: Actor): void;
   load<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Loaded<S>>;
+  /** A stream of whichever tenant: for what must hold over all of them, or before it is known whose it is. */
+  loadAny<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Loaded<S>>;
   /** Loads, decides and appends; decides again where another was faster. Answers the state afterwards. */
   decide<S, E extends DomainEvent>(
     stream: string,

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Static, TSchema } from 'typebox';
 import type { Json } from '../domain/json.js';
 import { EventStoreUnavailable, type EventLog } from '../eventstore/event-store.js';
-import type { Clock } from '../platform/clock.js';
-import type { Random } from '../platform/random.js';
+import type { AccessServices } from './access/services.js';
 import type { Claims, Keyed } from './claims.js';
 import { refused, type Command, type CommandContext, type CommandResult } from './command.js';
 import type { DeploymentGuard } from './guard.js';
@@ -21,8 +20,7 @@ export class CommandPipeline {
     private readonly writer: RecordWriter,
     private readonly guard: DeploymentGuard,
     private readonly claims: Claims,
-    private readonly clock: Clock,
-    private readonly random: Random,
+    private readonly services: AccessServices,
   ) {}
 
   async execute<I extends TSchema, R>(
@@ -44,11 +42,11 @@ export class CommandPipeline {
     if (!ticket) return { ok: false, refusal: guarded };
 
     // 4. Idempotency: a repeated request gets the first answer.
-    const keyed = keyOf(command.name, checked.value, context);
+    const keyed = keyOf(command.name, checked.value, context, this.services.answers_key);
     const carryOut = async (): Promise<CommandResult<R>> => {
       // 5. Load, decide, append: as the command says.
       const transaction = new StreamTransaction(
-        { log: this.log, writer: this.writer, clock: this.clock, random: this.random },
+        { log: this.log, writer: this.writer, services: this.services },
         context,
         ticket,
         keyed,
@@ -68,17 +66,29 @@ export class CommandPipeline {
   }
 }
 
-/** Names a request by its key, within tenant, credential and command; and its body, so that another one is noticed. */
+/**
+ * Names a request by its key, within tenant, credential and command; and its body, so that another one is noticed.
+ * The hashes are keyed: an input may hold a password, and they stand in the log for good.
+ */
 const keyOf = (
   command: string,
   input: Static<TSchema>,
   { principal, idempotency_key }: CommandContext,
+  secret: Buffer,
 ): Keyed | undefined => {
   if (idempotency_key === undefined) return undefined;
-  const hash = (value: Json): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+  const hash = (value: Json): string => createHmac('sha256', secret).update(canonical(value)).digest('hex');
   const { kind, id } = principal.actor;
   return {
     key: hash([principal.tenant_id ?? '', kind, id, command, idempotency_key]),
     body: hash(input as Json),
   };
 };
+
+/** JSON with the fields of each object in order: one input, one text, however it was written. */
+const canonical = (value: Json): string =>
+  JSON.stringify(value, (_name, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : part,
+  );

@@ -1,12 +1,13 @@
+import { createHmac } from 'node:crypto';
 import type { Decision, DomainEvent, Refusal } from '../domain/decider.js';
 import { publicId, type EventId, type IdKind, type IdTypes, type TenantId } from '../domain/ids.js';
 import type { JsonObject } from '../domain/json.js';
 import { readEvent } from '../domain/stored-event.js';
 import type { ExpectedRevision } from '../eventstore/event-log-writer.js';
 import { START, type EventLog, type Position, type StreamName } from '../eventstore/event-store.js';
-import type { Clock } from '../platform/clock.js';
-import type { Random } from '../platform/random.js';
+import type { Actor } from '../domain/provenance.js';
 import { uuidFrom, uuidV7 } from '../platform/uuid.js';
+import type { AccessServices } from './access/services.js';
 import type { Keyed } from './claims.js';
 import {
   done,
@@ -26,8 +27,7 @@ import type { Cause, Draft, RecordWriter } from './writer.js';
 interface Tools {
   readonly log: EventLog;
   readonly writer: RecordWriter;
-  readonly clock: Clock;
-  readonly random: Random;
+  readonly services: AccessServices;
 }
 
 interface Fold<S> extends Loaded<S> {
@@ -43,6 +43,7 @@ export class StreamTransaction implements Transaction {
   readonly now: number;
   #reached: Position = START;
   #tenant: TenantId | undefined;
+  #actor: Actor;
   #ids = 0;
 
   constructor(
@@ -51,8 +52,13 @@ export class StreamTransaction implements Transaction {
     private readonly ticket: GuardTicket,
     private readonly keyed: Keyed | undefined,
   ) {
-    this.now = tools.clock.now();
+    this.now = tools.services.clock.now();
     this.#tenant = context.principal.tenant_id;
+    this.#actor = context.principal.actor;
+  }
+
+  get services(): AccessServices {
+    return this.tools.services;
   }
 
   /** The position of the newest record that the command wrote or found. */
@@ -64,19 +70,32 @@ export class StreamTransaction implements Transaction {
     this.#ids += 1;
     return this.keyed
       ? uuidFrom('id', this.keyed.key, this.keyed.body, String(this.#ids))
-      : uuidV7(this.tools.clock, this.tools.random);
+      : uuidV7(this.services.clock, this.services.random);
+  }
+
+  newSecret(): Buffer {
+    if (!this.keyed) return this.services.random.bytes(32);
+    this.#ids += 1;
+    return createHmac('sha256', this.services.answers_key)
+      .update(JSON.stringify(['secret', this.keyed.key, this.keyed.body, this.#ids]))
+      .digest();
   }
 
   newId<K extends IdKind>(kind: K): IdTypes[K] {
     return publicId(kind, this.newUuid());
   }
 
-  actFor(tenant: TenantId): void {
+  actFor(tenant: TenantId, actor = this.#actor): void {
     this.#tenant = tenant;
+    this.#actor = actor;
   }
 
   async load<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Loaded<S>> {
     return this.#fold(stream, subject);
+  }
+
+  async loadAny<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Loaded<S>> {
+    return this.#fold(stream, { ...subject, shared: true });
   }
 
   async decide<S, E extends DomainEvent>(
@@ -88,7 +107,7 @@ export class StreamTransaction implements Transaction {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found = await this.#fold(stream, subject);
       const { expected_version } = options;
-      if (expected_version !== undefined && expected_version !== found.version)
+      if (expected_version !== undefined && found.version > 0 && expected_version !== found.version)
         return refused('stale', 'stale', `This is version ${found.version} by now; read it again.`);
 
       const decided = decision(found.state);
@@ -98,7 +117,7 @@ export class StreamTransaction implements Transaction {
       );
       if (!first) {
         this.#reach(found.position);
-        return done({ state: found.state, version: found.version });
+        return done(found);
       }
 
       const name = stream as StreamName;
@@ -113,7 +132,12 @@ export class StreamTransaction implements Transaction {
         case 'appended': {
           this.#reach(outcome.position);
           const state = decided.events.reduce(subject.evolve, found.state);
-          return done({ state, version: outcome.revision + 1 });
+          return done({
+            state,
+            version: outcome.revision + 1,
+            created_at: found.created_at ?? outcome.recorded_at,
+            updated_at: outcome.recorded_at,
+          });
         }
         case 'guarded':
           return { ok: false, refusal: guarded };
@@ -137,21 +161,32 @@ export class StreamTransaction implements Transaction {
     let state = subject.initial;
     let revision: ExpectedRevision = 'none';
     let position = START;
+    let created_at: string | undefined;
+    let updated_at: string | undefined;
     for await (const record of this.tools.log.readStream(stream as StreamName)) {
-      const { tenant_id } = record.metadata;
+      const { tenant_id, recorded_at } = record.metadata;
       if (!subject.shared && this.#tenant !== undefined && tenant_id !== this.#tenant)
         return { state: subject.initial, revision: 'none', version: 0, position: START };
       const event = readEvent<E>(subject.types, record);
       if (event) state = subject.evolve(state, event);
       ({ revision, position } = record);
+      created_at ??= recorded_at;
+      updated_at = recorded_at;
     }
-    return { state, revision, position, version: revision === 'none' ? 0 : revision + 1 };
+    return {
+      state,
+      revision,
+      position,
+      version: revision === 'none' ? 0 : revision + 1,
+      ...(created_at !== undefined && { created_at }),
+      ...(updated_at !== undefined && { updated_at }),
+    };
   }
 
-  #draft<E extends DomainEvent>(
+  #draft(
     stream: string,
     { version }: Loaded<unknown>,
-    event: E,
+    event: DomainEvent,
     index: number,
     { event_id }: DecideOptions,
   ): Draft {
@@ -159,7 +194,7 @@ export class StreamTransaction implements Transaction {
       event_id?.(index) ??
       (this.keyed
         ? uuidFrom('event', this.keyed.key, this.keyed.body, stream, String(version + index))
-        : uuidV7(this.tools.clock, this.tools.random));
+        : uuidV7(this.services.clock, this.services.random));
     return {
       id: id as EventId,
       type: event.type,
@@ -169,10 +204,10 @@ export class StreamTransaction implements Transaction {
   }
 
   #cause(): Cause {
-    const { principal, origin, request_id, correlation_id, causation_id } = this.context;
+    const { origin, request_id, correlation_id, causation_id } = this.context;
     return {
       ...(this.#tenant && { tenant_id: this.#tenant }),
-      actor: principal.actor,
+      actor: this.#actor,
       origin,
       request_id,
       correlation_id,

@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
 
-/** Hashes and checks passwords; `busy` where too many wait already. */
+/** Hashes and checks passwords; undefined where too many wait already. */
 export interface PasswordHasher {
-  hash(password: string): Promise<string | 'busy'>;
+  hash(password: string): Promise<string | undefined>;
   /** Without a hash to check against it takes just as long, and says no. */
-  check(password: string, hash: string | undefined): Promise<boolean | 'busy'>;
+  check(password: string, hash: string | undefined): Promise<boolean | undefined>;
   close(): Promise<void>;
 }
 
@@ -55,22 +55,22 @@ export class PasswordWorker implements PasswordHasher {
     });
   }
 
-  async hash(password: string): Promise<string | 'busy'> {
+  async hash(password: string): Promise<string | undefined> {
     const result = await this.#ask({ password });
-    return typeof result === 'string' ? result : 'busy';
+    return typeof result === 'string' ? result : undefined;
   }
 
-  async check(password: string, hash: string | undefined): Promise<boolean | 'busy'> {
+  async check(password: string, hash: string | undefined): Promise<boolean | undefined> {
     const result = await this.#ask({ password, against: hash ?? null });
-    return typeof result === 'boolean' ? result : 'busy';
+    return typeof result === 'boolean' ? result : undefined;
   }
 
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  #ask(task: Omit<PasswordTask, 'id'>): Promise<string | boolean> {
-    if (this.#waiting.size >= QUEUE) return Promise.resolve('busy');
+  #ask(task: Omit<PasswordTask, 'id'>): Promise<string | boolean | undefined> {
+    if (this.#waiting.size >= QUEUE) return Promise.resolve(undefined);
     this.#tasks += 1;
     const id = this.#tasks;
     return new Promise((resolve, reject) => {

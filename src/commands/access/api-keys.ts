@@ -1,6 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { publicId, uuidOf, type ApiKeyId } from '../../domain/ids.js';
-import type { Random } from '../../platform/random.js';
 
 const KEY = /^ps_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/;
 
@@ -16,12 +15,16 @@ export const matchesHash = (secret: string, hash: string): boolean => {
 };
 
 /** Compares two secrets in a time that tells nothing of either. */
-export const sameSecret = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other));
+export const sameSecret = (one: string, other: string): boolean =>
+  timingSafeEqual(digest(one), digest(other));
 
 /** A new key's text: `ps_`, the key's id, a secret of 256 bits. Shown once. */
-export const newApiKey = (id: ApiKeyId, random: Random): { readonly key: string; readonly hash: string } => {
-  const secret = random.bytes(32).toString('base64url');
-  return { key: `ps_${(uuidOf('apiKey', id) ?? '').replaceAll('-', '')}_${secret}`, hash: secretHash(secret) };
+export const newApiKey = (id: ApiKeyId, bits: Buffer): { readonly key: string; readonly hash: string } => {
+  const secret = bits.toString('base64url');
+  return {
+    key: `ps_${(uuidOf('apiKey', id) ?? '').replaceAll('-', '')}_${secret}`,
+    hash: secretHash(secret),
+  };
 };
 
 /** Takes a key's text apart; undefined where it is none. */

@@ -5,12 +5,13 @@ import {
   type Principal,
 } from '../../domain/tenancy/access.js';
 import { apiKeyDecider, apiKeyEventTypes, type ApiKeyEvent } from '../../domain/tenancy/api-key.js';
+import { sessionDecider, sessionEventTypes, type SessionEvent } from '../../domain/tenancy/session.js';
 import { tenantEventTypes, type TenantEvent } from '../../domain/tenancy/tenant.js';
 import { userDecider, userEventTypes, type UserEvent } from '../../domain/tenancy/user.js';
 import type { TenantId } from '../../domain/ids.js';
 import type { Decider, DomainEvent } from '../../domain/decider.js';
 import { readEvent } from '../../domain/stored-event.js';
-import { apiKeyStream, tenantStream, userStream } from '../../domain/streams.js';
+import { apiKeyStream, sessionStream, tenantStream, userStream } from '../../domain/streams.js';
 import type { EventLog, StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import { matchesHash, parseApiKey, sameSecret } from './api-keys.js';
@@ -93,7 +94,12 @@ export class Authenticator {
       userDecider,
       userEventTypes,
     );
-    return user.state === 'active' && user.tenant_id === holder.tenant_id
+    const session = await this.#state<ReturnType<typeof sessionDecider.evolve>, SessionEvent>(
+      sessionStream(holder.session_id),
+      sessionDecider,
+      sessionEventTypes,
+    );
+    return session.state === 'open' && user.state === 'active' && user.tenant_id === holder.tenant_id
       ? userPrincipal(user.tenant_id, user.user_id, user.role)
       : undefined;
   }

@@ -9,6 +9,8 @@ export interface AccessServices {
   readonly tokens: AccessTokens;
   readonly random: Random;
   readonly clock: Clock;
+  /** Keys what is derived from inputs that may hold secrets. */
+  readonly answers_key: Buffer;
   /** The name under which an e-mail address stands in the log. */
   pseudonym(kind: 'email', value: string): string;
   /** Called where a credential was changed: what is remembered of it no longer holds. */

@@ -15,6 +15,7 @@ const Claims = Type.Object({
   typ: Type.Literal('access'),
   sub: Type.String(),
   tenant: Type.String(),
+  sid: Type.String(),
   role: Type.Enum([...roles]),
   jti: Type.String(),
   iat: Type.Integer(),
@@ -28,6 +29,7 @@ export interface TokenHolder {
   readonly user_id: UserId;
   readonly tenant_id: TenantId;
   readonly role: Role;
+  readonly session_id: string;
 }
 
 /** Access tokens: JWTs with one algorithm, good for thirty minutes. */
@@ -37,12 +39,13 @@ export class AccessTokens {
     private readonly clock: Clock,
   ) {}
 
-  issue({ user_id, tenant_id, role }: TokenHolder, jti: string): string {
+  issue({ user_id, tenant_id, role, session_id }: TokenHolder, jti: string): string {
     const iat = Math.floor(this.clock.now() / 1000);
     const claims: Static<typeof Claims> = {
       typ: 'access',
       sub: user_id,
       tenant: tenant_id,
+      sid: session_id,
       role,
       jti,
       iat,
@@ -70,8 +73,8 @@ export class AccessTokens {
     }
     const claims = readClaims(payload);
     if (!claims.ok) return undefined;
-    const { sub, tenant, role } = claims.value;
-    return { user_id: sub as UserId, tenant_id: tenant as TenantId, role };
+    const { sub, tenant, role, sid } = claims.value;
+    return { user_id: sub as UserId, tenant_id: tenant as TenantId, role, session_id: sid };
   }
 }
 

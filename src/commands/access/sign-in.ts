@@ -1,0 +1,42 @@
+import { ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS } from './tokens.js';
+import { newRefreshToken } from './refresh-tokens.js';
+import type { RegisteredUser } from './people.js';
+import type { Transaction } from '../command.js';
+
+/** What somebody who signed in goes on with. */
+export interface Tokens {
+  readonly access_token: string;
+  readonly refresh_token: string;
+  readonly token_type: 'Bearer';
+  /** Seconds until the access token ends. */
+  readonly expires_in: number;
+}
+
+/** A session's next refresh token: what is recorded of it, and its text. */
+export const nextRefreshToken = (
+  transaction: Transaction,
+  session_id: string,
+): {
+  readonly text: string;
+  readonly record: { readonly token_hash: string; readonly expires_at: string };
+} => {
+  const { text, token_hash } = newRefreshToken(session_id, transaction.newSecret());
+  const expires_at = new Date(transaction.now + REFRESH_TOKEN_SECONDS * 1000).toISOString();
+  return { text, record: { token_hash, expires_at } };
+};
+
+/** The answer to signing in; the role is the one that the user has now. */
+export const tokensFor = (
+  transaction: Transaction,
+  { user_id, tenant_id, role }: RegisteredUser,
+  session_id: string,
+  refresh_token: string,
+): Tokens => ({
+  access_token: transaction.services.tokens.issue(
+    { user_id, tenant_id, role, session_id },
+    transaction.newUuid(),
+  ),
+  refresh_token,
+  token_type: 'Bearer',
+  expires_in: ACCESS_TOKEN_SECONDS,
+});
