@@ -125,22 +125,24 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       throw hasErrorCode(error, 'ENOENT') ? new LogNotInitialised(directory) : error;
     });
     const lock = await takeLock(layout, options);
-    let index: LogIndex | undefined;
+    const undo = [() => lock.free()];
     try {
       const segments = await Segments.load(files, layout, random, segmentBytes);
       const { last } = segments;
       if (!last) throw new LogNotInitialised(directory);
       await segments.dropSpare();
-      index = options.index ?? (await openLmdbIndex(layout.index));
+      const index = options.index ?? (await openLmdbIndex(layout.index));
+      undo.push(() => index.close());
+      const file = await segments.open(last, 'write');
+      undo.push(() => file.close());
       const known = index.checkpoint();
-      const { tail, torn } = await recoverTail(last, await segments.open(last, 'write'), known?.number ?? 0);
+      const { tail, torn } = await recoverTail(last, file, known?.number ?? 0);
       if (known) await checkIndex(known, index, segments);
       const store = new EmbeddedEventStore(options, lock, index, segments, tail, torn);
       await catchUp(store.#reader.cursor((known?.number ?? 0) + 1), index);
       return store;
     } catch (error) {
-      await index?.close();
-      await lock.free();
+      for (const step of undo.reverse()) await step();
       throw error;
     }
   }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { EventStoreUnavailable } from '../event-store.js';
 
@@ -119,11 +118,9 @@ export class LmdbIndex implements LogIndex {
     return this.open;
   }
 
-  /** Opens the index in a directory, or makes it: it can always be made again from the log. */
-  static open(directory: string): LmdbIndex {
-    return new LmdbIndex(
-      open<Buffer, Buffer>({ path: join(directory, 'log.lmdb'), encoding: 'binary', keyEncoding: 'binary' }),
-    );
+  /** Opens the index in a file, or makes it. */
+  static open(path: string): LmdbIndex {
+    return new LmdbIndex(open<Buffer, Buffer>({ path, encoding: 'binary', keyEncoding: 'binary' }));
   }
 
   checkpoint(): IndexCheckpoint | undefined {

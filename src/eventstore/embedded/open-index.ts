@@ -1,4 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasErrorCode } from '../../platform/files.js';
 import { LogCorrupt } from '../event-store.js';
 import { HEADER_BYTES, readHeader } from './format.js';
 import { LmdbIndex, type IndexCheckpoint, type IndexedCommit, type LogIndex } from './log-index.js';
@@ -7,36 +9,76 @@ import type { Segments } from './segments.js';
 
 const BATCH_RECORDS = 20_000;
 
-/** Opens the index; one that cannot be opened is made again, for it can. */
+/**
+ * Opens the index; one that cannot be opened is made again, for it can. LMDB takes its files on trust and a strange
+ * one may end the process, so what is no LMDB file never reaches it; its own lock says nothing under ours.
+ */
 export const openLmdbIndex = async (directory: string): Promise<LogIndex> => {
+  const path = join(directory, 'log.lmdb');
+  await mkdir(directory, { recursive: true });
+  await rm(`${path}-lock`, { force: true });
+  if (!(await isLmdbFile(path))) await rm(path, { force: true });
   try {
-    return LmdbIndex.open(directory);
+    return LmdbIndex.open(path);
   } catch {
-    await rm(directory, { recursive: true, force: true });
-    return LmdbIndex.open(directory);
+    await rm(path, { force: true });
+    return LmdbIndex.open(path);
   }
 };
 
-/** Checks that the index was made from this log: that its last record stands in the log with the same chain. */
+/** LMDB's own mark in the first page, after the page header. */
+const MAGIC_OFFSET = 24;
+const LMDB_MAGIC = 0xbeefc0de;
+
+const isLmdbFile = async (path: string): Promise<boolean> => {
+  let file: FileHandle;
+  try {
+    file = await open(path);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, MAGIC_OFFSET);
+    return bytesRead === 4 && buffer.readUInt32LE() === LMDB_MAGIC;
+  } finally {
+    await file.close();
+  }
+};
+
+/**
+ * Checks that the index was made from this log, and that no segment that it knows is missing: its last record, and
+ * the last before each segment, stand in the log with the chain that is expected there.
+ */
 export const checkIndex = async (
+  known: IndexCheckpoint,
+  index: LogIndex,
+  segments: Segments,
+): Promise<void> => {
+  const ends = segments.all
+    .map(({ first, chain }) => ({ number: first - 1, chain }))
+    .filter(({ number }) => number > 0 && number < known.number);
+  for (const end of [...ends, known]) await checkEnd(end, index, segments);
+};
+
+const checkEnd = async (
   { number, chain }: IndexCheckpoint,
   index: LogIndex,
   segments: Segments,
 ): Promise<void> => {
   const segment = segments.holding(number);
-  const commit = index.commit(number);
-  if (!segment || !commit)
-    throw new Error('the index has no place for its own last record: remove it to have it made again');
+  const offset = index.commit(number)?.offset ?? 0;
+  if (!segment) throw new Error(`no segment holds record ${number}`);
   const file = await segments.open(segment, 'read');
   try {
     const bytes = Buffer.alloc(HEADER_BYTES);
-    await file.read(bytes, commit.offset);
+    await file.read(bytes, offset);
     const header = readHeader(bytes, 0, 'commit', segment.salt);
     if (header && header.number + header.count - 1 === number && header.chain.equals(chain)) return;
     throw new LogCorrupt(
       segment.name,
-      commit.offset,
-      `record ${number} is not the one that the index was made from (if another log was put here on purpose, remove index/)`,
+      offset,
+      `record ${number} is not where the index has it (if another log was put here on purpose, remove index/)`,
     );
   } finally {
     await file.close();
@@ -52,12 +94,16 @@ export const catchUp = async (cursor: Pick<LogCursor, 'read' | 'close'>, index: 
     waiting = [];
     records = 0;
   };
-  for (let commits = await cursor.read(); commits.length > 0; commits = await cursor.read())
-    for (const commit of commits) {
-      if (commit.count === 0) continue;
-      waiting.push(commit.forIndex());
-      records += commit.count;
-      if (records >= BATCH_RECORDS) await write();
-    }
-  await write();
+  try {
+    for (let commits = await cursor.read(); commits.length > 0; commits = await cursor.read())
+      for (const commit of commits) {
+        if (commit.count === 0) continue;
+        waiting.push(commit.forIndex());
+        records += commit.count;
+        if (records >= BATCH_RECORDS) await write();
+      }
+    await write();
+  } finally {
+    await cursor.close();
+  }
 };
