@@ -20,8 +20,9 @@ import { PasswordWorker, type PasswordHasher } from './platform/password.js';
 import { systemRandom, type Random } from './platform/random.js';
 import type { ServerKeys } from './platform/secrets.js';
 import { uuidV7 } from './platform/uuid.js';
-import { alertEvaluator } from './processes/alert-evaluation/evaluator.js';
-import type { ProcessManager } from './processes/process-manager.js';
+import { alertEvaluation } from './processes/alert-evaluation/alert-evaluation.js';
+import { recordThrough } from './processes/alert-evaluation/record-transition.js';
+import { ProcessManager } from './processes/process-manager.js';
 import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { ProjectionHost } from './projections/runner/host.js';
@@ -36,6 +37,9 @@ export interface Given {
   readonly operator_token: string;
   readonly stores: Stores;
 }
+
+/** How long a record of another process may take from its stamp into the log. */
+const OTHER_WRITERS_MS = 1_000;
 
 const token = <T>(name: string): ServiceIdentifier<T> => Symbol(name);
 
@@ -56,7 +60,7 @@ export const tokens = {
   pipeline: token<CommandPipeline>('command pipeline'),
   ingest: token<TelemetryIngest>('telemetry ingest'),
   host: token<ProjectionHost>('projection host'),
-  evaluator: token<ProcessManager<unknown>>('alert evaluator'),
+  evaluator: token<Pick<ProcessManager<unknown>, 'start' | 'stop' | 'status'>>('alert evaluator'),
   operations: token<Operations>('operations'),
   api: token<ApiServer>('api'),
 } as const;
@@ -128,15 +132,9 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
   container
     .bind(t.pipeline)
     .toResolvedValue(
-      (
-        writer: RecordWriter,
-        guard: DeploymentGuard,
-        claims: Claims,
-        access: AccessServices,
-        clock: Clock,
-        random: Random,
-      ) => new CommandPipeline(log, writer, guard, claims, access, clock, random),
-      [t.writer, t.guard, t.claims, t.access, t.clock, t.random],
+      (writer: RecordWriter, guard: DeploymentGuard, claims: Claims, access: AccessServices) =>
+        new CommandPipeline(log, writer, guard, claims, access),
+      [t.writer, t.guard, t.claims, t.access],
     );
   container
     .bind(t.ingest)
@@ -168,12 +166,16 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
     );
   container.bind(t.evaluator).toResolvedValue(
     (pipeline: CommandPipeline, writer: RecordWriter, clock: Clock, logger: Logger) =>
-      alertEvaluator(config.PULSESTREAM_EVALUATION_SECONDS, pipeline, {
+      new ProcessManager(alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline)), {
         log,
         snapshots: new Snapshots(readStore),
         clock,
         logger,
-        settle: (time) => writer.settle(time),
+        settle: async (time) => {
+          await writer.settle(time);
+          // Records of other processes may still be on their way; of an embedded log there are none.
+          if (config.EVENTSTOREDB_URL) await clock.sleep(OTHER_WRITERS_MS);
+        },
       }),
     [t.pipeline, t.writer, t.clock, t.logger],
   );
@@ -216,7 +218,7 @@ type ApiParts = [
   authenticator: Authenticator,
   ingest: TelemetryIngest,
   host: ProjectionHost,
-  evaluator: ProcessManager<unknown>,
+  evaluator: Pick<ProcessManager<unknown>, 'status'>,
   operations: Operations,
   guard: DeploymentGuard,
   metrics: Metrics,
