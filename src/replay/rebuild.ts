@@ -114,19 +114,20 @@ const finish = async (replay: Replay, lane: Lane, signal: AbortSignal): Promise<
     await lane.close();
     return { outcome: 'stopped', projection, position: lane.position };
   }
-  const held = await maintenance.hold(projection);
   try {
-    await level(maintenance, held, lane);
-    const comparison = await compare(held.documents, lane.documents, clock);
-    const { position } = lane;
-    if (!(await maintenance.promote(lane))) return { outcome: 'busy', projection };
-    const { generation } = lane.generation;
-    return { outcome: 'switched', projection, generation, position, comparison };
+    return await maintenance.whileHeld(projection, async (held) => {
+      await level(maintenance, held, lane);
+      const comparison = await compare(held.documents, lane.documents, clock);
+      const { position } = lane;
+      if (!(await maintenance.promote(lane))) return { outcome: 'busy', projection };
+      const { generation } = lane.generation;
+      return { outcome: 'switched', projection, generation, position, comparison };
+    });
   } catch (error) {
-    if (!(error instanceof Poisoned)) throw error;
-    return { outcome: 'poisoned', projection, position: error.position, error: error.message };
-  } finally {
-    await maintenance.release(projection);
+    if (error instanceof Poisoned)
+      return { outcome: 'poisoned', projection, position: error.position, error: error.message };
+    if (maintenance.signal.aborted) return { outcome: 'stopped', projection, position: lane.position };
+    throw error;
   }
 };
 

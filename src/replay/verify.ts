@@ -1,5 +1,6 @@
 import type { Position } from '../eventstore/event-store.js';
 import { lowest } from '../projections/runner/follow.js';
+import type { Lane } from '../projections/runner/lane.js';
 import { compare, type Comparison } from './compare.js';
 import { measureProgress, type Progress } from './progress.js';
 import { level, type Replay } from './rebuild.js';
@@ -36,25 +37,30 @@ export const verify = async (
       const report = await measureProgress(log, clock, projections, lowest(lanes), options.onProgress);
       await maintenance.follow(lanes, { signal, onProgress: report });
       const results: VerifyOutcome[] = [];
-      for (const lane of lanes) {
-        const projection = lane.projection.name;
-        if (signal.aborted) {
-          results.push({ outcome: 'stopped', projection });
-          continue;
-        }
-        const held = await maintenance.hold(projection);
-        try {
-          await level(maintenance, held, lane);
-          const comparison = await compare(held.documents, lane.documents, clock);
-          results.push({ outcome: 'verified', projection, position: lane.position, ...comparison });
-        } finally {
-          await maintenance.release(projection);
-        }
-      }
+      for (const lane of lanes) results.push(await inspect(replay, lane, signal));
       return results;
     } finally {
       for (const lane of lanes) await maintenance.discard(lane);
     }
   });
   return outcomes ?? projections.map((projection) => ({ outcome: 'busy', projection }));
+};
+
+const inspect = async (
+  { maintenance, clock }: Replay,
+  lane: Lane,
+  signal: AbortSignal,
+): Promise<VerifyOutcome> => {
+  const projection = lane.projection.name;
+  if (signal.aborted) return { outcome: 'stopped', projection };
+  try {
+    return await maintenance.whileHeld(projection, async (held) => {
+      await level(maintenance, held, lane);
+      const comparison = await compare(held.documents, lane.documents, clock);
+      return { outcome: 'verified', projection, position: lane.position, ...comparison };
+    });
+  } catch (error) {
+    if (maintenance.signal.aborted) return { outcome: 'stopped', projection };
+    throw error;
+  }
 };

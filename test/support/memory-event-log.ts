@@ -82,8 +82,12 @@ export class MemoryEventLog implements EventLog {
     for (let position = after; !signal.aborted;) {
       if (seen === this.events.length) {
         await new Promise<void>((resolve) => {
-          this.#arrived.push(resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
+          const wake = (): void => {
+            signal.removeEventListener('abort', wake);
+            resolve();
+          };
+          this.#arrived.push(wake);
+          signal.addEventListener('abort', wake);
         });
         seen = undefined;
         continue;

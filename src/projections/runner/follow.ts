@@ -10,9 +10,6 @@ export interface Window {
   readonly milliseconds: number;
 }
 
-/** Of what is folded beside the host's loop: nobody waits for it, so fewer and larger writes. */
-export const BULK_WINDOW: Window = { events: 20_000, milliseconds: 500 };
-
 /** Says when what was folded is due to be written. */
 export class Due {
   #events = 0;

@@ -8,7 +8,7 @@ import type { AnyProjection, Projection } from '../projection.js';
 import type { ModelChange, ModelReader, ReadModels } from '../read-models.js';
 import type { CacheBounds } from './document-cache.js';
 import { Errands } from './errands.js';
-import { BULK_WINDOW, Due, follow, lowest, together, type Window } from './follow.js';
+import { Due, follow, lowest, together, type Window } from './follow.js';
 import { Poisoned, type LaneContext } from './folding.js';
 import { Checkpoint, CheckpointTaken, generationName, Generations } from './generations.js';
 import { Lane, type RetryOutcome } from './lane.js';
@@ -23,11 +23,14 @@ export interface HostOptions {
   readonly cache: CacheBounds;
   /** How much is folded before it is written, as long as the log's end is not reached. */
   readonly window: Window;
+  /** The same for what is folded beside the loop: nobody waits for it, so fewer and larger writes. */
+  readonly bulk: Window;
 }
 
 const defaults: HostOptions = {
   cache: { documents: 5_000, bytes: 32 * 1024 * 1024 },
   window: { events: 2_000, milliseconds: 50 },
+  bulk: { events: 20_000, milliseconds: 500 },
 };
 
 const FIRST_RETRY_MS = 50;
@@ -79,6 +82,7 @@ export class ProjectionHost implements ReadModels {
     this.#served = new Served(store, clock);
     this.maintenance = new Maintenance(this.#context, new Generations(store.register), {
       signal: this.#stopping.signal,
+      window: this.#options.bulk,
       projection: (name) => this.projections.find((projection) => projection.name === name),
       lane: (name) => this.#lanes.get(name),
       hold: (name) => this.#hold(name),
@@ -257,7 +261,7 @@ export class ProjectionHost implements ReadModels {
 
   /** Brings a lane to where the loop is and lets it go on there: the last stretch between two batches. */
   async #join(lane: Lane): Promise<void> {
-    const options = { signal: this.#stopping.signal, window: BULK_WINDOW };
+    const options = { signal: this.#stopping.signal, window: this.#options.bulk };
     await follow(this.#context, [lane], options);
     await this.#errands.add(async () => {
       await follow(this.#context, [lane], { ...options, until: this.#position });

@@ -1,5 +1,5 @@
 import type { AnyProjection } from '../projection.js';
-import { BULK_WINDOW, follow, type FollowOptions } from './follow.js';
+import { follow, type FollowOptions, type Window } from './follow.js';
 import type { LaneContext } from './folding.js';
 import {
   checkpointKey,
@@ -16,6 +16,8 @@ import { Parking } from './parking.js';
 interface Workplace {
   /** Aborts when the host stops. */
   readonly signal: AbortSignal;
+  /** How much is folded before it is written. */
+  readonly window: Window;
   projection(name: string): AnyProjection | undefined;
   lane(name: string): Lane | undefined;
   hold(name: string): Promise<void>;
@@ -27,8 +29,8 @@ interface Workplace {
  * Building, comparing and switching generations beside the ones that are served, on the process that serves them.
  *
  * A switch leaves no gap because nobody folds the log at that moment: the served generation is taken out of the
- * host's loop between two batches (`hold`), the candidate is brought to the very same position, the pointer moves,
- * and the candidate joins the loop between two batches from its own checkpoint (`release`).
+ * host's loop between two batches, the candidate is brought to the very same position, the pointer moves, and the
+ * candidate joins the loop between two batches, from its own position.
  */
 export class Maintenance {
   readonly #busy = new Set<string>();
@@ -108,21 +110,23 @@ export class Maintenance {
     options: Omit<FollowOptions, 'window' | 'signal'> & { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
     const signal = options.signal ?? this.host.signal;
-    await follow(this.context, lanes, { ...options, signal, window: BULK_WINDOW });
+    await follow(this.context, lanes, { ...options, signal, window: this.host.window });
   }
 
-  /** Takes the served generation out of the loop: it rests at its position, still served, until `release`. */
-  async hold(name: string): Promise<Lane> {
+  /**
+   * Does something while the served generation is out of the loop: it rests at its position, still served. Whichever
+   * generation is served then catches up and goes on in the loop.
+   */
+  async whileHeld<T>(name: string, work: (held: Lane) => Promise<T>): Promise<T> {
     await this.host.hold(name);
-    const lane = this.host.lane(name);
-    if (!lane) throw new Error(`The read model ${name} is not being followed.`);
-    return lane;
-  }
-
-  /** Lets the generation that is served now catch up and go on in the loop. */
-  async release(name: string): Promise<void> {
-    const lane = this.host.lane(name);
-    if (lane) await this.host.join(lane);
+    try {
+      const lane = this.host.lane(name);
+      if (!lane) throw new Error(`The read model ${name} is not being followed.`);
+      return await work(lane);
+    } finally {
+      const lane = this.host.lane(name);
+      if (lane) await this.host.join(lane);
+    }
   }
 
   /**
