@@ -10,6 +10,8 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Random } from '../platform/random.js';
 import type { ReadModels } from '../projections/read-models.js';
 import type { HostStatus } from '../projections/runner/status.js';
+import type { ProcessStatus } from '../processes/process-manager.js';
+import type { Operations } from '../replay/operations.js';
 import type { ReadStore } from '../readstore/read-store.js';
 import type { Tickets } from './realtime/tickets.js';
 
@@ -48,6 +50,10 @@ export interface ApiDependencies {
   readonly guard: { readonly state: GuardState };
   /** How the read models stand against the log. */
   readonly projections: () => Promise<HostStatus>;
+  /** How the process managers stand. */
+  readonly processes: () => readonly ProcessStatus[];
+  /** The operator's long work on this process. */
+  readonly operations: Pick<Operations, 'status' | 'logStat' | 'start' | 'job'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;

@@ -115,6 +115,7 @@ const operation = (route: Route, components: Components): Json => {
   return {
     operationId: operationId(route),
     summary: route.summary,
+    ...(route.description !== undefined && { description: route.description }),
     tags: [...route.tags],
     security: security(route),
     parameters: [

@@ -40,8 +40,24 @@ const lower = ['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minPrope
 const upper = ['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties'];
 const exact = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'propertyNames'];
 
+type Compare = (before: Placed, after: Placed, at: string) => string[];
+
+/** Compares two references once, however often documents refer to them. */
+const remembered = (compare: Compare): Compare => {
+  const known = new WeakMap<Node, Map<string, string[]>>();
+  return (before, after, at) => {
+    const [old, now] = [before.schema.$ref, after.schema.$ref];
+    if (typeof old !== 'string' || typeof now !== 'string') return compare(before, after, at);
+    const pairs = known.get(after.document) ?? new Map<string, string[]>();
+    known.set(after.document, pairs);
+    const faults = pairs.get(`${old} ${now}`) ?? compare(before, after, '');
+    pairs.set(`${old} ${now}`, faults);
+    return faults.map((fault) => at + fault);
+  };
+};
+
 /** Whether everything that the old schema took is still taken. */
-const input = (before: Placed, after: Placed, at: string): string[] => {
+const input = remembered((before, after, at) => {
   const [old, now] = [follow(before), follow(after)];
   const [a, b] = [old.schema, now.schema];
   if (Array.isArray(a.anyOf))
@@ -78,10 +94,10 @@ const input = (before: Placed, after: Placed, at: string): string[] => {
   if (isNode(b.items))
     faults.push(...input({ ...old, schema: nodeOf(a.items) }, { ...now, schema: b.items }, `${at}[]`));
   return faults;
-};
+});
 
 /** Whether everything that the old schema promised is still given. */
-const output = (before: Placed, after: Placed, at: string): string[] => {
+const output = remembered((before, after, at) => {
   const [old, now] = [follow(before), follow(after)];
   const [a, b] = [old.schema, now.schema];
   if (Array.isArray(b.anyOf))
@@ -110,13 +126,13 @@ const output = (before: Placed, after: Placed, at: string): string[] => {
   if (isNode(a.items))
     faults.push(...output({ ...old, schema: a.items }, { ...now, schema: nodeOf(b.items) }, `${at}[]`));
   return faults;
-};
+});
 
 const contents = (
   [oldDocument, old]: readonly [Node, unknown],
   [newDocument, now]: readonly [Node, unknown],
   at: string,
-  compare: typeof input,
+  compare: Compare,
 ): string[] =>
   entries(nodeOf(old).content).flatMap(([type, before]) => {
     const after = nodeOf(nodeOf(now).content)[type];

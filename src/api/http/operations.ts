@@ -30,7 +30,15 @@ const Health = open(
         parked: Type.Integer({ minimum: 0, description: 'Keys whose events wait for a person.' }),
       }),
     ),
-    head: Position,
+    processes: Type.Array(
+      open({
+        name: Type.String(),
+        state: Type.String(),
+        detail: Type.Optional(Type.String()),
+        position: Position,
+      }),
+    ),
+    head: Type.Optional(Position),
   },
   'Health',
 );
@@ -51,13 +59,15 @@ const examine = async (api: ApiServices) => {
     api.readStore.health().catch(() => unreachable),
     api.projections().catch(() => undefined),
   ]);
+  const processes = api.processes();
   const guard = api.guard.state;
   const reachable = event_store.status !== 'unreachable' && event_store.status !== 'halted';
   const serving = reachable && read_store.status === 'ok' && host?.state === 'running';
   const well =
     serving &&
     event_store.status === 'ok' &&
-    host.projections.every(({ state, parked }) => state !== 'failed' && parked === 0);
+    host.projections.every(({ state, parked }) => state !== 'failed' && parked === 0) &&
+    processes.every(({ state }) => state !== 'failing');
   return {
     status: well ? 'ok' : serving ? 'degraded' : 'unavailable',
     release: api.config.release,
@@ -76,6 +86,12 @@ const examine = async (api: ApiServices) => {
       position,
       lag,
       parked,
+    })),
+    processes: processes.map(({ name, state, detail, position }) => ({
+      name,
+      state,
+      ...(detail !== undefined && { detail }),
+      position,
     })),
     ...(host && { head: host.head }),
   };

@@ -46,6 +46,7 @@ interface RouteSpec {
   /** With OpenAPI's parameters: `/api/v1/alerting/rules/{rule_id}`. */
   readonly path: string;
   readonly summary: string;
+  readonly description?: string;
   readonly tags: readonly [Tag];
   readonly auth: Access;
   /** Default: `requests`, where somebody is signed in. */
@@ -67,11 +68,13 @@ interface RouteSpec {
 /** A route that reads waits for a position where it is asked to; other parameters stay as they are. */
 const withMinPosition = (query: TObject | undefined): TObject => {
   const min_position = Type.Optional(MinPosition);
-  const schema = Type.Object({ ...query?.properties, min_position }, { additionalProperties: false });
-  return Object.assign(
-    schema,
-    query && 'patternProperties' in query && { patternProperties: query.patternProperties },
+  const schema: TObject = Type.Object(
+    { ...query?.properties, min_position },
+    { additionalProperties: false },
   );
+  const patterns =
+    query && 'patternProperties' in query ? { patternProperties: query.patternProperties } : {};
+  return Object.assign(schema, patterns);
 };
 
 type StaticOf<T> = T extends TSchema ? Static<T> : Record<string, never>;

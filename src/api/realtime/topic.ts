@@ -24,6 +24,8 @@ export interface TopicQuery<Params> {
 interface TopicSpec<P extends TObject> {
   readonly name: string;
   readonly params: P;
+  /** Why parameters that fit the schema are none all the same. */
+  readonly refuses?: (params: Static<P>) => string | undefined;
   readonly needs: Permission;
   readonly reads: readonly AnyProjection[];
   /** The least time between two updates of a room. */
@@ -48,6 +50,13 @@ export interface Topic {
 }
 
 /** Says a topic; its schema types its queries. */
-export const defineTopic = <P extends TObject>({ params, ...topic }: TopicSpec<P>): Topic =>
+export const defineTopic = <P extends TObject>({ params, refuses, ...topic }: TopicSpec<P>): Topic => {
+  const fits = compile(params);
+  const check: Validator<Static<P>> = (value) => {
+    const checked = fits(value);
+    const detail = checked.ok ? refuses?.(checked.value) : undefined;
+    return detail === undefined ? checked : { ok: false, errors: [{ pointer: '', code: 'invalid', detail }] };
+  };
   // Queries get only what the check let through, so the parameters have the types that the schema says.
-  ({ ...topic, check: compile(params) }) as unknown as Topic;
+  return { ...topic, check } as unknown as Topic;
+};

@@ -76,7 +76,7 @@ const MetricConditionSchema = Type.Object(
     threshold: Type.Number({ minimum: -1e15, maximum: 1e15 }),
     filter: Type.Optional(RuleFilter),
   },
-  closed,
+  { ...closed, title: 'MetricCondition' },
 );
 
 /** How deep conditions may stand in each other. */
@@ -88,12 +88,15 @@ const conditionOf = (depth: number): ReturnType<typeof Type.Unsafe<Condition>> =
   const inner = conditionOf(depth - 1);
   const several = Type.Array(inner, { minItems: 1, maxItems: 16 });
   return Type.Unsafe<Condition>(
-    Type.Union([
-      MetricConditionSchema,
-      Type.Object({ all: several }, closed),
-      Type.Object({ any: several }, closed),
-      Type.Object({ not: inner }, closed),
-    ]),
+    Type.Union(
+      [
+        MetricConditionSchema,
+        Type.Object({ all: several }, closed),
+        Type.Object({ any: several }, closed),
+        Type.Object({ not: inner }, closed),
+      ],
+      { title: depth === DEPTH ? 'Condition' : `ConditionWithin${DEPTH - depth}` },
+    ),
   );
 };
 export const ConditionSchema = conditionOf(DEPTH);

@@ -11,10 +11,11 @@ import { alerts } from '../../../projections/alerts/projection.js';
 import { getAlert, listAlerts } from '../../../projections/alerts/query.js';
 import { rules } from '../../../projections/rules/projection.js';
 import { getRule, listRules } from '../../../projections/rules/query.js';
-import { answer, found, listing, notFound, tenantOf } from '../answers.js';
+import { answer, found, listing, notFound, refuse, tenantOf } from '../answers.js';
 import { etag } from '../context.js';
 import { defineRoute, type Route } from '../route.js';
-import { closed, page } from '../schemas.js';
+import { closed, open, page, Position } from '../schemas.js';
+import { mapRange, range, readRange } from '../times.js';
 import { Alert, Alerts, AlertState, Done, Rule, Rules, Severity } from './shapes.js';
 
 const headers = { 'X-PulseStream-Position': 'The log position that this reached.' };
@@ -129,14 +130,19 @@ const alertList = defineRoute({
     state: Type.Optional(AlertState),
     severity: Type.Optional(Severity),
     rule_id: Type.Optional(Type.String({ maxLength: 64 })),
-    from: Type.Optional(
-      Type.String({ maxLength: 40, description: 'RFC 3339; begun at this time or later.' }),
-    ),
-    to: Type.Optional(Type.String({ maxLength: 40, description: 'RFC 3339; begun before this time.' })),
+    ...range,
   }),
   responses: { 200: { description: 'A page of them.', schema: Alerts } },
   handle(request, { models }) {
-    const { limit: _limit, cursor: _cursor, min_position: _position, ...filter } = request.query;
+    const times = readRange(request.query);
+    if (!times.ok) return Promise.resolve(refuse(times.problem, request));
+    const { state, severity, rule_id } = request.query;
+    const filter = {
+      ...(state !== undefined && { state }),
+      ...(severity !== undefined && { severity }),
+      ...(rule_id !== undefined && { rule_id }),
+      ...mapRange(times.range, (time) => new Date(time).toISOString()),
+    };
     return listing(request, (paging) => listAlerts(models, tenantOf(request), { ...filter, ...paging }));
   },
 });
@@ -161,7 +167,7 @@ const Note = closed({ note: Type.Optional(Type.String({ maxLength: 4096 })) });
 const alertAction = (
   action: 'acknowledge' | 'resolve' | 'escalate',
   summary: string,
-  command: typeof acknowledgeAlert | typeof resolveAlert | typeof escalateAlert,
+  command: typeof acknowledgeAlert,
 ): Route =>
   defineRoute({
     method: 'POST',
@@ -172,14 +178,23 @@ const alertAction = (
     idempotent: true,
     params: alertParams,
     body: { schema: Note, optional: true },
-    responses: { 200: { description: 'Done, or done before.', schema: Done, headers } },
+    responses: {
+      200: {
+        description: 'Done, or done before.',
+        schema: open({
+          alert: open({ id: Type.String(), state: AlertState, version: Type.Integer({ minimum: 0 }) }),
+          position: Position,
+        }),
+        headers,
+      },
+    },
     async handle(request, api) {
       const { alert_id } = request.params;
       const result = await api.pipeline.execute(command, { alert_id, ...request.body }, request.context);
       return answer(result, request, api, {
         status: 200,
         awaits: [alerts, alertSummary],
-        body: () => ({}),
+        body: (done) => done,
       });
     },
   });

@@ -7,14 +7,18 @@ import { registerTenant } from '../../../commands/register-tenant.js';
 import { registerUser } from '../../../commands/register-user.js';
 import { revokeApiKey } from '../../../commands/revoke-api-key.js';
 import { apiKeys } from '../../../projections/api-keys/projection.js';
+import { listApiKeys } from '../../../projections/api-keys/query.js';
 import { tenants } from '../../../projections/tenants/projection.js';
+import { getTenant } from '../../../projections/tenants/query.js';
 import { users } from '../../../projections/users/projection.js';
-import { answer, found, notFound, pageOf, readCursor, refuse } from '../answers.js';
+import { getUser, listUsers } from '../../../projections/users/query.js';
+import { answer, found, listing, notFound, refuse, tenantOf } from '../answers.js';
 import { problem } from '../problem.js';
 import { defineRoute, type Route } from '../route.js';
-import { closed, DEFAULT_LIMIT, open, page, Position } from '../schemas.js';
+import { closed, open, page, Position } from '../schemas.js';
 import { ApiKeys, Done, IssuedApiKey, Tenant, Tokens, User, Users } from './shapes.js';
 
+const nextPage = { Link: 'The next page (rel="next").' };
 const headers = { 'X-PulseStream-Position': 'The log position that this reached.' };
 
 const register = defineRoute({
@@ -121,13 +125,14 @@ const profile = defineRoute({
   auth: 'person',
   reads: [users],
   responses: { 200: { description: 'The profile.', schema: User } },
+  problems: [404],
   async handle(request, { models }) {
-    const user = await getUser(models, request.principal);
+    const user = await getUser(models, tenantOf(request), request.principal.actor.id);
     return user ? found(user) : notFound(request, 'user');
   },
 });
 
-const listUsers = defineRoute({
+const userList = defineRoute({
   method: 'GET',
   path: '/api/v1/auth/users',
   summary: 'The people of the tenant.',
@@ -135,8 +140,81 @@ const listUsers = defineRoute({
   auth: 'tenant:admin',
   reads: [users],
   query: closed({ ...page }),
-  responses: { 200: { description: 'A page of them.', schema: Users } },
+  responses: { 200: { description: 'A page of them.', schema: Users, headers: nextPage } },
+  handle: (request, { models }) => listing(request, (paging) => listUsers(models, tenantOf(request), paging)),
+});
+
+const tenantProfile = defineRoute({
+  method: 'GET',
+  path: '/api/v1/auth/tenant/profile',
+  summary: 'The tenant.',
+  tags: ['auth'],
+  auth: 'signed_in',
+  reads: [tenants],
+  responses: { 200: { description: 'The profile.', schema: Tenant } },
+  problems: [404],
   async handle(request, { models }) {
-    return list(request, (after, limit) => findUsers(models, tenantOf(request), { limit, after }));
+    const tenant = await getTenant(models, tenantOf(request));
+    return tenant ? found(tenant) : notFound(request, 'tenant');
   },
 });
+
+const keyList = defineRoute({
+  method: 'GET',
+  path: '/api/v1/auth/api-keys',
+  summary: 'The tenant’s API keys, revoked ones too; never the keys themselves.',
+  tags: ['auth'],
+  auth: 'tenant:admin',
+  reads: [apiKeys],
+  query: closed({ ...page }),
+  responses: { 200: { description: 'A page of them.', schema: ApiKeys, headers: nextPage } },
+  handle: (request, { models }) =>
+    listing(request, (paging) => listApiKeys(models, tenantOf(request), paging)),
+});
+
+const keyIssue = defineRoute({
+  method: 'POST',
+  path: '/api/v1/auth/api-keys',
+  summary: 'Issues an API key; it is shown this once.',
+  tags: ['auth'],
+  auth: 'tenant:admin',
+  idempotent: true,
+  body: { schema: issueApiKey.input },
+  responses: {
+    201: { description: 'Issued.', schema: open({ api_key: IssuedApiKey, position: Position }), headers },
+  },
+  async handle(request, api) {
+    const result = await api.pipeline.execute(issueApiKey, request.body, request.context);
+    return answer(result, request, api, { status: 201, awaits: [apiKeys], body: (issued) => issued });
+  },
+});
+
+const keyRevoke = defineRoute({
+  method: 'DELETE',
+  path: '/api/v1/auth/api-keys/{key_id}',
+  summary: 'Revokes an API key, at once and for good.',
+  tags: ['auth'],
+  auth: 'tenant:admin',
+  params: closed({ key_id: Type.String({ maxLength: 64 }) }),
+  responses: { 200: { description: 'Revoked, now or before.', schema: Done, headers } },
+  problems: [503, 507],
+  async handle(request, api) {
+    const { key_id } = request.params;
+    const result = await api.pipeline.execute(revokeApiKey, { key_id }, request.context);
+    return answer(result, request, api, { status: 200, awaits: [apiKeys], body: () => ({}) });
+  },
+});
+
+export const auth: readonly Route[] = [
+  register,
+  login,
+  refresh,
+  logout,
+  addUser,
+  profile,
+  userList,
+  tenantProfile,
+  keyList,
+  keyIssue,
+  keyRevoke,
+];

@@ -1,13 +1,83 @@
 import { Type } from 'typebox';
 import { alertSummary } from '../../../projections/alert-summary/projection.js';
 import { metrics } from '../../../projections/metrics/projection.js';
+import { getAlertSummary } from '../../../projections/alert-summary/query.js';
+import { eventsStream } from '../../../projections/dashboard/events-stream.js';
+import { parseWindow, realTimeMetrics } from '../../../projections/dashboard/real-time.js';
 import { recentEvents } from '../../../projections/recent-events/projection.js';
-import { found, refuse, tenantOf } from '../answers.js';
+import { DEFAULT_WINDOW, overviewWithAlerts, Window } from '../../dashboards.js';
+import { found, notFound, refuse, tenantOf } from '../answers.js';
 import { credentialsOf } from '../context.js';
 import { problem } from '../problem.js';
 import { defineRoute, type Route } from '../route.js';
-import { closed, open } from '../schemas.js';
-import { AlertSummary, Overview, RealTimeMetrics, EventStream } from './shapes.js';
+import { closed, DEFAULT_LIMIT, open } from '../schemas.js';
+import { AlertSummary, EventStream, Overview, RealTimeMetrics } from './shapes.js';
+
+const overviewRoute = defineRoute({
+  method: 'GET',
+  path: '/api/v1/dashboard/overview',
+  summary: 'The last hour at a glance.',
+  tags: ['dashboard'],
+  auth: 'telemetry:read',
+  reads: [metrics, alertSummary],
+  responses: { 200: { description: 'The overview.', schema: Overview } },
+  async handle(request, { models, clock }) {
+    return found(await overviewWithAlerts(models, tenantOf(request), clock.now()));
+  },
+});
+
+const realTime = defineRoute({
+  method: 'GET',
+  path: '/api/v1/dashboard/metrics/real-time',
+  summary: 'Volume, response times and error rates of the last while, by service and route.',
+  tags: ['dashboard'],
+  auth: 'telemetry:read',
+  reads: [metrics],
+  query: closed({ window: Type.Optional(Window) }),
+  responses: { 200: { description: 'The metrics.', schema: RealTimeMetrics } },
+  async handle(request, { models, clock }) {
+    const seconds = parseWindow(request.query.window ?? DEFAULT_WINDOW);
+    return seconds === undefined
+      ? refuse(invalidWindow, request)
+      : found(await realTimeMetrics(models, tenantOf(request), seconds, clock.now()));
+  },
+});
+
+const eventStream = defineRoute({
+  method: 'GET',
+  path: '/api/v1/dashboard/events/stream',
+  summary: 'The newest events, in the order of their recording, the newest first.',
+  tags: ['dashboard'],
+  auth: 'telemetry:read',
+  reads: [recentEvents],
+  query: closed({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })) }),
+  responses: { 200: { description: 'The events.', schema: EventStream } },
+  async handle(request, { models }) {
+    const limit = request.query.limit ?? DEFAULT_LIMIT;
+    const stream = await eventsStream(models, tenantOf(request), { limit });
+    // Only a question for what came after a position can go unanswered.
+    return stream ? found(stream) : notFound(request, 'event stream');
+  },
+});
+
+const alertsRoute = defineRoute({
+  method: 'GET',
+  path: '/api/v1/dashboard/alerts/summary',
+  summary: 'Alerts by state and severity, the newest ones, and their trend.',
+  tags: ['dashboard'],
+  auth: 'alerting:read',
+  reads: [alertSummary],
+  responses: { 200: { description: 'The summary.', schema: AlertSummary } },
+  async handle(request, { models, clock }) {
+    return found(await getAlertSummary(models, tenantOf(request), clock.now()));
+  },
+});
+
+const invalidWindow = problem(
+  400,
+  'invalid_window',
+  'A window is 1 minute to 31 days: 5m, 24h, 7d, or seconds.',
+);
 
 const stats = defineRoute({
   method: 'GET',
@@ -82,3 +152,12 @@ const socketAddress = defineRoute({
     });
   },
 });
+
+export const dashboard: readonly Route[] = [
+  overviewRoute,
+  realTime,
+  eventStream,
+  alertsRoute,
+  stats,
+  socketAddress,
+];

@@ -1,15 +1,28 @@
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import type { CommandResult } from '../../../commands/handle.js';
 import { MAX_EVENT_BYTES, TelemetryEvent } from '../../../domain/telemetry/event.js';
-import { answer } from '../answers.js';
+import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
+import { chunkIndex } from '../../../projections/chunk-index/projection.js';
+import { metrics } from '../../../projections/metrics/projection.js';
+import { statistics, type Dimension } from '../../../projections/metrics/statistics.js';
+import { eventById } from '../../../projections/search/event-by-id.js';
+import { searchEvents } from '../../../projections/search/search.js';
+import type { ApiServices } from '../../dependencies.js';
+import { answer, found, listing, notFound, refuse, tenantOf } from '../answers.js';
 import type { BodyLimits } from '../body.js';
 import type { ApiRequest } from '../message.js';
-import { defineRoute } from '../route.js';
-import { closed, open, Position, Time } from '../schemas.js';
+import { problem } from '../problem.js';
+import { defineRoute, type Route } from '../route.js';
+import { closed, open, page, Position, Time } from '../schemas.js';
+import { range, readRange } from '../times.js';
+import { Events, EventWithProvenance, Statistics } from './shapes.js';
 
 const MEBIBYTE = 1024 * 1024;
 const ONE: BodyLimits = { received: MAX_EVENT_BYTES + 4096, decompressed: MAX_EVENT_BYTES + 4096 };
 const BATCH: BodyLimits = { received: 10 * MEBIBYTE, decompressed: 10 * MEBIBYTE };
+
+/** An event as clients send it. */
+const SentEvent = closed(TelemetryEvent.properties, 'SentTelemetryEvent');
 
 const NDJSON = 'application/x-ndjson';
 
@@ -28,20 +41,18 @@ const RejectedEvent = open(
 const headers = { 'X-PulseStream-Position': 'The log position that the events are at.' };
 
 /** What was refused is counted by its reason; what was stored by its number. */
-const count = (
-  {
-    metrics,
-  }: {
-    metrics: {
-      eventsAccepted: { inc(by?: number): void };
-      eventsRejected: { inc(labels: { code: string }, by?: number): void };
-    };
-  },
-  result: CommandResult<{ accepted?: number; rejected?: number; errors?: readonly { code: string }[] }>,
+const count = <R>(
+  { metrics: { eventsAccepted, eventsRejected } }: Pick<ApiServices, 'metrics'>,
+  result: CommandResult<R>,
+  numbers: (value: R) => { readonly accepted: number; readonly rejected: number },
 ): void => {
-  if (!result.ok) return metrics.eventsRejected.inc({ code: result.refusal.code });
-  metrics.eventsAccepted.inc(result.value.accepted ?? 1);
-  if (result.value.rejected) metrics.eventsRejected.inc({ code: 'invalid_event' }, result.value.rejected);
+  if (!result.ok) {
+    eventsRejected.inc({ code: result.refusal.code });
+    return;
+  }
+  const { accepted, rejected } = numbers(result.value);
+  eventsAccepted.inc(accepted);
+  if (rejected > 0) eventsRejected.inc({ code: 'part_of_a_batch' }, rejected);
 };
 
 export const ingestOne = defineRoute({
@@ -52,7 +63,7 @@ export const ingestOne = defineRoute({
   auth: 'telemetry:write',
   limit: 'events',
   idempotent: true,
-  body: { raw: { 'application/json': TelemetryEvent }, limits: ONE },
+  body: { raw: { 'application/json': SentEvent }, limits: ONE },
   responses: {
     201: {
       description: 'Stored.',
@@ -62,14 +73,14 @@ export const ingestOne = defineRoute({
   },
   async handle(request, api) {
     const result = await api.ingest.one(request.body, request.context);
-    count(api, result);
+    count(api, result, () => ({ accepted: 1, rejected: 0 }));
     return answer(result, request, api, { status: 201, body: (value) => value });
   },
 });
 
 const Batch = Type.Union([
-  Type.Array(TelemetryEvent, { minItems: 1 }),
-  closed({ events: Type.Array(TelemetryEvent, { minItems: 1 }) }),
+  Type.Array(SentEvent, { minItems: 1 }),
+  closed({ events: Type.Array(SentEvent, { minItems: 1 }) }),
 ]);
 
 export const ingestBatch = defineRoute({
@@ -117,7 +128,7 @@ export const ingestBatch = defineRoute({
       ...(verbose !== undefined && { verbose }),
       ...(atomic !== undefined && { atomic }),
     });
-    count(api, result);
+    count(api, result, (value) => value);
     const response = await answer(result, request, api, {
       status: 200,
       body: (value) => value,
@@ -132,3 +143,116 @@ const formatOf = ({
   headers: { 'content-type': type = '' },
 }: Pick<ApiRequest, 'headers'>): 'json' | 'ndjson' =>
   type.toLowerCase().startsWith(NDJSON) ? 'ndjson' : 'json';
+
+const text = (maxLength: number) => Type.Optional(Type.String({ minLength: 1, maxLength }));
+const filters = {
+  type: text(64),
+  service: text(128),
+  route: text(512),
+  method: text(32),
+  status: Type.Optional(Type.Integer({ minimum: 100, maximum: 599 })),
+  status_class: Type.Optional(Type.Integer({ minimum: 1, maximum: 5, description: '5 for 5xx.' })),
+  min_duration_ms: Type.Optional(Type.Number({ minimum: 0 })),
+  user_id: text(256),
+  trace_id: text(64),
+  q: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 256, description: 'Free text, in any field of text.' }),
+  ),
+};
+const SearchFields = closed({ ...page, ...range, ...filters });
+const SearchQuery: typeof SearchFields = Object.assign(SearchFields, {
+  patternProperties: { '^attributes\\..{1,128}$': Type.String({ maxLength: 8192 }) },
+});
+
+/** The parameters that say which events are meant; `attributes.x=1` asks for an attribute by the text of its value. */
+const filterOf = (query: Static<typeof SearchQuery>): TelemetryFilter => {
+  const names = new Set(Object.keys(filters));
+  const entries = Object.entries(query);
+  const attributes = entries.flatMap(([name, value]) =>
+    name.startsWith('attributes.') ? [[name.slice('attributes.'.length), String(value)] as const] : [],
+  );
+  return {
+    ...Object.fromEntries(entries.filter(([name]) => names.has(name))),
+    ...(attributes.length > 0 && { attributes: Object.fromEntries(attributes) }),
+  };
+};
+
+const search = defineRoute({
+  method: 'GET',
+  path: '/api/v1/ingestion/events/search',
+  summary: 'Finds events, the newest first. A page may be short, or empty, and still have a next one.',
+  description: 'Attributes are asked for as attributes.<name>=<value>.',
+  tags: ['ingestion'],
+  auth: 'telemetry:read',
+  reads: [chunkIndex],
+  query: SearchQuery,
+  responses: {
+    200: { description: 'A page of them.', schema: Events, headers: { Link: 'The next page (rel="next").' } },
+  },
+  handle(request, { models, log }) {
+    const times = readRange(request.query);
+    if (!times.ok) return Promise.resolve(refuse(times.problem, request));
+    const filter = filterOf(request.query);
+    return listing(request, async (paging) => {
+      const outcome = await searchEvents(models, log, tenantOf(request), {
+        filter,
+        ...times.range,
+        ...paging,
+      });
+      return outcome.ok ? outcome : undefined;
+    });
+  },
+});
+
+const dimensions = ['type', 'service', 'route', 'method', 'status'] as const satisfies readonly Dimension[];
+
+const statisticsRoute = defineRoute({
+  method: 'GET',
+  path: '/api/v1/ingestion/events/statistics',
+  summary: 'Counts, rates and percentiles, by interval and by fields.',
+  tags: ['ingestion'],
+  auth: 'telemetry:read',
+  reads: [metrics],
+  query: closed({
+    ...range,
+    interval: Type.Optional(Type.Enum(['1m', '1h', '1d'])),
+    group_by: Type.Optional(
+      Type.String({
+        pattern: `^(${dimensions.join('|')})(,(${dimensions.join('|')})){0,4}$`,
+        description: `Some of ${dimensions.join(', ')}, separated by commas.`,
+      }),
+    ),
+  }),
+  responses: { 200: { description: 'What the time came to.', schema: Statistics } },
+  async handle(request, { models }) {
+    const times = readRange(request.query);
+    if (!times.ok) return refuse(times.problem, request);
+    const { interval, group_by } = request.query;
+    const chosen = dimensions.filter((dimension) => group_by?.split(',').includes(dimension));
+    const outcome = await statistics(models, tenantOf(request), {
+      ...times.range,
+      ...(interval !== undefined && { interval }),
+      group_by: chosen,
+    });
+    if (!outcome.ok) return refuse(problem(400, outcome.code, outcome.detail), request);
+    const { ok: _ok, ...body } = outcome;
+    return found(body);
+  },
+});
+
+const event = defineRoute({
+  method: 'GET',
+  path: '/api/v1/ingestion/events/{event_id}',
+  summary: 'One event, with its provenance.',
+  tags: ['ingestion'],
+  auth: 'telemetry:read',
+  reads: [chunkIndex],
+  params: closed({ event_id: Type.String({ maxLength: 64 }) }),
+  responses: { 200: { description: 'The event.', schema: EventWithProvenance } },
+  async handle(request, { models, log }) {
+    const stored = await eventById(models, log, tenantOf(request), request.params.event_id);
+    return stored ? found(stored) : notFound(request, 'event');
+  },
+});
+
+export const ingestion: readonly Route[] = [ingestOne, ingestBatch, search, statisticsRoute, event];

@@ -30,11 +30,17 @@ export const ApiKey = open(
 );
 /** The one answer that holds the key itself. */
 export const IssuedApiKey = open(
-  { id: text, key: text, name: optional(text), scopes: optional(Type.Array(Scope)) },
+  { id: text, key: text, name: text, scopes: Type.Array(Scope), created_at: optional(Time) },
   'IssuedApiKey',
 );
 export const Tokens = open(
-  { access_token: text, refresh_token: text, token_type: Type.Literal('Bearer'), expires_in: count },
+  {
+    access_token: text,
+    refresh_token: text,
+    token_type: Type.Literal('Bearer'),
+    expires_in: count,
+    position: Position,
+  },
   'Tokens',
 );
 
@@ -67,6 +73,29 @@ export const StoredEvent = open(
   'TelemetryEvent',
 );
 
+export const EventWithProvenance = Type.Intersect([
+  StoredEvent,
+  open({
+    position: Position,
+    stream: text,
+    revision: Type.Integer({ minimum: 0 }),
+    index: Type.Integer({ minimum: 0 }),
+    provenance: open({
+      actor: open({ kind: text, id: text }),
+      origin: text,
+      request_id: text,
+      correlation_id: text,
+      causation_id: text,
+      instance_id: text,
+      release: text,
+      guard_epoch: Type.Integer({ minimum: 0 }),
+      recorded_at: Time,
+      tenant_id: optional(text),
+      deployment_id: optional(text),
+    }),
+  }),
+]);
+
 const totals = {
   requests: count,
   errors: count,
@@ -80,6 +109,28 @@ const totals = {
   per_second: Type.Number(),
 } as const;
 export const Totals = open(totals, 'Totals');
+const label = optional(text);
+const orNull = Type.Union([Time, Type.Null()]);
+export const Statistics = open(
+  {
+    position: Position,
+    from: orNull,
+    to: orNull,
+    totals: Totals,
+    status: Type.Record(Type.String(), count, { description: 'Events by status code.' }),
+    data: Type.Array(
+      open(
+        {
+          ...totals,
+          time: optional(Time),
+          ...{ type: label, service: label, route: label, method: label, status: label },
+        },
+        'StatisticsRow',
+      ),
+    ),
+  },
+  'Statistics',
+);
 export const SeriesPoint = open(
   {
     time: Time,
@@ -93,7 +144,15 @@ export const SeriesPoint = open(
   'SeriesPoint',
 );
 export const RouteStatistics = open(
-  { service: text, method: text, route: text, requests: count, p95_ms: duration, error_rate: rate },
+  {
+    service: text,
+    method: text,
+    route: text,
+    requests: count,
+    errors: count,
+    p95_ms: duration,
+    error_rate: rate,
+  },
   'RouteStatistics',
 );
 
@@ -118,6 +177,9 @@ export const Alert = open(
     resolved_at: optional(Time),
     resolved_by: optional(text),
     escalated_at: optional(Time),
+    escalated_by: optional(text),
+    operator: optional(text),
+    started_at: optional(Time),
     note: optional(text),
     history: Type.Array(open({ at: Time, what: text, by: text, note: optional(text) })),
     version: count,
@@ -128,7 +190,13 @@ export const Alert = open(
 export const AlertSummary = open(
   {
     position: Position,
-    by_state: open({ pending: count, firing: count, acknowledged: count, resolved: count }),
+    by_state: open({
+      pending: count,
+      firing: count,
+      acknowledged: count,
+      escalated: count,
+      resolved: count,
+    }),
     by_severity: open({ critical: count, warning: count, info: count }),
     recent: Type.Array(Alert),
     trend: Type.Array(open({ time: Time, fired: count, resolved: count })),

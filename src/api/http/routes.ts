@@ -1,0 +1,37 @@
+import { openapi } from '../openapi.js';
+import { deployment } from './deployment.js';
+import { jobs } from './jobs.js';
+import { operations } from './operations.js';
+import { defineRoute, type Route } from './route.js';
+import { open } from './schemas.js';
+import { alerting } from './v1/alerting.js';
+import { auth } from './v1/auth.js';
+import { dashboard } from './v1/dashboard.js';
+import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
+
+const document = defineRoute({
+  method: 'GET',
+  path: '/openapi.json',
+  summary: 'This document.',
+  tags: ['operations'],
+  auth: 'public',
+  responses: { 200: { description: 'OpenAPI 3.1.', schema: open({}) } },
+  handle: (_request, { config }) => Promise.resolve({ status: 200, body: openapi(routes, config.release) }),
+});
+
+/** Everything that is served: the registration, the checks and the document come from this one table. */
+export const routes: readonly Route[] = [
+  ...auth,
+  ...ingestion,
+  ...alerting,
+  ...dashboard,
+  ...operations,
+  ...deployment,
+  ...jobs,
+  document,
+];
+
+/** The routes that clients send telemetry to are found without Express, which would cost three times their own work. */
+export const hotRoutes: ReadonlyMap<string, Route> = new Map(
+  [ingestOne, ingestBatch].map((route) => [route.path, route]),
+);
