@@ -40,17 +40,16 @@ export class TestClock implements Clock {
   sleep = (): Promise<void> => Promise.resolve();
 }
 
-/** Bytes 1, 2, 3, …: different at every call, the same in every run. */
-export const countingRandom = () => {
-  let calls = 0;
-  return {
-    bytes: (length: number): Buffer => {
-      calls += 1;
-      const bytes = Buffer.alloc(length);
-      bytes.writeUInt32BE(calls, 0);
-      return bytes;
-    },
-  };
+let drawn = 0;
+
+/** Different bytes at every call, also after a restart. */
+const countingRandom = {
+  bytes: (length: number): Buffer => {
+    drawn += 1;
+    const bytes = Buffer.alloc(length);
+    bytes.writeUInt32BE(drawn, 0);
+    return bytes;
+  },
 };
 
 /** A log in memory whose appends a test can hold back, count, and make fail. */
@@ -134,7 +133,7 @@ export const ingestBench = (
   const instance = { instance_id: 'test', release: '1' };
   const guard = new DeploymentGuard(false);
   const writer = new RecordWriter(log, guard, clock, instance);
-  const random = countingRandom();
+  const random = countingRandom;
   const chunks = new ChunkWriter(writer, clock, random, instance, { shard: '0', ...options });
   const claims = new Claims(store.register, clock, random, Buffer.alloc(32, 1), instance.instance_id);
   return {

@@ -108,7 +108,7 @@ describe('who may send', () => {
     const { log, ingest } = ingestBench();
     const { principal } = request();
     const reader = { ...principal, permissions: new Set(['telemetry:read'] as const) };
-    const { tenant_id: _, ...nobody } = principal;
+    const nobody = { actor: principal.actor, permissions: principal.permissions };
     for (const who of [reader, nobody])
       expect(refusalOf(await ingest.one(json(call()), request({ principal: who })))).toMatchObject({
         kind: 'forbidden',

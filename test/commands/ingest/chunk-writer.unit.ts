@@ -1,0 +1,190 @@
+import { describe, expect, it } from '@jest/globals';
+import { decodeChunk } from '../../../src/domain/telemetry/chunk.js';
+import { EventStoreUnavailable, type Revision } from '../../../src/eventstore/event-store.js';
+import type { TenantId } from '../../../src/domain/ids.js';
+import { ingestBench, request, tenant, type TestLog } from '../../support/telemetry.js';
+
+const event = (n: number): Buffer => Buffer.from(JSON.stringify({ type: 'a', message: String(n) }));
+
+/** Holds appends back until it is opened. */
+const gate = (log: TestLog): { open: () => void } => {
+  let open = (): void => undefined;
+  const opened = new Promise<undefined>((resolve) => (open = () => resolve(undefined)));
+  log.before = () => opened;
+  return { open: () => open() };
+};
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('many small requests', () => {
+  it('share the appends: one under way, all that come meanwhile in the next', async () => {
+    const { log, ingest } = ingestBench();
+    const { open } = gate(log);
+    const sent = Array.from({ length: 64 }, (_, n) => ingest.one(event(n), request()));
+    await turn();
+    open();
+    const results = await Promise.all(sent);
+    expect(log.appends).toBe(2);
+    expect(log.events.map(({ metadata }) => metadata.chunk?.count)).toEqual([1, 63]);
+    const messages = log.events.flatMap((stored) => decodeChunk(stored).events.map(({ message }) => message));
+    expect(messages).toEqual(sent.map((_, n) => String(n)));
+    const ids = results.map((result) => (result.ok ? result.value.event_id : ''));
+    expect(new Set(ids).size).toBe(64);
+  });
+
+  it('are answered when their own chunk is durable, and not before', async () => {
+    const { log, ingest } = ingestBench();
+    const { open } = gate(log);
+    let answered = 0;
+    const sent = [1, 2, 3].map((n) => ingest.one(event(n), request()).then(() => (answered += 1)));
+    await turn();
+    expect(answered).toBe(0);
+    open();
+    await Promise.all(sent);
+    expect(answered).toBe(3);
+  });
+
+  it('of different actors, origins or tenants never share a record', async () => {
+    const { log, ingest } = ingestBench();
+    const { open } = gate(log);
+    const { principal } = request();
+    const other = { ...principal, actor: { kind: 'user', id: 'usr_1' } as const };
+    const stranger = { ...principal, tenant_id: 'ten_other' as TenantId };
+    const sent = [
+      request(),
+      request({ principal: other }),
+      request({ principal: other }),
+      request({ origin: 'import' }),
+      request({ principal: stranger }),
+    ].map((context, n) => ingest.one(event(n), context));
+    await turn();
+    open();
+    await Promise.all(sent);
+    const who = log.events.map(({ stream, metadata: { tenant_id, actor, origin, chunk } }) => [
+      stream.startsWith(`telemetry-${tenant_id ?? ''}-0-`),
+      tenant_id,
+      actor.id,
+      origin,
+      chunk?.count,
+    ]);
+    expect(who).toHaveLength(4);
+    expect(who).toEqual(
+      expect.arrayContaining([
+        [true, tenant, 'key_1', 'api', 1],
+        [true, tenant, 'usr_1', 'api', 2],
+        [true, tenant, 'key_1', 'import', 1],
+        [true, 'ten_other', 'key_1', 'api', 1],
+      ]),
+    );
+  });
+
+  it('number their records without a gap', async () => {
+    const { log, ingest } = ingestBench();
+    for (let n = 0; n < 5; n += 1)
+      await ingest.batch(Buffer.from('[{"type":"a"},{"type":"b"}]'), 'json', request());
+    expect(log.events.map(({ metadata }) => metadata.chunk?.first_sequence)).toEqual([0, 2, 4, 6, 8]);
+  });
+});
+
+describe('the stream of the day', () => {
+  it('is found at its end after a restart', async () => {
+    const before = ingestBench();
+    for (let n = 0; n < 3; n += 1) await before.ingest.one(event(n), request());
+    const after = ingestBench({}, { log: before.log, clock: before.clock });
+    expect((await after.ingest.one(event(3), request())).ok).toBe(true);
+    expect(before.log.events.map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('changes at midnight, UTC', async () => {
+    const { log, clock, ingest } = ingestBench();
+    clock.time = Date.parse('2026-03-01T23:59:59.999Z');
+    await ingest.one(event(1), request());
+    clock.time += 1;
+    await ingest.one(event(2), request());
+    expect(log.events.map(({ stream, revision }) => [stream, revision])).toEqual([
+      [`telemetry-${tenant}-0-20260301`, 0],
+      [`telemetry-${tenant}-0-20260302`, 0],
+    ]);
+  });
+
+  it('may be written by another between two appends', async () => {
+    const { log, ingest } = ingestBench();
+    await ingest.one(event(1), request());
+    const other = ingestBench({}, { log });
+    await other.ingest.one(event(2), request());
+    expect((await ingest.one(event(3), request())).ok).toBe(true);
+    expect(log.events.map(({ revision }) => revision)).toEqual([0, 1, 2]);
+  });
+
+  it('that another keeps writing faster is given up with an answer', async () => {
+    const { log, ingest } = ingestBench();
+    let actual = 0;
+    log.before = () => Promise.resolve({ outcome: 'conflict', actual: (actual += 1) as Revision });
+    expect(await ingest.one(event(1), request())).toMatchObject({
+      ok: false,
+      refusal: { kind: 'unavailable', code: 'write_contention' },
+    });
+  });
+});
+
+describe('a store that does not answer', () => {
+  const unreachable = new EventStoreUnavailable('unreachable', 'gone');
+
+  it('is asked again with the same record at the same revision, so that nothing is stored twice', async () => {
+    const { log, ingest } = ingestBench();
+    await ingest.one(event(0), request());
+    log.after = (attempt) => {
+      if (attempt === 2) throw unreachable;
+    };
+    expect(await ingest.one(event(1), request())).toMatchObject({ ok: true });
+    expect(log.events).toHaveLength(2);
+    log.after = () => undefined;
+    expect(await ingest.one(event(2), request())).toMatchObject({ ok: true });
+    expect(log.events).toHaveLength(3);
+  });
+
+  it.each([
+    ['unreachable', 'unavailable'],
+    ['halted', 'unavailable'],
+    ['disk_full', 'disk_full'],
+  ] as const)('fails exactly the callers of that chunk: %s', async (reason, kind) => {
+    const { log, ingest } = ingestBench();
+    await ingest.one(event(0), request());
+    let away = true;
+    log.before = () => {
+      if (away) throw new EventStoreUnavailable(reason, 'no');
+      return Promise.resolve(undefined);
+    };
+    expect(await ingest.one(event(1), request())).toMatchObject({ ok: false, refusal: { kind } });
+    away = false;
+    expect(await ingest.one(event(2), request())).toMatchObject({ ok: true });
+    const messages = log.events.flatMap((stored) => decodeChunk(stored).events.map(({ message }) => message));
+    expect(messages).toEqual(['0', '2']);
+  });
+
+  it('passes on what nobody expected', async () => {
+    const { log, ingest } = ingestBench();
+    log.before = () => Promise.reject(new Error('a bug'));
+    await expect(ingest.one(event(1), request())).rejects.toThrow('a bug');
+    log.before = () => Promise.resolve(undefined);
+    expect((await ingest.one(event(2), request())).ok).toBe(true);
+  });
+});
+
+describe('more than fits into memory', () => {
+  it('is refused with a time to come back, and what waits is stored', async () => {
+    const { log, chunks, ingest } = ingestBench({ waiting_bytes: 100 });
+    const { open } = gate(log);
+    const first = ingest.one(event(1), request());
+    const second = ingest.one(event(2), request());
+    expect(
+      await ingest.one(Buffer.from(`{"type":"a","message":"${'x'.repeat(99)}"}`), request()),
+    ).toMatchObject({
+      ok: false,
+      refusal: { kind: 'unavailable', code: 'overloaded', retry_after_seconds: 1 },
+    });
+    open();
+    expect([(await first).ok, (await second).ok]).toEqual([true, true]);
+    expect(chunks.waiting_bytes).toBe(0);
+  });
+});

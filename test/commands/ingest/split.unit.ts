@@ -1,0 +1,200 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { cut, pack } from '../../../src/commands/ingest/received.js';
+import { deeperThan, guessSplit, split, type BatchFormat } from '../../../src/commands/ingest/split.js';
+import { readBatch } from '../../../src/commands/ingest/read-events.js';
+import { NOW } from '../../support/telemetry.js';
+
+const LIMIT = 10_000;
+
+const texts = (body: string, format: BatchFormat = 'json'): string[] | string => {
+  const bytes = Buffer.from(body);
+  const outcome = split(bytes, format, LIMIT);
+  return outcome.ok
+    ? outcome.starts.map((start, i) => bytes.toString('utf8', start, outcome.ends[i]))
+    : outcome.code;
+};
+
+const parses = (text: string): boolean => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** JSON texts with the characters that a splitter could stumble over, inside strings and out. */
+const value = fc.oneof(
+  { weight: 3, arbitrary: fc.jsonValue() },
+  { weight: 2, arbitrary: fc.stringMatching(/^[[\]{},:"\\ ué😀]{0,12}$/u) },
+  { weight: 2, arbitrary: fc.dictionary(fc.stringMatching(/^[{},"\\]{0,4}$/), fc.string()) },
+);
+const space = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
+const elements = fc.array(
+  fc.tuple(space, value, fc.constantFrom(undefined, 1, 2), space).map(([before, one, indent, after]) => ({
+    before,
+    text: JSON.stringify(one, undefined, indent),
+    after,
+  })),
+  { maxLength: 8 },
+);
+const joined = (parts: readonly { before: string; text: string; after: string }[]): string =>
+  `[${parts.map(({ before, text, after }) => before + text + after).join(',')}]`;
+
+describe('splitting a JSON document', () => {
+  it('gives back what was joined, byte for byte', () => {
+    fc.assert(
+      fc.property(elements, space, space, fc.boolean(), (parts, before, after, wrapped) => {
+        const array = before + joined(parts) + after;
+        const body = wrapped ? `{${before}"events"${after}:${array}}${before}` : array;
+        expect(texts(body)).toEqual(parts.map(({ text }) => text));
+      }),
+      { seed: 1, numRuns: 300 },
+    );
+  });
+
+  it('and parsing the slices is parsing the whole; what is broken as a whole never splits into whole elements', () => {
+    const damage = fc.tuple(
+      fc.nat(),
+      fc.nat({ max: 3 }),
+      fc.constantFrom('', ',', '"', '[', ']', '{', '}', '\\', 'x'),
+    );
+    fc.assert(
+      fc.property(elements, fc.option(damage, { nil: undefined }), (parts, harm) => {
+        let body = joined(parts);
+        if (harm) {
+          const [at, removed, added] = harm;
+          const from = at % body.length;
+          // Through bytes, so that half a surrogate pair becomes the replacement character that it is sent as.
+          body = Buffer.from(body.slice(0, from) + added + body.slice(from + removed)).toString();
+        }
+        const slices = texts(body);
+        const parsed =
+          typeof slices === 'string' || !slices.every(parses)
+            ? undefined
+            : slices.map((text) => JSON.parse(text) as unknown);
+        const whole = parses(body) ? (JSON.parse(body) as unknown) : undefined;
+        // An object around the array is another form, which is refused where it is not `events`.
+        if (Array.isArray(whole)) expect(parsed).toEqual(whole);
+        else expect(parsed).toBeUndefined();
+      }),
+      { seed: 2, numRuns: 1000 },
+    );
+  });
+
+  it.each([
+    ['', 'invalid_json'],
+    ['[', 'invalid_json'],
+    ['[1,]', 'invalid_json'],
+    ['[,1]', 'invalid_json'],
+    ['[1 2]', 'invalid_json'],
+    ['[1]]', 'invalid_json'],
+    ['["a', 'invalid_json'],
+    ['[{"a":1}', 'invalid_json'],
+    ['{"events":[1]', 'invalid_json'],
+    ['{"events"[1]}', 'invalid_json'],
+    ['7', 'invalid_batch'],
+    ['{}', 'invalid_batch'],
+    ['{"event":[1]}', 'invalid_batch'],
+    ['{"events":[1],"more":1}', 'invalid_batch'],
+    ['{"events":{}}', 'invalid_batch'],
+  ])('says what is wrong with %s', (body, code) => expect(texts(body)).toBe(code));
+
+  it('skips a byte order mark', () => expect(texts('\ufeff[1]')).toEqual(['1']));
+
+  it('does not go beyond the limit', () => {
+    expect(split(Buffer.from('[1,2,3]'), 'json', 3).ok).toBe(true);
+    expect(split(Buffer.from('[1,2,3]'), 'json', 2)).toMatchObject({ ok: false, code: 'too_many_events' });
+    expect(split(Buffer.from('1\n2\n3'), 'ndjson', 2)).toMatchObject({ ok: false, code: 'too_many_events' });
+  });
+});
+
+describe('splitting lines', () => {
+  it('gives back what was joined', () => {
+    const line = fc.tuple(value, fc.constantFrom('\n', '\r\n', '\n \n', ' \n'));
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 8 }), (lines) => {
+        const body = lines.map(([one, end]) => JSON.stringify(one) + end).join('');
+        expect(texts(body, 'ndjson')).toEqual(lines.map(([one]) => JSON.stringify(one)));
+      }),
+      { seed: 3 },
+    );
+  });
+});
+
+describe('guessing the seams of an unspaced array', () => {
+  it('reads the same events as walking the bytes does, whatever stands inside their texts', () => {
+    const tricky = fc.stringMatching(/^[{},"\\[\]a: ]{0,10}$/);
+    const event = fc.record(
+      { type: fc.constantFrom('a', 'b', 'B'), message: tricky, attributes: fc.dictionary(tricky, tricky) },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.array(event, { minLength: 1, maxLength: 6 }), fc.boolean(), (events, wrapped) => {
+        const dense = JSON.stringify(wrapped ? { events } : events);
+        // A blank before the end makes the last seam one that is not guessed.
+        const spaced = dense.replace(/^(\{"events":)?\[/, (start) => `${start} `);
+        expect(guessSplit(spaced, LIMIT)).toBeUndefined();
+        const read = (body: string) => {
+          const outcome = readBatch(Buffer.from(body), 'json', { events: LIMIT, now: NOW });
+          if (!outcome.ok) throw new Error(outcome.code);
+          const { received, indexes, rejected } = outcome;
+          return {
+            indexes,
+            rejected,
+            texts: received.starts.map((start, i) => received.body.toString('utf8', start, received.ends[i])),
+          };
+        };
+        expect(read(dense)).toEqual(read(spaced));
+      }),
+      { seed: 4, numRuns: 500 },
+    );
+  });
+});
+
+describe('packing events into chunks', () => {
+  it('keeps every event’s bytes and order, and every chunk within its limits', () => {
+    const part = fc.record({
+      text: fc.stringMatching(/^[a-z]{1,9}$/),
+      gap: fc.stringMatching(/^[, ]{1,3}$/),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(part, { minLength: 1, maxLength: 30 }),
+        fc.integer({ min: 1, max: 9 }),
+        (parts, events) => {
+          const starts: number[] = [];
+          const ends: number[] = [];
+          let body = '[';
+          for (const { text, gap } of parts) {
+            starts.push(body.length);
+            body += text;
+            ends.push(body.length);
+            body += gap;
+          }
+          const received = { body: Buffer.from(body), starts, ends, times: parts.map(() => NaN) };
+          const limits = { bytes: 40, events };
+          const chunks = cut(received, limits).map((piece) => pack([piece]).toString());
+          for (const chunk of chunks) {
+            expect(chunk.length).toBeLessThanOrEqual(limits.bytes);
+            expect(chunk.split('\n').length).toBeLessThanOrEqual(limits.events);
+          }
+          expect(chunks.flatMap((chunk) => chunk.split('\n'))).toEqual(parts.map(({ text }) => text));
+          expect(pack(cut(received, limits)).toString()).toBe(parts.map(({ text }) => text).join('\n'));
+        },
+      ),
+      { seed: 5 },
+    );
+  });
+});
+
+describe('depth', () => {
+  it('counts brackets outside of strings only', () => {
+    const deep = (text: string, limit: number) => deeperThan(Buffer.from(text), 0, text.length, limit);
+    expect(deep('{"a":[1]}', 1)).toBe(true);
+    expect(deep('{"a":[1]}', 2)).toBe(false);
+    expect(deep(String.raw`"[[[[\"[["`, 0)).toBe(false);
+    expect(deep('[]'.repeat(100), 1)).toBe(false);
+  });
+});
