@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { RuleDefinition, changeRule as change } from '../domain/alerting/rule.js';
+import { definitionOf, RuleDefinition, changeRule as change } from '../domain/alerting/rule.js';
 import { ruleStream } from '../domain/streams.js';
 import { defineCommand } from './command.js';
 import { PublicId, readId } from './public-id.js';
@@ -18,7 +18,7 @@ export const changeRule = defineCommand({
     const changed = await transaction.decide(
       ruleStream(id.value),
       ruleSubject,
-      (rule) => change(rule, definition),
+      (rule) => change(rule, definitionOf(definition)),
       { expected_version },
     );
     return changed.ok ? ruleAnswer(changed.value) : changed;

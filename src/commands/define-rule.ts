@@ -1,4 +1,4 @@
-import { RuleDefinition, defineRule as define } from '../domain/alerting/rule.js';
+import { definitionOf, RuleDefinition, defineRule as define } from '../domain/alerting/rule.js';
 import { ruleStream } from '../domain/streams.js';
 import { defineCommand } from './command.js';
 import { ruleAnswer } from './rule-answer.js';
@@ -9,10 +9,10 @@ export const defineRule = defineCommand({
   input: RuleDefinition,
   needs: 'alerting:write',
   writes: 'domain',
-  run: async (definition, transaction) => {
+  run: async (input, transaction) => {
     const rule_id = transaction.newId('rule');
     const defined = await transaction.decide(ruleStream(rule_id), ruleSubject, (rule) =>
-      define(rule, rule_id, definition),
+      define(rule, rule_id, definitionOf(input)),
     );
     return defined.ok ? ruleAnswer(defined.value) : defined;
   },

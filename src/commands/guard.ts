@@ -13,6 +13,9 @@ export interface GuardTicket {
   readonly epoch: number;
 }
 
+const newer = (state: GuardState, event: DeploymentEvent): GuardState =>
+  event.data.epoch > state.epoch ? evolve(state, event) : state;
+
 /**
  * The deployment guard as this process knows it: the fold of the `deployments` stream.
  * Kept by the one writer, which raises it before the record that begins a deployment is appended and lowers it
@@ -20,27 +23,31 @@ export interface GuardTicket {
  */
 export class DeploymentGuard {
   #state: GuardState = initial;
+  /** Begins that are on their way to the log, or may be in it. */
+  readonly #raised = new Set<DeploymentEvent>();
 
   /** `forced`: `DEPLOYMENT_MODE=true` holds the guard up whatever the log says. */
   constructor(private readonly forced: boolean) {}
 
   get state(): GuardState {
-    return this.forced && this.#state.mode === 'open' ? { ...this.#state, mode: 'strict' } : this.#state;
+    let state = this.#state;
+    for (const event of this.#raised) state = newer(state, event);
+    return this.forced && state.mode === 'open' ? { ...state, mode: 'strict' } : state;
   }
 
   /** Takes an event of the deployments stream into account; older epochs change nothing. */
   apply(event: DeploymentEvent): void {
-    if (event.data.epoch > this.#state.epoch) this.#state = evolve(this.#state, event);
+    this.#state = newer(this.#state, event);
   }
 
-  /** Puts back the state from before an `apply` whose event did not reach the log. */
-  restore(state: GuardState): void {
-    this.#state = state;
+  /** Raises the guard for a begin that is not in the log yet. */
+  raise(begun: DeploymentEvent): void {
+    this.#raised.add(begun);
   }
 
-  /** The state without what the configuration forces. */
-  get recorded(): GuardState {
-    return this.#state;
+  /** Takes that back: the begin is in the log and applied, or is known not to be there. */
+  settle(begun: DeploymentEvent): void {
+    this.#raised.delete(begun);
   }
 
   /** Lets a command in, or not. */

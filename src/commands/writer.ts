@@ -65,9 +65,13 @@ export class RecordWriter {
   ): Promise<WriteOutcome> {
     if (!this.guard.holds(ticket)) return { outcome: 'guarded' };
 
-    const deployment = drafts.map((draft) => readEvent<DeploymentEvent>(deploymentEventTypes, draft));
-    const before = this.guard.recorded;
-    for (const event of deployment) if (event?.type === 'DeploymentBegun') this.guard.apply(event);
+    const deployment = drafts.flatMap(
+      (draft) => readEvent<DeploymentEvent>(deploymentEventTypes, draft) ?? [],
+    );
+    const begun = deployment.filter(({ type }) => type === 'DeploymentBegun');
+    for (const event of begun) this.guard.raise(event);
+    // What was let in before stands before the begin in the log, in whatever order the log takes appends.
+    if (begun.length > 0) await Promise.allSettled(this.#appending);
 
     const [first, ...rest] = drafts;
     const stamp = this.#stamp(cause);
@@ -80,12 +84,9 @@ export class RecordWriter {
     });
     // Where this rejects nobody knows whether it was written: a guard that was going up then stays up.
     const outcome = await this.#append(stream, expected, [record(first), ...rest.map(record)]);
-    if (outcome.outcome !== 'appended') {
-      this.guard.restore(before);
-      return outcome;
-    }
-    for (const event of deployment) if (event) this.guard.apply(event);
-    return { ...outcome, recorded_at: stamp.recorded_at };
+    if (outcome.outcome === 'appended') for (const event of deployment) this.guard.apply(event);
+    for (const event of begun) this.guard.settle(event);
+    return outcome.outcome === 'appended' ? { ...outcome, recorded_at: stamp.recorded_at } : outcome;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type SchemaValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 
 /** What is wrong with one field of an input. */
@@ -18,7 +18,26 @@ export type Validator<T> = (value: unknown) => ValidationOutcome<T>;
 // Lengths count UTF-16 units: counting code points walks every text, and telemetry is checked a million times a second.
 const ajv = new Ajv({ strict: true, unicodeRegExp: false, unicode: false, logger: false });
 
+/** Field names that are known and will be taken one day: refused by name, before anything else is found wrong. */
+export const NOT_SUPPORTED = 'x-not-supported';
+const notSupported: SchemaValidateFunction = (names: readonly string[], value: unknown) => {
+  const found =
+    typeof value === 'object' && value !== null && names.find((name) => Object.hasOwn(value, name));
+  if (!found) return true;
+  const message = 'is not supported by this version';
+  notSupported.errors = [{ keyword: NOT_SUPPORTED, params: { additionalProperty: found }, message }];
+  return false;
+};
+ajv.addKeyword({
+  keyword: NOT_SUPPORTED,
+  schemaType: 'array',
+  before: 'anyOf',
+  errors: true,
+  validate: notSupported,
+});
+
 const codes: Readonly<Record<string, string>> = {
+  [NOT_SUPPORTED]: 'not_supported',
   additionalProperties: 'unknown_field',
   propertyNames: 'invalid_name',
   required: 'required',

@@ -37,6 +37,7 @@ export class Authenticator {
   readonly #remembered = new Map<string, Remembered>();
   /** Tenants that are registered; they stay so. */
   readonly #tenants = new Set<TenantId>();
+  #changes = 0;
 
   constructor(
     private readonly log: EventLog,
@@ -53,11 +54,13 @@ export class Authenticator {
     const known = this.#remembered.get(shown);
     if (known && known.until > now) return known.principal;
 
+    const before = this.#changes;
     const isKey = api_key !== undefined || shown.startsWith('ps_');
     const principal = isKey ? await this.#byKey(shown) : await this.#byToken(shown);
     this.#remembered.delete(shown);
     // What is not good is not remembered: false credentials would push the good ones out.
-    if (principal) this.#remember(shown, { principal, until: now + TRUSTED_MS });
+    // Nor is what was read before somebody's credentials changed.
+    if (principal && before === this.#changes) this.#remember(shown, { principal, until: now + TRUSTED_MS });
     return principal;
   }
 
@@ -68,6 +71,7 @@ export class Authenticator {
 
   /** Forgets what is remembered of a credential's holder: called where this process has changed it. */
   forget(actor_id: string): void {
+    this.#changes += 1;
     for (const [shown, { principal }] of this.#remembered)
       if (principal?.actor.id === actor_id) this.#remembered.delete(shown);
   }

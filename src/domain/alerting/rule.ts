@@ -95,7 +95,10 @@ const conditionOf = (depth: number): ReturnType<typeof Type.Unsafe<Condition>> =
         Type.Object({ any: several }, closed),
         Type.Object({ not: inner }, closed),
       ],
-      { title: depth === DEPTH ? 'Condition' : `ConditionWithin${DEPTH - depth}` },
+      {
+        title: depth === DEPTH ? 'Condition' : `ConditionWithin${DEPTH - depth}`,
+        'x-not-supported': ['event', 'absent', 'change', 'anomaly', 'burn_rate'],
+      },
     ),
   );
 };
@@ -109,24 +112,33 @@ const labels = Type.Record(
   },
 );
 
-/** A rule as its owner writes it. */
+/** A rule as its owner writes it: enabled, and fired at once, unless it says otherwise. */
 export const RuleDefinition = Type.Object(
   {
     name: text(200),
     severity: Type.Enum([...severities]),
-    enabled: Type.Boolean({ default: true }),
+    enabled: Type.Optional(Type.Boolean({ default: true })),
     condition: ConditionSchema,
     /** How far back the metric looks. */
     window_seconds: Type.Integer({ minimum: 10, maximum: 86_400 }),
     /** How long the condition must hold before the alert fires; until then it is pending. */
-    for_seconds: Type.Integer({ minimum: 0, maximum: 86_400 }),
+    for_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400, default: 0 })),
     group_by: Type.Optional(Type.Array(Type.Enum([...groupFields]), { maxItems: 4, uniqueItems: true })),
     labels: Type.Optional(labels),
     annotations: Type.Optional(labels),
   },
   closed,
 );
-export type RuleDefinition = Readonly<Static<typeof RuleDefinition>>;
+export type RuleInput = Readonly<Static<typeof RuleDefinition>>;
+
+/** A rule with nothing left open. */
+export type RuleDefinition = RuleInput & { readonly enabled: boolean; readonly for_seconds: number };
+
+export const definitionOf = (input: RuleInput): RuleDefinition => ({
+  ...input,
+  enabled: input.enabled ?? true,
+  for_seconds: input.for_seconds ?? 0,
+});
 
 // Stored format: names and fields below are on disk for good. New fields are optional; a changed meaning is a new type.
 export type RuleEvent =
