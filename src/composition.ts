@@ -120,6 +120,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       tokens: accessTokens,
       random,
       clock,
+      answers_key: keys.answers,
       pseudonym: (kind, value) => keys.pseudonym(kind, value),
       credentialChanged: (actor_id) => {
         authenticator.forget(actor_id);
