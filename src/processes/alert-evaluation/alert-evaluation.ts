@@ -52,16 +52,22 @@ export const alertEvaluation = (
   };
 };
 
-/** Boundary by boundary, so that the log never has a decision of one without all those before it. */
+/**
+ * Boundary by boundary, so that the log never has a decision of one without all those before it; of each boundary
+ * first what ends, then what begins.
+ */
 const boundaries = (transitions: readonly Transition[]): readonly (readonly Transition[])[] => {
-  const steps: Transition[][] = [];
+  const steps: [Transition, ...Transition[]][] = [];
   for (const transition of transitions) {
     const last = steps.at(-1);
-    if (last?.[0]?.evaluated_at === transition.evaluated_at) last.push(transition);
+    if (last && sameStep(last[0], transition)) last.push(transition);
     else steps.push([transition]);
   }
   return steps;
 };
+
+const sameStep = (one: Transition, other: Transition): boolean =>
+  one.evaluated_at === other.evaluated_at && (one.kind === 'resolved') === (other.kind === 'resolved');
 
 /** The evaluation as the runner drives it: makes inputs of records. */
 export class EvaluationRun implements Run<Transition> {

@@ -15,11 +15,12 @@ export interface Taken {
 
 /**
  * What was decided already, for an evaluation that starts again from the log's beginning. Every decision of a boundary
- * before `until` is in the log or was decided otherwise (by another grid, by an older release): it is not made again.
+ * before `until` is in the log or was decided otherwise (on another grid, by an older release): it is not made again.
  */
 export interface Decided {
+  /** The latest boundary of which there is a decision; others of that boundary may be missing. */
   readonly until: number;
-  /** The alerts that were open at `until`, by the decisions before it. */
+  /** The alerts that are open by those decisions, but for what people resolved before that boundary. */
   readonly open: readonly RecordedAlert[];
 }
 
@@ -189,7 +190,11 @@ export class AlertEvaluation {
       tenant.orphans = [];
       for (const watch of tenant.watches.values()) transitions.push(...watch.decide(boundary));
     }
-    return this.decided ? [] : transitions;
+    // What ends comes first, so that in the log, too, a group never has two open alerts.
+    const ends = (transition: Transition): boolean => transition.kind === 'resolved';
+    return this.decided
+      ? []
+      : [...transitions.filter(ends), ...transitions.filter((transition) => !ends(transition))];
   }
 
   /**

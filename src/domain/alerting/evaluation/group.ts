@@ -3,6 +3,7 @@ import type { TelemetryChunk } from '../../telemetry/chunk.js';
 import type { TelemetryEvent } from '../../telemetry/event.js';
 import type { GroupField, GroupLabels } from '../rule.js';
 import type { Cell } from './cell.js';
+import type { Outcome } from './condition.js';
 import type { Cause } from './transition.js';
 
 /** Groups that one rule may have; what comes on top is counted together under {@link OTHER}. */
@@ -20,6 +21,8 @@ export interface Group {
   readonly windows: readonly Map<number, Cell>[];
   alert: AlertStanding;
   cause: Cause;
+  /** What the last evaluation came to, until something is counted or falls out of the window. Not part of the state. */
+  outcome?: { readonly whole: boolean; readonly outcome: Outcome } | undefined;
 }
 
 type Read = (chunk: TelemetryChunk, index: number) => string;
@@ -49,6 +52,7 @@ const readers: Readonly<Record<GroupField, Read>> = {
 
 /** Tells events of one group from those of another. */
 export interface Grouping {
+  readonly fields: ReadonlySet<string>;
   /** A text for each group; `''` where the rule has no groups. */
   readonly keyOf: Read;
   /** The group's labels; a field that its events do not have is left out. */
@@ -74,6 +78,7 @@ export const groupingBy = (fields: readonly GroupField[]): Grouping => {
       sorted.map((name) => [name, valueOf(name)] as const).filter(([, value]) => value !== ''),
     );
   return {
+    fields: new Set(sorted),
     keyOf: keyReader(sorted.map((name) => readers[name])),
     labelsOf: (chunk, index) => labelled((name) => readers[name](chunk, index)),
     keyFor,

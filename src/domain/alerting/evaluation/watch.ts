@@ -3,7 +3,7 @@ import type { TelemetryChunk } from '../../telemetry/chunk.js';
 import type { Condition, GroupField, GroupLabels, Severity } from '../rule.js';
 import { canonical } from './canonical.js';
 import { addEvent, emptyCell, sumCells, type CellSum } from './cell.js';
-import { planOf, type Measured, type Plan } from './condition.js';
+import { planOf, type Measured, type Outcome, type Plan } from './condition.js';
 import { bucketFor, oldestBucket, shapeOf, type WindowShape } from './grid.js';
 import { groupingBy, MAX_GROUPS, type Group, type Grouping } from './group.js';
 import type { Cause, NameAlert, Raised, Transition } from './transition.js';
@@ -87,6 +87,7 @@ export class RuleWatch {
     if (counting(rule) !== counting(this.#rule)) return false;
     this.#rule = rule;
     this.#plan = planOf(rule.condition);
+    for (const group of this.groups.values()) group.outcome = undefined;
     this.#settled = false;
     return true;
   }
@@ -112,6 +113,7 @@ export class RuleWatch {
       }
       if (group) {
         group.cause = cause;
+        group.outcome = undefined;
         this.#settled = false;
       }
     }
@@ -124,8 +126,7 @@ export class RuleWatch {
     const whole = this.since <= boundary - this.#shape.window_ms;
     this.#settled = whole;
     for (const [key, group] of this.groups) {
-      for (const window of group.windows)
-        for (const bucket of window.keys()) if (bucket < oldest) window.delete(bucket);
+      prune(group, oldest);
       const transition = this.#decideGroup(group, boundary, whole);
       if (transition) transitions.push(transition);
 
@@ -155,14 +156,18 @@ export class RuleWatch {
 
   /** Takes the log's word for which of its alerts are open; gives back those that it has now. */
   believe(recorded: Iterable<RecordedAlert>): readonly AlertId[] {
-    const its = [...recorded].filter(({ rule_id }) => rule_id === this.#rule.rule_id);
-    const by_group = new Map(its.map((alert) => [this.#grouping.keyFor(alert.group), alert]));
+    const { keyFor, fields } = this.#grouping;
+    const its = [...recorded].filter(
+      ({ rule_id, group }) =>
+        rule_id === this.#rule.rule_id && Object.keys(group).every((name) => fields.has(name)),
+    );
+    const by_key = new Map(its.map((alert) => [keyFor(alert.group), alert]));
     for (const [key, group] of this.groups)
-      if (!by_group.has(key) && group.alert.status !== 'dismissed') group.alert = { status: 'quiet' };
-    for (const [key, { alert_id, status, opened, group, cause }] of by_group)
+      if (!by_key.has(key) && group.alert.status !== 'dismissed') group.alert = { status: 'quiet' };
+    for (const [key, { alert_id, status, opened, group, cause }] of by_key)
       (this.groups.get(key) ?? this.#addGroup(key, group, cause)).alert = { status, alert_id, opened };
     this.#settled = false;
-    return [...by_group.values()].map(({ alert_id }) => alert_id);
+    return [...by_key.values()].map(({ alert_id }) => alert_id);
   }
 
   #groupOf(chunk: TelemetryChunk, index: number, cause: Cause): Group {
@@ -187,10 +192,7 @@ export class RuleWatch {
   }
 
   #decideGroup(group: Group, boundary: number, whole: boolean): Transition | undefined {
-    const sums: CellSum[] = [];
-    const sum = (series: number): CellSum =>
-      (sums[series] ??= sumCells(group.windows[series]?.values() ?? []));
-    const { truth, measured } = this.#plan.decide({ sum, whole });
+    const { truth, measured } = this.#outcomeOf(group, whole);
     const { alert } = group;
     const holds = truth === true;
     switch (alert.status) {
@@ -212,6 +214,16 @@ export class RuleWatch {
         if (!holds) group.alert = { status: 'quiet' };
         return undefined;
     }
+  }
+
+  #outcomeOf(group: Group, whole: boolean): Outcome {
+    if (group.outcome?.whole === whole) return group.outcome.outcome;
+    const sums: CellSum[] = [];
+    const sum = (series: number): CellSum =>
+      (sums[series] ??= sumCells(group.windows[series]?.values() ?? []));
+    const outcome = this.#plan.decide({ sum, whole });
+    group.outcome = { whole, outcome };
+    return outcome;
   }
 
   #end(group: Group, alert_id: AlertId, { value }: Measured, evaluated_at: number): Transition {
@@ -240,6 +252,16 @@ export class RuleWatch {
     };
   }
 }
+
+/** Lets go of what has fallen out of the window. */
+const prune = (group: Group, oldest: number): void => {
+  for (const window of group.windows)
+    for (const bucket of window.keys())
+      if (bucket < oldest) {
+        window.delete(bucket);
+        group.outcome = undefined;
+      }
+};
 
 const isOpen = ({ alert }: Group, alert_id: AlertId): boolean =>
   (alert.status === 'pending' || alert.status === 'firing') && alert.alert_id === alert_id;
