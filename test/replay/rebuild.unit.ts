@@ -250,7 +250,7 @@ describe('a rebuild that is killed at any write', () => {
     const script = many(40);
     let writes = 0;
     for (let killed = true; killed; writes += 1) {
-      const { log, store, host } = await running(script, { batch: 7, read: [ledger] });
+      const { log, store, host } = await running(script, { batch: 3, read: [ledger] });
       await host.stop();
       let left = Infinity;
       let hit: () => void = () => undefined;

@@ -1,16 +1,15 @@
-import type { MemoryEventLog } from './memory-event-log.js';
-import type { MemoryReadStore } from './memory-read-store.js';
+import type { EventLog } from '../../src/eventstore/event-store.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { systemRandom } from '../../src/platform/random.js';
 import type { AnyProjection } from '../../src/projections/projection.js';
 import { ProjectionHost, type HostOptions } from '../../src/projections/runner/host.js';
-import type { Document } from '../../src/readstore/read-store.js';
+import type { Document, ReadStore } from '../../src/readstore/read-store.js';
 import type { Replay } from '../../src/replay/rebuild.js';
 
 /** A started host over a log and a store. */
 export const hostOver = async (
-  log: MemoryEventLog,
-  store: MemoryReadStore,
+  log: EventLog,
+  store: ReadStore,
   projections: readonly AnyProjection[],
   options: Partial<HostOptions> = {},
 ): Promise<ProjectionHost> => {
@@ -22,7 +21,7 @@ export const hostOver = async (
 /** Waits until the read models have everything that is in the log. */
 export const caughtUp = async (
   host: ProjectionHost,
-  log: MemoryEventLog,
+  log: EventLog,
   projections: readonly AnyProjection[],
 ): Promise<void> => {
   if (!(await host.reached(projections, await log.head(), 20_000)))
@@ -30,10 +29,7 @@ export const caughtUp = async (
 };
 
 /** Every document of a generation by tenant and id, as text. */
-export const documentsOf = async (
-  store: MemoryReadStore,
-  generation: string,
-): Promise<Record<string, string>> => {
+export const documentsOf = async (store: ReadStore, generation: string): Promise<Record<string, string>> => {
   const collection = await store.collection<Document>({ name: generation, indexes: [] });
   const found: Record<string, string> = {};
   for await (const { key, document } of collection.scan())
@@ -41,7 +37,7 @@ export const documentsOf = async (
   return found;
 };
 
-export const replayOf = (host: ProjectionHost, log: MemoryEventLog): Replay => ({
+export const replayOf = (host: ProjectionHost, log: EventLog): Replay => ({
   log,
   clock: systemClock,
   maintenance: host.maintenance,

@@ -183,9 +183,8 @@ export class ProjectionHost implements ReadModels {
       return lane;
     }
     const name = generationName(projection.name, serving);
-    await this.#attempt(() => this.store.collection({ name, indexes: projection.indexes }));
     const old = new Checkpoint(this.store.register, name, this.#context.owner);
-    const { position } = await this.#attempt(() => old.load());
+    const { position } = await old.load();
     this.#served.show(projection.name, name, position);
     return undefined;
   }

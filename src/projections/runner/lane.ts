@@ -65,16 +65,16 @@ export class Lane {
     generation: Generation,
     on_poison: 'park' | 'throw',
   ): Promise<Lane> {
-    const { store, attempt } = context;
+    const { store } = context;
     const name = generationName(projection.name, generation);
-    const documents = await attempt(() => store.collection<Document>({ name, indexes: projection.indexes }));
+    const documents = await store.collection<Document>({ name, indexes: projection.indexes });
     const checkpoint = new Checkpoint(store.register, name, context.owner);
-    const { position, sweep, unless_parked } = await attempt(() => checkpoint.load());
-    const parking = await attempt(() => Parking.open(store, name));
-    const left = (await attempt(() => documents.load(sweep)))
+    const { position, sweep, unless_parked } = await checkpoint.load();
+    const parking = await Parking.open(store, name);
+    const left = (await documents.load(sweep))
       .filter(({ document }) => document.position <= position)
       .filter(({ key }) => !unless_parked || !parking.holds({ kind: 'document', ...key }, position));
-    if (left.length > 0) await attempt(() => documents.write(left.map(({ key }) => key)));
+    if (left.length > 0) await documents.write(left.map(({ key }) => key));
     return new Lane(context, projection, generation, documents, checkpoint, parking, on_poison, position);
   }
 

@@ -76,7 +76,7 @@ export class Maintenance {
   }
 
   async pointer(name: string): Promise<Pointer | undefined> {
-    return this.context.attempt(() => this.generations.read(name));
+    return this.generations.read(name);
   }
 
   /**
@@ -188,22 +188,22 @@ export class Maintenance {
       .filter((generation) => generation !== undefined)
       .map((generation) => generationName(name, generation));
     const ours = new RegExp(`^${name}-v\\d+-g\\d+$`);
-    for (const collection of await this.context.attempt(() => this.context.store.collections()))
+    for (const collection of await this.context.store.collections())
       if (ours.test(collection) && !kept.includes(collection)) await this.#drop(collection);
   }
 
   async #drop(generation: string): Promise<void> {
-    const { store, attempt } = this.context;
-    await attempt(async () => (await Parking.open(store, generation)).clear());
-    await attempt(() => store.drop(generation));
-    await attempt(() => store.register.delete(checkpointKey(generation)));
+    const { store } = this.context;
+    await (await Parking.open(store, generation)).clear();
+    await store.drop(generation);
+    await store.register.delete(checkpointKey(generation));
   }
 
   async #change(
     name: string,
     by: (pointer: Pointer | undefined) => Pointer | undefined,
   ): Promise<Pointer | undefined> {
-    return this.context.attempt(() => this.generations.change(name, by));
+    return this.generations.change(name, by);
   }
 
   #projection(name: string): AnyProjection {
