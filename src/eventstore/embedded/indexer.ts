@@ -4,7 +4,7 @@ import type { Unindexed } from './unindexed.js';
 
 const BATCH_RECORDS = 20_000;
 const LATEST_MS = 200;
-const RETRY_MS = 1_000;
+const RETRY_MS = 5_000;
 
 /** Writes the index behind the appends, in batches. It may fail, or lag, and nothing is lost: the log has it all. */
 export class Indexer {

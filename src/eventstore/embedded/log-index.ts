@@ -165,12 +165,11 @@ export class LmdbIndex implements LogIndex {
     const last = commits.at(-1);
     if (!last) return;
     const heads = new Map<string, { key: Buffer; next: number; before: number }>();
-    // Within one turn of the event loop: one transaction. Only its last promise is looked at, each of the others
-    // is the same or settles with it.
+    // Puts of one turn of the event loop are one transaction, and its fate is that of each.
     let done: Promise<unknown> = Promise.resolve();
     const put = (key: Buffer, value: Buffer): void => {
       done = this.db.put(key, value);
-      done.catch(ignore);
+      done.catch(ignoreCause);
     };
     for (const commit of commits) {
       put(numberKey(commit.number), numbers(commit.offset));
@@ -208,5 +207,8 @@ export class LmdbIndex implements LogIndex {
   }
 }
 
-/** The batch's own promise carries the failure. */
-const ignore = (): void => undefined;
+/** A failed put carries a second promise, of the cause, which rejects on its own; the first one is what is waited for. */
+const ignoreCause = (error: unknown): void => {
+  if (typeof error === 'object' && error !== null && 'commitError' in error)
+    Promise.resolve(error.commitError).catch(() => undefined);
+};
