@@ -45,7 +45,7 @@ export const importAccessLog = async (file: string, options: ImportOptions): Pro
     throw new CliError(`${file} cannot be read.`);
   });
   const progress = showProgress('Importing', 'bytes', size, options.json);
-  const totals = { lines: 0, accepted: 0, replayed: 0, rejected: 0, skipped: 0 };
+  const totals = { lines: 0, accepted: 0, duplicates: 0, rejected: 0, skipped: 0, position: '' };
   const skipped: Skipped[] = [];
   const skip = (line: number, reason: string): void => {
     totals.skipped += 1;
@@ -59,9 +59,10 @@ export const importAccessLog = async (file: string, options: ImportOptions): Pro
       batch.body(),
       batch.key(),
     );
+    totals.accepted += answer.accepted;
+    totals.duplicates += answer.duplicates;
     totals.rejected += answer.rejected;
-    if (answer.replayed) totals.replayed += answer.accepted;
-    else totals.accepted += answer.accepted;
+    totals.position = answer.position;
   };
 
   const defaults = {
@@ -94,8 +95,8 @@ export const importAccessLog = async (file: string, options: ImportOptions): Pro
   print(options.json, { file, ...totals, skipped }, () =>
     [
       `${count(totals.accepted)} events imported from ${count(totals.lines)} lines of ${file}.`,
-      ...(totals.replayed > 0
-        ? [`${count(totals.replayed)} were there from an earlier import and were not stored again.`]
+      ...(totals.duplicates > 0
+        ? [`${count(totals.duplicates)} were there from an earlier import and were not stored again.`]
         : []),
       ...(totals.rejected > 0 ? [`${count(totals.rejected)} were rejected by the server.`] : []),
       ...(totals.skipped > 0 ? [`${count(totals.skipped)} lines did not parse:`] : []),
@@ -133,8 +134,10 @@ class Batch {
 
 interface BatchAnswer {
   readonly accepted: number;
+  /** Stored by an earlier request with the same key. */
+  readonly duplicates: number;
   readonly rejected: number;
-  readonly replayed: boolean;
+  readonly position: string;
 }
 
 /** Sends a batch, again where the server says that it is busy; the key makes a repeat harmless. */
@@ -169,18 +172,14 @@ const tryBatch = async (
       retryable: true,
     };
   }
-  const answer = (await response.json()) as {
-    accepted?: number;
-    rejected?: number;
-    detail?: string;
-    code?: string;
-  };
-  if (response.ok)
-    return {
-      accepted: answer.accepted ?? 0,
-      rejected: answer.rejected ?? 0,
-      replayed: response.headers.get('idempotency-replayed') === 'true',
-    };
+  const answer = (await response.json()) as Partial<BatchAnswer> & { detail?: string; code?: string };
+  if (response.ok) {
+    const { accepted = 0, duplicates = 0, rejected = 0, position = '' } = answer;
+    // The answer of an earlier request says what that one stored; this one stored nothing.
+    return response.headers.get('idempotency-replayed') === 'true'
+      ? { accepted: 0, duplicates: accepted + duplicates, rejected, position }
+      : { accepted, duplicates, rejected, position };
+  }
   return {
     problem: `The server answered ${response.status}: ${answer.detail ?? answer.code ?? 'no reason given'}`,
     hint:

@@ -64,11 +64,6 @@ const define = <const V extends Variable<unknown>>(variable: V): V => variable;
 export const variables = {
   HOST: define({ doc: 'Address to listen on.', default: '127.0.0.1', read: text }),
   PORT: define({ doc: 'Port to listen on; 0 takes a free one.', default: '8080', read: integer(0, 65_535) }),
-  NODE_ENV: define({
-    doc: 'production refuses weak secrets and a public address without them.',
-    default: 'development',
-    read: oneOf('development', 'test', 'production'),
-  }),
   LOG_LEVEL: define({
     doc: 'How much is logged.',
     default: 'info',
