@@ -1,0 +1,114 @@
+import { MongoBulkWriteError, type AnyBulkWriteOperation, type Collection as Stored } from 'mongodb';
+import type { TenantId } from '../../domain/ids.js';
+import { lastChanges } from '../collection-spec.js';
+import type {
+  Change,
+  Collection,
+  CollectionSpec,
+  Document,
+  DocumentKey,
+  IndexSpec,
+  Query,
+} from '../read-store.js';
+import {
+  BODY,
+  decodeDocument,
+  documentId,
+  encodeDocument,
+  type StoredBody,
+  type StoredDocument,
+} from './mongo-documents.js';
+import { typed, walkOf } from './walk.js';
+
+const PAGE = 500;
+
+const DUPLICATE_KEY = 11000;
+export const isDuplicateKey = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === DUPLICATE_KEY;
+
+/** One collection of MongoDB. Writes are idempotent, so one that failed in the middle is simply done again. */
+export class MongoCollection<D extends Document> implements Collection<D> {
+  constructor(
+    readonly spec: CollectionSpec,
+    private readonly stored: Stored<StoredDocument>,
+  ) {}
+
+  async load(
+    keys: readonly DocumentKey[],
+  ): Promise<readonly { readonly key: DocumentKey; readonly document: D }[]> {
+    const loaded: { readonly key: DocumentKey; readonly document: D }[] = [];
+    for (let at = 0; at < keys.length; at += PAGE) {
+      const wanted = keys.slice(at, at + PAGE).map(({ tenant, id }) => documentId(tenant, typed(id)));
+      const found = this.stored.find({ _id: { $in: wanted } }, { projection: BODY });
+      loaded.push(...(await found.toArray()).map(keyed<D>));
+    }
+    return loaded;
+  }
+
+  async write(changes: readonly Change<D>[]): Promise<void> {
+    const last = lastChanges(changes, ({ tenant, id }) => documentId(tenant, id));
+    const operations = [...last].map(([_id, change]) => this.#operation(_id, change));
+    if (operations.length === 0) return;
+    try {
+      await this.stored.bulkWrite(operations, { ordered: false });
+    } catch (error) {
+      // Two upserts of one new document at once: the server lets one of them fail, and replaces when asked again.
+      if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
+      await this.stored.bulkWrite(operations, { ordered: false });
+    }
+  }
+
+  /** In pages with an order of their own, so that no cursor of the server has to live as long as the scan. */
+  async *scan(): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }> {
+    let after: DocumentKey | undefined;
+    for (;;) {
+      const filter = after
+        ? {
+            $or: [
+              { tenant: { $gt: after.tenant } },
+              { $and: [{ tenant: { $eq: after.tenant } }, { id: { $gt: after.id } }] },
+            ],
+          }
+        : {};
+      const page = await this.stored
+        .find(filter, { projection: BODY })
+        .sort({ tenant: 1, id: 1 })
+        .limit(PAGE)
+        .toArray();
+      for (const one of page) {
+        const entry = keyed<D>(one);
+        yield entry;
+        after = entry.key;
+      }
+      if (page.length < PAGE) return;
+    }
+  }
+
+  async get(tenant: TenantId, id: string): Promise<D | undefined> {
+    const found = await this.stored.findOne<StoredBody>(
+      { _id: { $eq: documentId(tenant, typed(id)) } },
+      { projection: BODY },
+    );
+    return found ? (decodeDocument(found) as D) : undefined;
+  }
+
+  async find(index: IndexSpec, tenant: TenantId, query: Query): Promise<readonly D[]> {
+    if (query.limit <= 0) return [];
+    const { filter, sort } = walkOf(index, tenant, query);
+    const found = this.stored.find<StoredBody>(filter, { projection: BODY }).sort(sort).limit(query.limit);
+    return (await found.toArray()).map((one) => decodeDocument(one) as D);
+  }
+
+  #operation(_id: string, { tenant, document }: Change<D>): AnyBulkWriteOperation<StoredDocument> {
+    const filter = { _id: { $eq: _id } };
+    if (!document) return { deleteOne: { filter } };
+    return { replaceOne: { filter, replacement: encodeDocument(this.spec, tenant, document), upsert: true } };
+  }
+}
+
+const keyed = <D extends Document>(
+  found: StoredBody,
+): { readonly key: DocumentKey; readonly document: D } => ({
+  key: { tenant: found.tenant as TenantId, id: found.id },
+  document: decodeDocument(found) as D,
+});
