@@ -1,5 +1,5 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import { Any, shared, statuses, streams } from './protocol.js';
+import { Any, Code, Empty, shared, statuses, streams } from './protocol.js';
 import { MAX_APPEND_BYTES, type Answer, type Expected, type StoredRecord } from './database.js';
 
 /** Messages and errors as the server sends them. */
@@ -104,29 +104,32 @@ export const batchResponse = (
   expected: Expected,
 ): BatchAppendResp => {
   const response = new streams.BatchAppendResp();
-  if (answer === 'timeout') return response.setError(rpcError(4, 'Timeout', new shared.Timeout()));
+  if (answer === 'timeout')
+    return response.setError(rpcError(Code.DEADLINE_EXCEEDED, 'Timeout', new shared.Timeout()));
   if ('bad' in answer) {
     const bad = new shared.BadRequest();
     bad.setMessage(answer.bad);
-    return response.setError(rpcError(3, 'BadRequest', bad));
+    return response.setError(rpcError(Code.INVALID_ARGUMENT, 'BadRequest', bad));
   }
   switch (answer.is) {
     case 'too_large': {
       const limit = new shared.MaximumAppendSizeExceeded();
       limit.setMaxappendsize(MAX_APPEND_BYTES);
-      return response.setError(rpcError(3, 'MaximumAppendSizeExceeded', limit));
+      return response.setError(rpcError(Code.INVALID_ARGUMENT, 'MaximumAppendSizeExceeded', limit));
     }
     case 'deleted': {
       const deleted = new shared.StreamDeleted();
       deleted.setStreamIdentifier(identifier(name));
-      return response.setError(rpcError(5, 'StreamDeleted', deleted));
+      return response.setError(rpcError(Code.NOT_FOUND, 'StreamDeleted', deleted));
     }
     case 'wrong_revision':
-      return response.setError(rpcError(6, 'WrongExpectedVersion', wrongRevision(answer.current, expected)));
+      return response.setError(
+        rpcError(Code.ALREADY_EXISTS, 'WrongExpectedVersion', wrongRevision(answer.current, expected)),
+      );
     case 'success': {
       const success = new streams.BatchAppendResp.Success();
       success.setCurrentRevision(String(answer.revision));
-      if (answer.position === undefined) success.setNoPosition(new shared.Empty());
+      if (answer.position === undefined) success.setNoPosition(new Empty());
       else {
         const position = new shared.AllStreamPosition();
         position.setCommitPosition(String(answer.position));
@@ -143,21 +146,25 @@ const wrongRevision = (
   expected: Expected,
 ): InstanceType<typeof shared.WrongExpectedVersion> => {
   const wrong = new shared.WrongExpectedVersion();
-  if (current === undefined) wrong.setCurrentNoStream(new shared.Empty());
+  if (current === undefined) wrong.setCurrentNoStream(new Empty());
   else wrong.setCurrentStreamRevision(String(current));
   switch (expected) {
     case 'any':
-      return wrong.setExpectedAny(new shared.Empty());
+      return wrong.setExpectedAny(new Empty());
     case 'stream_exists':
-      return wrong.setExpectedStreamExists(new shared.Empty());
+      return wrong.setExpectedStreamExists(new Empty());
     case 'no_stream':
-      return wrong.setExpectedNoStream(new shared.Empty());
+      return wrong.setExpectedNoStream(new Empty());
     default:
       return wrong.setExpectedStreamPosition(String(expected));
   }
 };
 
-const rpcError = (code: number, message: string, detail: { serializeBinary(): Uint8Array }): RpcStatus => {
+const rpcError = (
+  code: Parameters<RpcStatus['setCode']>[0],
+  message: string,
+  detail: { serializeBinary(): Uint8Array },
+): RpcStatus => {
   const any = new Any();
   any.pack(detail.serializeBinary(), `event_store.client.${message}`);
   const rpc = new statuses.Status();

@@ -42,6 +42,8 @@ interface Stream {
 export const MAX_APPEND_BYTES = 1_048_576;
 const SOFT_DELETED = 2 ** 63;
 const SOFT_DELETE = '{"$tb":9223372036854775807}';
+/** Of the one stream that a fresh database has. */
+const SCAVENGES = '{"$maxAge":2592000,"$acl":{"$r":"$ops","$w":[],"$d":[],"$mr":[],"$mw":[]}}';
 const NOTHING = new Uint8Array(0);
 /** What a record takes in the log beside its strings and bytes, and an append without events. */
 const RECORD_BYTES = 90;
@@ -56,7 +58,7 @@ export class Database {
   #made = 0;
 
   constructor(private readonly now: () => number = Date.now) {
-    this.#write('$$$scavenges', [this.#metadata('{"$maxAge":2592000}')]);
+    this.#write('$$$scavenges', [this.#metadata(SCAVENGES)]);
   }
 
   /** Calls back after each change, until the function returned is called. */

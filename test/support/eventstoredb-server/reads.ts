@@ -11,14 +11,13 @@ import {
   streamDeleted,
 } from './answers.js';
 import type { Database, StoredRecord } from './database.js';
-import type { streams } from './protocol.js';
+import { streams } from './protocol.js';
 
 type ReadReq = InstanceType<typeof streams.ReadReq>;
 type Options = InstanceType<typeof streams.ReadReq.Options>;
 type ReadResp = InstanceType<typeof streams.ReadResp>;
 export type ReadCall = ServerWritableStream<ReadReq, ReadResp>;
 
-const BACKWARDS = 1;
 /** Of a filter without a window of its own. */
 const SEARCH_WINDOW = 32;
 
@@ -36,7 +35,7 @@ export const read = (database: Database, call: ReadCall): void => {
   }
   const found = options.hasStream() ? readStream(database, options) : readAll(database, options);
   if ('refused' in found) fail(call, found.refused);
-  else if ('messages' in found) void send(call, found.messages);
+  else if ('messages' in found) send(call, found.messages);
 };
 
 type Found =
@@ -48,7 +47,7 @@ const readStream = (database: Database, options: Options): Found => {
   if (name === '') return { refused: handlerThrew() };
   if (database.isTombstoned(name)) return { refused: streamDeleted(name) };
   const count = Number(options.getCount());
-  const backwards = Number(options.getReadDirection()) === BACKWARDS;
+  const backwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
   if (count === 0 || (from?.hasEnd() && !backwards))
     return { refused: refusal(status.UNKNOWN, 'Unexpected ReadStreamResult: Error') };
   const events = database.events(name);
@@ -72,7 +71,7 @@ const readAll = (database: Database, options: Options): Found => {
   const count = Number(options.getCount());
   if (count === 0) return { noAnswerEver: true };
   const { records } = database;
-  const backwards = Number(options.getReadDirection()) === BACKWARDS;
+  const backwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
   let at = all?.hasEnd() ? records.length : 0;
   const position = all?.getPosition();
   if (position) {
@@ -114,7 +113,8 @@ const subscribeToAll = (database: Database, call: ReadCall, options: Options): v
 
   const cadence = new Cadence(filter);
   let live = false;
-  if (filter && all?.hasStart() && cadence.windowEnds()) call.write(checkpoint(0, 0));
+  const aWindowFollows = (): boolean => database.records.length - next >= (filter?.window ?? 0);
+  if (filter && all?.hasStart() && aWindowFollows() && cadence.windowEnds()) call.write(checkpoint(0, 0));
   follow(database, call, () => {
     const record = database.records[next];
     if (!record) {
@@ -126,7 +126,8 @@ const subscribeToAll = (database: Database, call: ReadCall, options: Options): v
     next += 1;
     const matches = !filter || filter.matches(record);
     const messages = matches ? [eventResponse(record)] : [];
-    if (filter && cadence.looked())
+    // What is read up to the end in less than a whole window brings no checkpoint.
+    if (filter && cadence.looked() && (live || aWindowFollows()))
       messages.push(checkpoint(record.position, live || matches ? record.position : 0));
     return messages;
   });
@@ -167,23 +168,20 @@ const subscribeToStream = (database: Database, call: ReadCall, options: Options)
 
 /** Sends what `next` gives, again after each change of the database, no faster than the client takes it. */
 const follow = (database: Database, call: ReadCall, next: () => readonly ReadResp[] | undefined): void => {
-  let waiting = false;
+  let full = false;
   const pump = (): void => {
-    while (!waiting && !call.cancelled && !call.destroyed) {
+    while (!full && !call.cancelled && !call.destroyed) {
       const messages = next();
       if (!messages) return;
-      for (const message of messages) {
-        if (call.write(message) || waiting) continue;
-        waiting = true;
-        call.once('drain', () => {
-          waiting = false;
-          pump();
-        });
-      }
+      for (const message of messages) if (!call.write(message)) full = true;
     }
   };
   const stop = database.listen(pump);
   for (const event of ['cancelled', 'error', 'close', 'finish'] as const) call.once(event, stop);
+  call.on('drain', () => {
+    full = false;
+    pump();
+  });
   pump();
 };
 
@@ -245,13 +243,18 @@ const fail = (call: ReadCall, error: ReturnType<typeof refusal>): void => {
   call.emit('error', error);
 };
 
-const send = async (call: ReadCall, messages: Iterable<ReadResp>): Promise<void> => {
-  for (const message of messages) {
-    if (call.cancelled || call.destroyed) return;
-    if (!call.write(message))
-      await new Promise<void>((resolve) => {
-        for (const event of ['drain', 'cancelled', 'close', 'error'] as const) call.once(event, resolve);
-      });
-  }
-  call.end();
+const send = (call: ReadCall, messages: Iterable<ReadResp>): void => {
+  const iterator = messages[Symbol.iterator]();
+  const pump = (): void => {
+    while (!call.cancelled && !call.destroyed) {
+      const next = iterator.next();
+      if (next.done) {
+        call.end();
+        return;
+      }
+      if (!call.write(next.value)) return;
+    }
+  };
+  call.on('drain', pump);
+  pump();
 };

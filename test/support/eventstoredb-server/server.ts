@@ -18,6 +18,8 @@ import { read } from './reads.js';
 export interface ServerOptions {
   /** Decides, for each write that is in flight when the server is killed, whether it was stored. Default 1. */
   readonly seed?: number;
+  /** The server's clock. */
+  readonly now?: () => number;
 }
 
 type Injector = ReturnType<Server['createConnectionInjector']>;
@@ -27,7 +29,7 @@ type Injector = ReturnType<Server['createConnectionInjector']>;
  * were recorded from a real server. In memory; the data outlive `kill` and `start`.
  */
 export class EventStoreDbServer {
-  readonly database = new Database();
+  readonly database: Database;
   /** Calls by name, in the order in which they began. */
   readonly calls: string[] = [];
   #port = 0;
@@ -36,9 +38,12 @@ export class EventStoreDbServer {
   readonly #sockets = new Set<Socket>();
   #waiting: (() => void)[] | undefined;
   readonly #inFlight = new Set<Job>();
+  /** Raised by each kill: what came in before it is not carried out after it. */
+  #life = 0;
   #random: number;
 
-  private constructor({ seed = 1 }: ServerOptions) {
+  private constructor({ seed = 1, now }: ServerOptions) {
+    this.database = new Database(now);
     this.#random = seed;
   }
 
@@ -99,6 +104,7 @@ export class EventStoreDbServer {
     this.resume();
     const jobs = [...this.#inFlight];
     this.#inFlight.clear();
+    this.#life += 1;
     for (const job of jobs) if (store === 'some' && this.#nextRandom() < 0.5) job.store();
     for (const socket of this.#sockets) socket.resetAndDestroy();
     this.#sockets.clear();
@@ -112,7 +118,9 @@ export class EventStoreDbServer {
   #rpcServer(): Server {
     const rpc = new Server();
     const { database } = this;
+    const life = this.#life;
     const enqueue: Enqueue = (job) => {
+      if (life !== this.#life) return;
       this.#inFlight.add(job);
       setImmediate(() => {
         if (!this.#inFlight.delete(job)) return;
@@ -155,7 +163,9 @@ export class EventStoreDbServer {
   #members(): InstanceType<typeof gossip.ClusterInfo> {
     const endPoint = new gossip.EndPoint().setAddress('127.0.0.1').setPort(this.#port);
     const id = new shared.UUID().setStructured(
-      new shared.UUID.Structured().setMostSignificantBits('1').setLeastSignificantBits('1'),
+      new shared.UUID.Structured()
+        .setMostSignificantBits('16384')
+        .setLeastSignificantBits('-9223372036854775807'),
     );
     const member = new gossip.MemberInfo()
       .setInstanceId(id)
