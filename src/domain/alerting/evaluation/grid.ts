@@ -43,7 +43,7 @@ export const bucketFor = (
   next_boundary: number,
   shape: WindowShape,
 ): number | undefined => {
-  if (time <= arrival - shape.window_ms) return undefined;
+  if (!(time > arrival - shape.window_ms)) return undefined;
   const own = Math.ceil(Math.min(time, arrival) / shape.bucket_ms) - 1;
   return Math.max(own, oldestBucket(next_boundary, shape));
 };
