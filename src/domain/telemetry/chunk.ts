@@ -78,21 +78,34 @@ const headerOf = (stored: StoredChunk): ChunkHeader => {
   return header;
 };
 
-/** The JSON texts of a chunk's events, as received. */
-export const linesOf = (stored: StoredChunk): readonly string[] => {
+const bytesOf = (stored: StoredChunk): Buffer => {
   const { data } = stored;
   if (!(data instanceof Uint8Array)) throw new UnreadableChunk(stored, 'its data are not binary');
-  const lines = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString().split('\n');
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+};
+
+/** The JSON texts of a chunk's events, as received. */
+export const linesOf = (stored: StoredChunk): readonly string[] => {
+  const lines = bytesOf(stored).toString().split('\n');
   const { count } = headerOf(stored);
   if (lines.length !== count)
     throw new UnreadableChunk(stored, `it has ${lines.length} events where its header says ${count}`);
   return lines;
 };
 
+/** The JSON texts of a chunk's last events, without looking at those before. */
+export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string[] => {
+  const bytes = bytesOf(stored);
+  let start = bytes.length;
+  for (let found = 0; found < limit && start >= 0; found += 1)
+    start = start === 0 ? -1 : bytes.lastIndexOf(0x0a, start - 1);
+  return bytes.toString('utf8', start + 1).split('\n');
+};
+
 const routeFromPath = makeRouteMemo();
 
 /** The route an event is shown under. */
-export const routeOfEvent = (event: TelemetryEvent): string =>
+const routeOfEvent = (event: TelemetryEvent): string =>
   event.route ?? (event.path === undefined ? '' : routeFromPath(event.path));
 
 const decode = (stored: StoredChunk): TelemetryChunk => {

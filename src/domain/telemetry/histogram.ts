@@ -50,13 +50,20 @@ const widthFor = (count: number): number =>
   count <= 0xff ? 1 : count <= 0xffff ? 2 : count <= 0xffffffff ? 4 : 8;
 
 const readCount = (histogram: Histogram, width: number, slot: number): number => {
+  const at = HEADER + slot * width;
+  if (width === 1) return histogram[at] ?? 0;
+  if (width === 2) return (histogram[at] ?? 0) | ((histogram[at + 1] ?? 0) << 8);
   let count = 0;
-  for (let i = HEADER + (slot + 1) * width - 1; i >= HEADER + slot * width; i -= 1)
-    count = count * 256 + (histogram[i] ?? 0);
+  for (let i = at + width - 1; i >= at; i -= 1) count = count * 256 + (histogram[i] ?? 0);
   return count;
 };
 
 const writeCount = (histogram: Histogram, width: number, slot: number, count: number): void => {
+  if (width <= 2) {
+    histogram[HEADER + slot * width] = count & 0xff;
+    if (width === 2) histogram[HEADER + slot * width + 1] = count >>> 8;
+    return;
+  }
   let rest = count;
   for (let i = HEADER + slot * width; i < HEADER + (slot + 1) * width; i += 1) {
     histogram[i] = rest % 256;

@@ -33,7 +33,7 @@ export interface ChunkEntry extends Document {
  */
 export const SPAN_CLASSES_MS: readonly number[] = [60_000, 3_600_000, 86_400_000, 2_678_400_000, Infinity];
 
-export const spanOf = (min_time: number, max_time: number): number =>
+const spanOf = (min_time: number, max_time: number): number =>
   SPAN_CLASSES_MS.findIndex((limit) => max_time - min_time <= limit);
 
 type Listed = Pick<ChunkEntry, 'types' | 'services' | 'routes' | 'methods' | 'statuses' | 'overflow'>;

@@ -36,7 +36,7 @@ export interface StatisticsRow extends Volume, Latency {
   readonly per_second: number;
 }
 
-export interface Statistics {
+interface Statistics {
   readonly position: Position;
   readonly from: string | null;
   readonly to: string | null;

@@ -1,5 +1,5 @@
 import type { EventId } from '../../domain/ids.js';
-import { linesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { lastLinesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
 import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
@@ -32,14 +32,13 @@ export const RECENT_ID = 'recent';
 type Tail = Pick<RecentEvents, 'chunks' | 'complete_after'>;
 
 const tailOf = (event: RecordedEvent): RecentChunk => {
-  const lines = linesOf(event);
-  const texts = lines.slice(-KEPT);
+  const texts = lastLinesOf(event, KEPT);
   return {
     chunk: event.id,
     position: event.position,
     recorded_at: event.metadata.recorded_at,
     received_at: event.metadata.chunk?.received_at ?? 0,
-    first: lines.length - texts.length,
+    first: (event.metadata.chunk?.count ?? texts.length) - texts.length,
     texts,
   };
 };

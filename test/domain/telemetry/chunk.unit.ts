@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { addressOf, chunkIdOf, MAX_CHUNK_COUNT, telemetryId } from '../../../src/domain/telemetry/address.js';
-import { decodeChunk, showEvent, UnreadableChunk } from '../../../src/domain/telemetry/chunk.js';
+import { decodeChunk, lastLinesOf, showEvent, UnreadableChunk } from '../../../src/domain/telemetry/chunk.js';
 import { chunkOf, NOW } from '../../support/telemetry.js';
 
 describe('a telemetry event’s id', () => {
@@ -55,6 +55,13 @@ describe('reading a chunk', () => {
     ['there is no header', { metadata: {} }],
     ['the data are not binary', { data: {} }],
   ])('fails where %s', (_, broken) => expect(() => decodeChunk({ ...chunkOf(events), ...broken })).toThrow());
+
+  it('finds the last events without looking at the others', () => {
+    const stored = chunkOf(events);
+    const lines = events.map((event) => JSON.stringify(event));
+    for (const limit of [1, 2, 3, 4, 100]) expect(lastLinesOf(stored, limit)).toEqual(lines.slice(-limit));
+    expect(lastLinesOf(chunkOf([{ type: 'a' }]), 5)).toEqual(['{"type":"a"}']);
+  });
 
   it('names the chunk that it cannot read', () =>
     expect(() => decodeChunk({ ...chunkOf(events), data: Buffer.from('{}') })).toThrow(UnreadableChunk));
