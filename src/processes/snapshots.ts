@@ -25,8 +25,6 @@ const PART_BYTES = 1024 * 1024;
 
 /** States of process managers in the read store, where they may be lost like everything in it. */
 export class Snapshots {
-  #collection: Promise<Collection<Part>> | undefined;
-
   constructor(private readonly store: ReadStore) {}
 
   /** The last snapshot; undefined where there is none, or not all of it. */
@@ -60,8 +58,7 @@ export class Snapshots {
   }
 
   #open(): Promise<Collection<Part>> {
-    this.#collection ??= this.store.collection<Part>({ name: 'process-snapshots-v1', indexes: [] });
-    return this.#collection;
+    return this.store.collection<Part>({ name: 'process-snapshots-v1', indexes: [] });
   }
 }
 
