@@ -6,7 +6,7 @@ import type { Collection, Document, DocumentKey, Value } from '../readstore/read
 import { canonical, differingPaths } from './canonical.js';
 
 /** A document that is not what the log says it should be. */
-export interface Difference {
+interface Difference {
   readonly tenant: TenantId;
   readonly id: string;
   readonly kind: 'missing' | 'surplus' | 'changed';

@@ -11,7 +11,7 @@ import type { Document } from '../../readstore/read-store.js';
 import type { FoldContext } from '../projection.js';
 
 /** Something that happened to an alert. */
-export interface AlertStep {
+interface AlertStep {
   readonly at: string;
   readonly what: 'pending' | 'fired' | 'acknowledged' | 'escalated' | 'resolved';
   readonly by: string;

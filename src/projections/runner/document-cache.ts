@@ -111,7 +111,7 @@ export class DocumentCache {
 export const keyText = ({ tenant, id }: DocumentKey): string => `${tenant}\n${id}`;
 
 /** About how many bytes a document takes in memory. */
-export const approximateSize = (value: Value | Document | undefined): number => {
+const approximateSize = (value: Value | Document | undefined): number => {
   if (typeof value === 'string') return 16 + 2 * value.length;
   if (typeof value !== 'object' || value === null) return 8;
   if (value instanceof Uint8Array) return 64 + value.byteLength;

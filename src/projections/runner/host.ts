@@ -151,7 +151,8 @@ export class ProjectionHost implements ReadModels {
   retry({ projection, ...key }: ParkedKey & { readonly projection: string }): Promise<RetryOutcome> {
     return this.#errands.add(async () => {
       const lane = this.#lanes.get(projection);
-      if (!lane || !this.#attached.has(lane)) return { outcome: 'unknown' };
+      if (!lane || !this.#attached.has(lane))
+        return { outcome: this.#meters.has(projection) ? 'busy' : 'unknown' };
       const outcome = await lane.retry(key);
       this.#show(lane, new Set([key.tenant]));
       return outcome;

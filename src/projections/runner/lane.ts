@@ -12,6 +12,9 @@ export type RetryOutcome =
   | { readonly outcome: 'failed'; readonly position: Position; readonly error: string }
   /** The events can be read now, but documents have moved on past them: only a rebuild puts them in their order. */
   | { readonly outcome: 'needs_rebuild' }
+  /** The read model is being rebuilt, verified or caught up; nothing was tried. */
+  | { readonly outcome: 'busy' }
+  /** Nothing of that key is parked. */
   | { readonly outcome: 'unknown' };
 
 /** What one write made visible. */

@@ -4,9 +4,9 @@ import type { Generation } from './generations.js';
 import type { Lane } from './lane.js';
 
 /** `live`: follows the log; `catching_up`: on its way there; `held`: rests for a comparison; `outdated`: its fold is gone, a new generation is being built. */
-export type ProjectionState = 'live' | 'catching_up' | 'held' | 'outdated' | 'failed';
+type ProjectionState = 'live' | 'catching_up' | 'held' | 'outdated' | 'failed';
 
-export interface ProjectionStatus {
+interface ProjectionStatus {
   readonly name: string;
   readonly version: number;
   /** Absent where what is served was made by another version's fold. */
