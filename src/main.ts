@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { compose, tokens, type Given } from './composition.js';
 import { followGuard, restoreGuard } from './commands/guard-following.js';
 import type { Config } from './platform/config.js';
@@ -11,13 +9,6 @@ import { openStores } from './stores.js';
 /** How often claims of idempotency keys whose time is over are thrown away. */
 const FORGET_CLAIMS_MS = 3_600_000;
 
-/** Whether the data directory was made to the end. */
-export const isInitialised = (config: Config): Promise<boolean> =>
-  stat(join(config.PULSESTREAM_DATA_DIR, 'keys', 'operator-token')).then(
-    () => true,
-    () => false,
-  );
-
 const packageVersion = (): string => {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
@@ -26,6 +17,7 @@ const packageVersion = (): string => {
 /** Reads the secrets and opens the stores. */
 const prepare = async (config: Config): Promise<Given> => {
   const directory = config.PULSESTREAM_DATA_DIR;
+  const stores = await openStores(config);
   const secret = config.PULSESTREAM_SECRET ?? (await readKey(directory, 'secret'));
   const operator_token = config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(directory, 'operatorToken'));
   return {
@@ -33,7 +25,7 @@ const prepare = async (config: Config): Promise<Given> => {
     release: config.PULSESTREAM_RELEASE ?? packageVersion(),
     keys: deriveKeys(secret),
     operator_token,
-    stores: await openStores(config),
+    stores,
   };
 };
 

@@ -8,7 +8,7 @@ import { systemClock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { systemFiles } from './platform/files.js';
 import { systemRandom } from './platform/random.js';
-import { initialiseKeys } from './platform/secrets.js';
+import { initialiseKeys, readKey } from './platform/secrets.js';
 import { EmbeddedReadStore } from './readstore/embedded/embedded-read-store.js';
 import { MongoReadStore } from './readstore/mongodb/mongo-read-store.js';
 import type { ReadStore } from './readstore/read-store.js';
@@ -22,6 +22,21 @@ export interface Stores {
   readonly readStore: ReadStore;
   close(): Promise<void>;
 }
+
+/** The data directory was not made, or not to the end. */
+export class DataDirectoryMissing extends Error {
+  constructor(directory: string) {
+    super(`${directory} is not initialised.`);
+    this.name = 'DataDirectoryMissing';
+  }
+}
+
+/** Whether the data directory was made to the end: its keys are made last. */
+export const isInitialised = (config: Config): Promise<boolean> =>
+  readKey(config.PULSESTREAM_DATA_DIR, 'operatorToken').then(
+    () => true,
+    () => false,
+  );
 
 const readModelsOf = (config: Config): string => join(config.PULSESTREAM_DATA_DIR, 'readmodels');
 
@@ -43,6 +58,7 @@ export const initialiseStores = async (config: Config): Promise<void> => {
 
 /** Opens the stores. Makes nothing that `initialiseStores` makes. */
 export const openStores = async (config: Config): Promise<Stores> => {
+  if (!(await isInitialised(config))) throw new DataDirectoryMissing(config.PULSESTREAM_DATA_DIR);
   const log = await openLog(config);
   try {
     const readStore = config.MONGODB_URL

@@ -1,5 +1,4 @@
-import { isInitialised } from '../main.js';
-import { initialiseStores } from '../stores.js';
+import { initialiseStores, isInitialised } from '../stores.js';
 import { CliError, configure } from './output.js';
 
 /** `init`: makes the data directory. Starting never does, so that a mistyped path is an error and not a new, empty log. */

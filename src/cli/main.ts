@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { envCheck, envInit } from './env.js';
+import { explain } from './explain.js';
 import { importAccessLog } from './import-access-log.js';
 import { init } from './init.js';
 import { listProjections, rebuildProjections, statLog, verifyLog, verifyProjections } from './operations.js';
-import { CliError } from './output.js';
 import { serve } from './serve.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -91,8 +91,9 @@ env
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CliError)) throw error;
-  console.error(`✖ ${error.message}`);
-  if (error.hint) console.error(`  ${error.hint}`);
-  process.exitCode = error.exit_code;
+  const explained = explain(error);
+  if (!explained) throw error;
+  console.error(`✖ ${explained.message}`);
+  if (explained.hint) console.error(`  ${explained.hint}`);
+  process.exitCode = explained.exit_code;
 }

@@ -1,7 +1,9 @@
 import type { Config } from '../platform/config.js';
 import { readKey } from '../platform/secrets.js';
 import type { HostStatus } from '../projections/runner/status.js';
-import type { Job, JobKind, JobOptions, LogStat } from '../replay/operations.js';
+import type { Job, JobKind, JobOptions, LogStat, LogVerification } from '../replay/operations.js';
+import { verifyClosedLog } from '../stores.js';
+import { LogCorrupt } from '../eventstore/event-store.js';
 import { isGood, type Operations } from '../replay/operations.js';
 import { openOperations } from '../main.js';
 import { CliError, configure, count, print, table } from './output.js';
@@ -110,24 +112,37 @@ export const statLog = (options: { json: boolean }): Promise<void> =>
     );
   });
 
-/** `log verify` */
-export const verifyLog = (options: { json: boolean }): Promise<void> =>
-  atWork(async (workplace) => {
-    const job = await follow(workplace, 'log-verify', {}, 'Verifying', options.json);
-    const { log } = job;
-    if (!log) return;
-    print(options.json, { ok: isGood(job), ...job }, () =>
-      log.problems.length === 0
-        ? `✓ ${count(log.records)} records in ${count(log.bytes)} bytes: every byte checks out; chain ${log.chain.slice(0, 16)}`
-        : [
-            `✖ ${count(log.problems.length)} problems:`,
-            ...log.problems.map(
-              ({ segment, offset, detail }) =>
-                `    ${segment ?? 'index'}${offset === undefined ? '' : ` at byte ${offset}`}: ${detail}`,
-            ),
-          ].join('\n'),
+/** `log verify`: of a log that is too damaged to be opened, too. */
+export const verifyLog = async (options: { json: boolean }): Promise<void> => {
+  try {
+    await atWork(async (workplace) => {
+      const { log } = await follow(workplace, 'log-verify', {}, 'Verifying', options.json);
+      if (log) showVerification(log, options.json);
+    });
+  } catch (error) {
+    if (!(error instanceof LogCorrupt)) throw error;
+    const progress = showProgress('Verifying', 'bytes', 0, options.json);
+    const log = await verifyClosedLog(configure(), ({ bytes, total }) => {
+      progress.update(bytes, total);
+    });
+    progress.stop();
+    showVerification(log, options.json);
+  }
+};
+
+const showVerification = (log: LogVerification, json: boolean): void => {
+  const { records, bytes, chain, problems } = log;
+  if (problems.length > 0) process.exitCode = 1;
+  print(json, { ok: problems.length === 0, log }, () => {
+    if (problems.length === 0)
+      return `✓ ${count(records)} records in ${count(bytes)} bytes: every byte checks out; chain ${chain.slice(0, 16)}`;
+    const named = problems.map(
+      ({ segment, offset, detail }) =>
+        `    ${segment ?? 'index'}${offset === undefined ? '' : ` at byte ${offset}`}: ${detail}`,
     );
+    return [`✖ ${count(problems.length)} problems:`, ...named].join('\n');
   });
+};
 
 /** Follows a job to its end; a bad end is this program's, too. */
 const follow = async (
