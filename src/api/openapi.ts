@@ -53,9 +53,9 @@ class Components {
   #reference(node: unknown): Json {
     if (Array.isArray(node)) return node.map((item) => this.#reference(item));
     if (!isObject(node)) return node as Json;
-    const plain = Object.fromEntries(
-      Object.entries(node).map(([key, value]) => [key, this.#reference(value)]),
-    ) as JsonObject;
+    const plain: JsonObject = Object.fromEntries(
+      Object.entries(node).map(([key, value]): [string, Json] => [key, this.#reference(value)]),
+    );
     const { title } = node;
     if (typeof title !== 'string') return plain;
     const known = this.schemas[title];
@@ -92,7 +92,7 @@ const requestBody = (route: Route, components: Components): { requestBody?: Json
           Object.entries(route.body.raw).map(([type, schema]) => [type, { schema: components.take(schema) }]),
         )
       : { 'application/json': { schema: components.take(route.body.schema) } };
-  return { requestBody: { required: !('optional' in route.body && route.body.optional === true), content } };
+  return { requestBody: { required: !('optional' in route.body && route.body.optional), content } };
 };
 
 const response = (spec: ResponseSpec, components: Components): Json => ({

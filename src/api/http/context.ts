@@ -35,13 +35,13 @@ export const credentialsOf = (headers: IncomingHttpHeaders): Credentials | undef
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** The key as a structured-field string or bare; `invalid` where it is neither. */
-export const idempotencyKeyOf = (headers: IncomingHttpHeaders): string | 'invalid' | undefined => {
+/** The key as a structured-field string or bare; `null` where it is neither. */
+export const idempotencyKeyOf = (headers: IncomingHttpHeaders): string | null | undefined => {
   const given = single(headers['idempotency-key'])?.trim();
   if (given === undefined) return undefined;
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(given)?.[1];
   const key = quoted === undefined ? given : quoted.replaceAll(/\\(["\\])/g, '$1');
-  return IDEMPOTENCY_KEY.test(key) ? key : 'invalid';
+  return IDEMPOTENCY_KEY.test(key) ? key : null;
 };
 
 /** The version in `If-Match: "v7"`; `*` asks for no version; `invalid` where it is neither. */

@@ -156,7 +156,7 @@ const contextOf = (
   principal: Principal,
 ): Step<CommandContext> => {
   const idempotency_key = route.idempotent ? idempotencyKeyOf(request.headers) : undefined;
-  if (idempotency_key === 'invalid')
+  if (idempotency_key === null)
     return stop(
       problem(400, 'invalid_idempotency_key', 'Idempotency-Key has 1 to 255 printable characters.'),
     );

@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io';
 import type { Position } from '../../eventstore/event-store.js';
-import type { ValidationOutcome, Validator } from '../../platform/validation.js';
+import type { FieldError, Validator } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
 import { isSlow } from './backpressure.js';
 import { checks, refused, type Ack, type Refused, type TopicMessage } from './protocol.js';
@@ -20,6 +20,9 @@ interface Target {
   readonly topic: Topic;
   readonly params: unknown;
 }
+
+const describe = (what: string, errors: readonly FieldError[]): string =>
+  `The ${what} cannot be taken: ${errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ')}`;
 
 /** What one socket asks and follows. */
 export class Conversation {
@@ -93,21 +96,26 @@ export class Conversation {
       const answer = (ack: Ack): void => {
         if (typeof acknowledge === 'function') (acknowledge as (ack: Ack) => void)(ack);
       };
-      if (!this.#allowed()) return this.session.end('too_many_messages', 'Too many messages; slow down.');
-      if (isSlow(this.socket)) return answer(refused('slow', 'Read what was sent before asking for more.'));
-      const message = typeof sent[0] === 'function' || sent[0] === undefined ? {} : sent[0];
-      const checked: ValidationOutcome<M> = check(message);
-      if (!checked.ok) {
-        const what = checked.errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
-        return answer(refused('invalid', `The message is not valid: ${what}`));
+      if (!this.#allowed()) {
+        this.session.end('too_many_messages', 'Too many messages; slow down.');
+        return;
       }
-      Promise.resolve(checked.value)
-        .then(handle)
-        .then(answer, (error: unknown) => {
-          this.api.logger.error({ err: error, message: name }, 'a socket message failed');
-          answer(refused('internal_error', 'Something went wrong here.'));
-        });
+      this.#answerTo(sent[0], check, handle).then(answer, (error: unknown) => {
+        this.api.logger.error({ err: error, message: name }, 'a socket message failed');
+        answer(refused('internal_error', 'Something went wrong here.'));
+      });
     });
+  }
+
+  async #answerTo<M>(
+    sent: unknown,
+    check: Validator<M>,
+    handle: (message: M) => Ack | Promise<Ack>,
+  ): Promise<Ack> {
+    if (isSlow(this.socket)) return refused('slow', 'Read what was sent before asking for more.');
+    // Where no message was sent, the acknowledgement stands in its place.
+    const checked = check(typeof sent === 'function' || sent === undefined ? {} : sent);
+    return checked.ok ? handle(checked.value) : refused('invalid', describe('message', checked.errors));
   }
 
   async #subscribe(message: TopicMessage & { readonly since?: string }): Promise<Ack> {
@@ -173,8 +181,7 @@ export class Conversation {
       return refused('forbidden', `This needs the permission ${topic.needs}.`);
     const params = topic.check(message.params ?? {});
     if (params.ok) return { topic, params: params.value };
-    const what = params.errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
-    return refused('invalid', `The params are not valid: ${what}`);
+    return refused('invalid', describe('params', params.errors));
   }
 
   #allowed(): boolean {

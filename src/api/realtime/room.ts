@@ -123,9 +123,9 @@ export class Room {
     const text = JSON.stringify(message.data, (name, value: unknown) =>
       volatile.has(name) ? undefined : value,
     );
-    if (text === this.#latest) return this.#told(sockets, message.position);
-    this.#latest = text;
     this.#told(sockets, message.position);
+    if (text === this.#latest) return;
+    this.#latest = text;
     await this.deliver('update', message, sockets);
   }
 

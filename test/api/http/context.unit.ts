@@ -23,10 +23,10 @@ describe('what a request says of itself', () => {
     ['"8e03978e-40d5"', '8e03978e-40d5'],
     ['8e03978e-40d5', '8e03978e-40d5'],
     [String.raw`"a\"b"`, 'a"b'],
-    ['', 'invalid'],
-    ['""', 'invalid'],
-    ['x'.repeat(256), 'invalid'],
-    ['schlüssel', 'invalid'],
+    ['', null],
+    ['""', null],
+    ['x'.repeat(256), null],
+    ['schlüssel', null],
   ])('the Idempotency-Key %p', (given, key) => {
     expect(idempotencyKeyOf({ 'idempotency-key': given })).toBe(key);
   });

@@ -59,7 +59,7 @@ const routes = [
       limit: Type.Optional(Type.Integer({ minimum: 1 })),
       flag: Type.Optional(Type.Boolean()),
     }),
-    handle: remember as never,
+    handle: remember,
   }),
   defineRoute({
     ...common,
@@ -71,7 +71,7 @@ const routes = [
     body: {
       schema: closed({ name: Type.String(), tags: Type.Optional(Type.Record(Type.String(), Type.String())) }),
     },
-    handle: remember as never,
+    handle: remember,
   }),
   defineRoute({
     ...common,

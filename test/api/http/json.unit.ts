@@ -3,9 +3,7 @@ import fc from 'fast-check';
 import { exceedsDepth, parseJson } from '../../../src/api/http/json.js';
 
 const depthOf = (value: unknown): number =>
-  typeof value === 'object' && value !== null
-    ? 1 + Math.max(0, ...Object.values(value as object).map(depthOf))
-    : 0;
+  typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
 
 const codeOf = (text: string | Buffer): string | undefined => {
   const parsed = parseJson(Buffer.from(text as string));

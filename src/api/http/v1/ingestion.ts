@@ -235,8 +235,8 @@ const statisticsRoute = defineRoute({
       group_by: chosen,
     });
     if (!outcome.ok) return refuse(problem(400, outcome.code, outcome.detail), request);
-    const { ok: _ok, ...body } = outcome;
-    return found(body);
+    const { position, from, to, totals, status, data } = outcome;
+    return found({ position, from, to, totals, status, data });
   },
 });
 

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Position } from '../../src/eventstore/event-store.js';
+import { followGuard, restoreGuard } from '../../src/commands/guard-following.js';
+import { compose, tokens } from '../../src/composition.js';
+import { readConfig } from '../../src/platform/config.js';
+import type { PasswordHasher } from '../../src/platform/password.js';
+import { deriveKeys, readKey } from '../../src/platform/secrets.js';
+import { projections } from '../../src/projections/all.js';
+import { initialiseStores, openStores } from '../../src/stores.js';
+
+/** Real passwords cost a quarter of a second each, on purpose; the API's tests are not about them. */
+const quickPasswords = (): PasswordHasher => {
+  const digest = (password: string): string => createHash('sha256').update(password).digest('hex');
+  return {
+    hash: (password) => Promise.resolve(digest(password)),
+    check: (password, hash) => Promise.resolve(hash === digest(password)),
+    close: () => Promise.resolve(),
+  };
+};
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+export interface CallOptions {
+  /** A token or an API key. */
+  readonly as?: string;
+  readonly json?: unknown;
+  readonly body?: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The whole server in this process: embedded stores in a directory of its own, a free port. */
+export interface TestServer {
+  readonly url: string;
+  readonly operator_token: string;
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** Waits until every read model shows what is in the log. */
+  settled(): Promise<void>;
+  /** The log's newest position: what has not changed it has written nothing. */
+  head(): Promise<Position>;
+  stop(): Promise<void>;
+}
+
+export const startTestServer = async (environment: Record<string, string> = {}): Promise<TestServer> => {
+  const directory = await mkdtemp(join(tmpdir(), 'pulsestream-api-'));
+  const outcome = readConfig({
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    PULSESTREAM_DATA_DIR: directory,
+    PULSESTREAM_SEGMENT_MEGABYTES: '32',
+    PULSESTREAM_EVALUATION_SECONDS: '1',
+    PULSESTREAM_RATE_LIMIT_SIGN_IN: '1000000',
+    ...environment,
+  });
+  if (!outcome.ok) throw new Error(JSON.stringify(outcome.problems));
+  const { config } = outcome;
+  await initialiseStores(config);
+  const stores = await openStores(config);
+  const keys = deriveKeys(await readKey(directory, 'secret'));
+  const operator_token = await readKey(directory, 'operatorToken');
+  const container = compose({ config, release: 'test', keys, operator_token, stores });
+  container.rebind(tokens.passwords).toConstantValue(quickPasswords());
+  const [guard, host, evaluator, api] = await Promise.all([
+    container.getAsync(tokens.guard),
+    container.getAsync(tokens.host),
+    container.getAsync(tokens.evaluator),
+    container.getAsync(tokens.api),
+  ]);
+  const stopping = new AbortController();
+  const restored = await restoreGuard(stores.log, guard);
+  const following = followGuard(stores.log, guard, restored, stopping.signal);
+  await host.start();
+  evaluator.start();
+  const { port } = await api.listen(0, '127.0.0.1');
+  const url = `http://127.0.0.1:${port}`;
+
+  return {
+    url,
+    operator_token,
+    head: () => stores.log.head(),
+    settled: async () => {
+      if (!(await host.reached(projections, await stores.log.head(), 20_000)))
+        throw new Error(`The read models did not get there: ${JSON.stringify(await host.status())}`);
+    },
+    call: async (
+      method,
+      path,
+      { as, json, body = json === undefined ? undefined : JSON.stringify(json), headers } = {},
+    ) => {
+      const response = await fetch(url + path, {
+        method,
+        headers: {
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(as !== undefined && { authorization: `Bearer ${as}` }),
+          ...headers,
+        },
+        ...(body !== undefined && { body }),
+      });
+      const text = await response.text();
+      const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: (isJson ? JSON.parse(text) : {}) as Record<string, unknown>,
+      };
+    },
+    stop: async () => {
+      await api.close();
+      stopping.abort();
+      await Promise.allSettled([evaluator.stop(), host.stop(), following]);
+      await stores.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+};
+
+export interface TestTenant {
+  readonly id: string;
+  readonly key: string;
+  readonly key_id: string;
+  readonly email: string;
+  readonly token: string;
+}
+
+/** Registers a tenant and signs its owner in. */
+export const registerTestTenant = async (server: TestServer, name: string): Promise<TestTenant> => {
+  const email = `${name}@example.com`;
+  const password = 'correct horse';
+  const registered = await server.call('POST', '/api/v1/auth/register/tenant', {
+    json: { tenant_name: name, email, password },
+  });
+  const login = await server.call('POST', '/api/v1/auth/login', { json: { email, password } });
+  if (registered.status !== 201 || login.status !== 200) throw new Error(`${registered.text} ${login.text}`);
+  const { tenant, api_key } = JSON.parse(registered.text) as {
+    tenant: { id: string };
+    api_key: { id: string; key: string };
+  };
+  const { access_token } = JSON.parse(login.text) as { access_token: string };
+  return { id: tenant.id, key: api_key.key, key_id: api_key.id, email, token: access_token };
+};
