@@ -21,7 +21,7 @@ export type PieceOutcome = { readonly from: number; readonly to: number } & (
       readonly index: number;
       readonly position: Position;
       readonly recorded_at: string;
-      /** True where the chunk was in the log already. */
+      /** True where the chunk was in the log before this request. */
       readonly repeated: boolean;
     }
   | { readonly ok: false; readonly refusal: CommandRefusal }
@@ -230,6 +230,7 @@ export class ChunkWriter {
   > {
     this.#follow(lane);
     let refusal = contended;
+    let unknown = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 1) await this.clock.sleep(FIRST_PAUSE_MS * 2 ** attempt);
       let outcome: WriteOutcome;
@@ -239,6 +240,7 @@ export class ChunkWriter {
         if (!(error instanceof EventStoreUnavailable)) throw error;
         if (error.reason !== 'unreachable') return { refusal: unavailable(error) };
         // Unknown whether it was written: the same record at the same revision again finds out.
+        unknown = true;
         refusal = unavailable(error);
         continue;
       }
@@ -247,7 +249,7 @@ export class ChunkWriter {
           const { position, recorded_at, repeated } = outcome;
           // A record that was there already may be anywhere in the stream, or in another day's.
           if (!repeated) lane.revision = outcome.revision;
-          return { position, recorded_at, repeated };
+          return { position, recorded_at, repeated: repeated && !unknown };
         }
         case 'conflict':
           lane.revision = outcome.actual;

@@ -21,7 +21,7 @@ export interface OneAnswer {
 
 export interface BatchAnswer {
   readonly accepted: number;
-  /** Events that were in the log already. */
+  /** Events that an earlier request under the same key has stored, whose answer is no longer kept. */
   readonly duplicates: number;
   readonly rejected: number;
   /** The rejected ones; the first hundred unless more were asked for. */
@@ -204,13 +204,13 @@ const batchResult = (
 ): CommandResult<BatchAnswer> => {
   const errors = [...reading.rejected];
   let accepted = 0;
+  let duplicates = 0;
   let position: Position = START;
-  let replayed = true;
   let refusal: CommandRefusal | undefined;
   for (const outcome of outcomes) {
     if (outcome.ok) {
-      accepted += outcome.to - outcome.from;
-      replayed &&= outcome.repeated;
+      if (outcome.repeated) duplicates += outcome.to - outcome.from;
+      else accepted += outcome.to - outcome.from;
       if (outcome.position > position) ({ position } = outcome);
       continue;
     }
@@ -224,7 +224,7 @@ const batchResult = (
     ok: true,
     value: {
       accepted,
-      duplicates: 0,
+      duplicates,
       rejected: errors.length,
       errors: shown(
         errors.toSorted((one, other) => one.index - other.index),
@@ -233,6 +233,6 @@ const batchResult = (
       batch_id,
     },
     position,
-    replayed,
+    replayed: false,
   };
 };

@@ -1,5 +1,6 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Position } from '../../eventstore/event-store.js';
+import { newestEvent } from '../chunk-index/newest.js';
 import { loadBuckets } from '../metrics/buckets.js';
 import { MINUTE_MS } from '../metrics/partials.js';
 import { metrics } from '../metrics/projection.js';
@@ -20,6 +21,8 @@ export interface Overview {
   readonly failing_routes: readonly RouteRow[];
   /** Requests by exact status; `0` where events have none. */
   readonly status: Readonly<Record<string, number>>;
+  /** When the newest event there is happened. */
+  readonly newest?: string;
 }
 
 const MINUTES = 60;
@@ -49,5 +52,6 @@ export const overview = async (models: ReadModels, tenant: TenantId, now: number
       .sort((one, other) => other.error_rate - one.error_rate || other.errors - one.errors)
       .slice(0, ROWS),
     status: statusCounts(series),
+    ...(await newestEvent(models, tenant)),
   };
 };

@@ -1,5 +1,6 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Position } from '../../eventstore/event-store.js';
+import { newestEvent } from '../chunk-index/newest.js';
 import { loadBuckets } from '../metrics/buckets.js';
 import { metrics, resolutionMs, type Resolution } from '../metrics/projection.js';
 import type { ReadModels } from '../read-models.js';
@@ -14,6 +15,8 @@ export interface RealTimeMetrics {
   readonly series: readonly SeriesPoint[];
   readonly by_service: readonly ServiceRow[];
   readonly by_route: readonly RouteRow[];
+  /** When the newest event there is happened. */
+  readonly newest?: string;
 }
 
 const ROUTES = 100;
@@ -30,18 +33,21 @@ export const parseWindow = (text: string): number | undefined => {
 const resolutionFor = (window_seconds: number): Resolution =>
   window_seconds <= 6 * 3600 ? '1m' : window_seconds <= 7 * 86_400 ? '1h' : '1d';
 
-/** Volume, latency and errors of the last while; the minute, hour or day that is under way is its last point. */
+/**
+ * Volume, latency and errors of a while, up to and with the minute, hour or day that its end (epoch milliseconds) is
+ * in. The end is now for those who follow, and any other moment for those who look back.
+ */
 export const realTimeMetrics = async (
   models: ReadModels,
   tenant: TenantId,
   window_seconds: number,
-  now: number,
+  end: number,
 ): Promise<RealTimeMetrics> => {
   const position = models.position(metrics);
   const resolution = resolutionFor(window_seconds);
   const step = resolutionMs[resolution];
   const count = Math.ceil((window_seconds * 1000) / step);
-  const to = (Math.floor(now / step) + 1) * step;
+  const to = (Math.floor(end / step) + 1) * step;
   const from = to - count * step;
   const buckets = await loadBuckets(models.read(metrics, tenant), resolution, { from, to });
   const series = buckets.flatMap((bucket) => bucket.series);
@@ -53,5 +59,6 @@ export const realTimeMetrics = async (
     series: pointsOf(buckets, resolution, from, count),
     by_service: servicesOf(series),
     by_route: routesOf(series).slice(0, ROUTES),
+    ...(await newestEvent(models, tenant)),
   };
 };

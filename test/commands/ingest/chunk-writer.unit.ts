@@ -136,7 +136,11 @@ describe('a store that does not answer', () => {
     log.after = (attempt) => {
       if (attempt === 2) throw unreachable;
     };
-    expect(await ingest.one(event(1), request())).toMatchObject({ ok: true });
+    const batch = Buffer.from('[{"type":"a"}]');
+    expect(await ingest.batch(batch, 'json', request())).toMatchObject({
+      ok: true,
+      value: { accepted: 1, duplicates: 0 },
+    });
     expect(log.events).toHaveLength(2);
     log.after = () => undefined;
     expect(await ingest.one(event(2), request())).toMatchObject({ ok: true });

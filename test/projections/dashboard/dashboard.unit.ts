@@ -69,6 +69,17 @@ describe('the overview', () => {
     expect(status).toEqual({ 200: 3, 404: 1, 500: 1, 503: 1 });
   });
 
+  it('says when the newest event happened, however long ago', async () => {
+    expect((await overview(models, tenant, NOW + 400 * 86_400_000)).newest).toBe('2026-03-01T12:00:00.000Z');
+    expect(
+      await overview(
+        testModels(() => []),
+        tenant,
+        NOW,
+      ),
+    ).not.toHaveProperty('newest');
+  });
+
   it('of another tenant knows nothing', async () => {
     const { totals, services } = await overview(models, 'ten_other' as TenantId, NOW);
     expect([totals.requests, totals.avg_ms, services]).toEqual([0, null, []]);
@@ -96,6 +107,12 @@ describe('real-time metrics', () => {
     expect([day.totals.requests, day.series.length, day.resolution_seconds]).toEqual([7, 24, 3600]);
     const month = await of(30 * 86_400);
     expect([month.totals.requests, month.series.length, month.resolution_seconds]).toEqual([7, 30, 86_400]);
+  });
+
+  it('end where one looks back to', async () => {
+    const { totals, series, newest } = await realTimeMetrics(models, tenant, 300, NOW - 30 * MINUTE);
+    expect([totals.requests, series.at(-1)?.time]).toEqual([2, '2026-03-01T11:30:00.000Z']);
+    expect(newest).toBe('2026-03-01T12:00:00.000Z');
   });
 
   it('say volume, latency and errors by service and by route', async () => {
