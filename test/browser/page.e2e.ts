@@ -95,8 +95,8 @@ describeInChromium('the page', () => {
       `${server.url}/api/v1/auth/api-keys`,
       { name: 'browser test', scopes: ['ingest', 'read', 'alerting'] },
       { authorization: `Bearer ${access_token}` },
-    )) as { key: string };
-    api_key = key.key;
+    )) as { api_key: { key: string } };
+    api_key = key.api_key.key;
   });
 
   it('says what is wrong with a false password', async () => {

@@ -27,12 +27,18 @@ export class Live {
       },
       reconnectionDelayMax: 5000,
     });
+    this.socket.on('disconnect', (reason) => {
+      if (reason === 'io server disconnect') setTimeout(() => this.socket.connect(), COME_BACK_MS);
+    });
   }
 
   close(): void {
     this.socket.close();
   }
 }
+
+/** How long after the server sent us away we come back; the library does that by itself only after a lost connection. */
+const COME_BACK_MS = 1000;
 
 export const useConnection = (live: Live): Connection => {
   const [state, setState] = useState<Connection>('connecting');
