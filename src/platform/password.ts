@@ -32,28 +32,15 @@ interface Waiting {
 
 /**
  * Passwords in a thread of their own, one after another: bcrypt's own threads are libuv's, which the disk needs too,
- * and sixteen sign-ins at once would hold up every write of the log.
+ * and sixteen sign-ins at once would hold up every write of the log. A thread that died is replaced by the next task.
  */
 export class PasswordWorker implements PasswordHasher {
-  readonly #worker: Worker;
+  #worker: Worker | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #tasks = 0;
 
   /** `program` is the compiled password-worker.js. */
-  constructor(program = new URL('./password-worker.js', import.meta.url)) {
-    this.#worker = new Worker(program);
-    this.#worker.unref();
-    this.#worker.on('message', (answer: PasswordAnswer) => {
-      const waiting = this.#waiting.get(answer.id);
-      this.#waiting.delete(answer.id);
-      if ('result' in answer) waiting?.resolve(answer.result);
-      else waiting?.reject(new Error(answer.error));
-    });
-    this.#worker.on('error', (error) => {
-      for (const { reject } of this.#waiting.values()) reject(error);
-      this.#waiting.clear();
-    });
-  }
+  constructor(private readonly program = new URL('./password-worker.js', import.meta.url)) {}
 
   async hash(password: string): Promise<string | undefined> {
     const result = await this.#ask({ password });
@@ -66,16 +53,41 @@ export class PasswordWorker implements PasswordHasher {
   }
 
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
   }
 
   #ask(task: Omit<PasswordTask, 'id'>): Promise<string | boolean | undefined> {
     if (this.#waiting.size >= QUEUE) return Promise.resolve(undefined);
     this.#tasks += 1;
     const id = this.#tasks;
+    this.#worker ??= this.#start();
+    const worker = this.#worker;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, ...task } satisfies PasswordTask);
+      worker.postMessage({ id, ...task } satisfies PasswordTask);
     });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.program);
+    worker.unref();
+    worker.on('message', (answer: PasswordAnswer) => {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ('result' in answer) waiting?.resolve(answer.result);
+      else waiting?.reject(new Error(answer.error));
+    });
+    // An `error` is followed by the `exit`, which says the rest.
+    let cause: unknown;
+    worker.on('error', (error: unknown) => {
+      cause = error;
+    });
+    worker.on('exit', () => {
+      this.#worker = undefined;
+      const ended = new Error('The password thread ended.', { cause });
+      for (const { reject } of this.#waiting.values()) reject(ended);
+      this.#waiting.clear();
+    });
+    return worker;
   }
 }
