@@ -32,12 +32,14 @@ module.exports = {
     ]),
     only('read-store-port', '^src/readstore/[^/]+$', [
       '^src/readstore/[^/]+$',
+      '^src/eventstore/event-store\\.ts$',
       '^src/domain/',
       '^src/platform/',
     ]),
     only('read-store-adapters', '^src/readstore/([^/]+)/', [
       '^src/readstore/$1/',
       '^src/readstore/[^/]+$',
+      '^src/eventstore/event-store\\.ts$',
       '^src/domain/',
       '^src/platform/',
     ]),
@@ -77,7 +79,7 @@ module.exports = {
       name: 'api-knows-no-adapter',
       severity: 'error',
       from: { path: '^src/api/' },
-      to: { path: ['^src/(eventstore|readstore)/[^/]+/', '^src/(cli|composition|main)'] },
+      to: { path: ['^src/(eventstore|readstore)/[^/]+/', '^src/(cli|composition|stores|main)'] },
     },
     {
       name: 'only-the-composition-knows-inversify',
@@ -88,14 +90,14 @@ module.exports = {
     {
       name: 'only-the-composition-makes-adapters',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/composition', '^src/(eventstore|readstore)/', '^src/cli/'] },
+      from: { path: '^src/', pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore)/', '^src/cli/explain\\.ts$'] },
       to: { path: '^src/(eventstore|readstore)/[^/]+/' },
     },
     {
       name: 'one-writer',
       severity: 'error',
       comment: 'Only the command pipeline may reach the append half of the event store.',
-      from: { path: '^src/', pathNot: ['^src/commands/', '^src/eventstore/', '^src/composition'] },
+      from: { path: '^src/', pathNot: ['^src/commands/', '^src/eventstore/', '^src/(composition|stores)\\.ts$'] },
       to: { path: '^src/(commands/writer|eventstore/event-log-writer)' },
     },
   ],
