@@ -139,7 +139,10 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       const { tail, torn } = await recoverTail(last, file, known?.number ?? 0);
       if (known) await checkIndex(known, index, segments);
       const store = new EmbeddedEventStore(options, lock, index, segments, tail, torn);
-      await catchUp(store.#reader.cursor((known?.number ?? 0) + 1), index);
+      await catchUp(store.#reader.cursor((known?.number ?? 0) + 1), index, (commit) => {
+        for (const run of commit.runs) store.#unindexed.begin({ ...run });
+        store.#indexer.add(commit);
+      });
       return store;
     } catch (error) {
       for (const step of undo.reverse()) await step();
@@ -155,6 +158,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   ): Promise<LogVerification> {
     const { files, random } = options;
     const segments = await Segments.load(files, layoutOf(directory), random, limitsOf(options).segmentBytes);
+    if (!segments.last) throw new LogNotInitialised(directory);
     return verifyLog(segments, { isStill: () => true, ...(onProgress && { onProgress }) });
   }
 
@@ -252,8 +256,12 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     return Promise.resolve(durable === 0 ? START : toPosition(durable));
   }
 
-  health(): Promise<StoreHealth> {
-    return Promise.resolve(this.#group.health);
+  async health(): Promise<StoreHealth> {
+    const health = await this.#group.health();
+    const { trouble } = this.#indexer;
+    return trouble && health.status === 'ok'
+      ? { ...health, detail: `the index is behind: ${trouble}` }
+      : health;
   }
 
   /** How large the log is. */

@@ -40,7 +40,6 @@ export class GroupCommit {
   #inFlight: Submission[] = [];
   #running: Promise<void> | undefined;
   #health: StoreHealth = { status: 'ok' };
-  #closed = false;
   /** How far behind the tail a write that failed may have left bytes. */
   #soiled = 0;
   #flushFailed = false;
@@ -63,7 +62,10 @@ export class GroupCommit {
     return this.tail;
   }
 
-  get health(): StoreHealth {
+  /** A disk that was full is looked at again: the next append may go through. */
+  async health(): Promise<StoreHealth> {
+    if (this.#health.status === 'disk_full' && (await this.segments.hasRoom()))
+      this.#health = { status: 'ok' };
     return this.#health;
   }
 
@@ -74,7 +76,7 @@ export class GroupCommit {
 
   /** Why nothing can be submitted; undefined where it can. A full disk is no reason: there may be room by now. */
   get refusal(): EventStoreUnavailable | undefined {
-    if (this.#closed) return new EventStoreUnavailable('closed', 'the log was closed');
+    if (this.#closing.signal.aborted) return new EventStoreUnavailable('closed', 'the log was closed');
     if (this.#health.status !== 'halted') return undefined;
     return new EventStoreUnavailable('halted', this.#health.detail ?? 'the log takes no more writes');
   }
@@ -99,7 +101,8 @@ export class GroupCommit {
   /** Marks the last commit as flushed, so that later damage to it cannot be taken for a torn write. */
   async #mark(): Promise<void> {
     while (this.#running) await this.#running;
-    if (this.tail.marked || this.refusal || this.tail.offset + HEADER_BYTES > this.tail.size) return;
+    if (this.tail.marked || this.#health.status === 'halted') return;
+    if (this.tail.offset + HEADER_BYTES > this.tail.size) return;
     this.#running = this.#work(async () => {
       const mark = Buffer.alloc(HEADER_BYTES);
       this.#writeCommitHeader(mark, 0, 0, this.tail.chain);
@@ -113,8 +116,7 @@ export class GroupCommit {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#marking;
-    this.#closed = true;
-    await this.#running;
+    while (this.#running) await this.#running;
     await this.tail.file.close();
   }
 
@@ -189,7 +191,7 @@ export class GroupCommit {
       chain,
       marked: false,
     };
-    if (this.tail.offset * 2 > this.tail.size) this.segments.prepare();
+    if (this.tail.offset * 4 > this.tail.size) this.segments.prepare();
     this.#marking ??= this.#markWhenIdle();
     this.listener.committed(
       new Commit(segment, offset, header, bytes, 0, frames),

@@ -13,6 +13,7 @@ export class Indexer {
   #running: Promise<void> | undefined;
   #attempt: Promise<boolean> | undefined;
   #hurry = new AbortController();
+  #trouble: string | undefined;
   readonly #closing = new AbortController();
 
   constructor(
@@ -20,6 +21,11 @@ export class Indexer {
     private readonly unindexed: Unindexed,
     private readonly clock: Clock,
   ) {}
+
+  /** Why the index falls behind; undefined where it does not. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
 
   add(commit: IndexedCommit): void {
     this.unindexed.committed(commit);
@@ -62,8 +68,10 @@ export class Indexer {
     try {
       await this.index.write(batch);
       this.unindexed.indexed(batch);
+      this.#trouble = undefined;
       return true;
-    } catch {
+    } catch (error) {
+      this.#trouble = error instanceof Error ? error.message : String(error);
       this.#waiting = [...batch, ...this.#waiting];
       return false;
     }

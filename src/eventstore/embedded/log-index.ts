@@ -1,3 +1,4 @@
+import { stat, statfs } from 'node:fs/promises';
 import { open, type RootDatabase } from 'lmdb';
 import { EventStoreUnavailable } from '../event-store.js';
 
@@ -106,11 +107,20 @@ const readRun = (key: Buffer, value: Buffer): RunPlace => ({
   bytes: numberAt(value, 3),
 });
 
+const PAGE_BYTES = 4_096;
+/** What a record's entries take in half-empty pages, at most, and what a batch takes besides. */
+const ENTRY_BYTES = 512;
+const ROOM_BYTES = 256 * 1024;
+
 /** The index in LMDB: one database, the kinds of entries told apart by their keys' first byte. */
 export class LmdbIndex implements LogIndex {
   #closed = false;
+  #broken = false;
 
-  private constructor(private readonly open: RootDatabase<Buffer, Buffer>) {}
+  private constructor(
+    private readonly path: string,
+    private readonly open: RootDatabase<Buffer, Buffer>,
+  ) {}
 
   /** A database that was closed must not be touched: it may end the process. */
   private get db(): RootDatabase<Buffer, Buffer> {
@@ -120,7 +130,7 @@ export class LmdbIndex implements LogIndex {
 
   /** Opens the index in a file, or makes it. */
   static open(path: string): LmdbIndex {
-    return new LmdbIndex(open<Buffer, Buffer>({ path, encoding: 'binary', keyEncoding: 'binary' }));
+    return new LmdbIndex(path, open<Buffer, Buffer>({ path, encoding: 'binary', keyEncoding: 'binary' }));
   }
 
   checkpoint(): IndexCheckpoint | undefined {
@@ -164,6 +174,28 @@ export class LmdbIndex implements LogIndex {
   async write(commits: readonly IndexedCommit[]): Promise<void> {
     const last = commits.at(-1);
     if (!last) return;
+    if (this.#broken) throw new Error('the index failed; it is made good at the next start');
+    await this.#insistOnRoom(commits.reduce((sum, { count }) => sum + count, 0));
+    try {
+      await this.#put(commits, last);
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
+  }
+
+  /**
+   * LMDB does not bear a full disk: after a write that failed the next one may never return. So it is not tried
+   * where the pages that a batch can touch might not fit, and not again where it failed all the same.
+   */
+  async #insistOnRoom(records: number): Promise<void> {
+    const [{ size }, { bavail, bsize }] = await Promise.all([stat(this.path), statfs(this.path)]);
+    const touched = Math.min(size, records * 3 * PAGE_BYTES);
+    if (bavail * bsize < ROOM_BYTES + records * ENTRY_BYTES + touched)
+      throw new EventStoreUnavailable('disk_full', 'there is no room for the index');
+  }
+
+  async #put(commits: readonly IndexedCommit[], last: IndexedCommit): Promise<void> {
     const heads = new Map<string, { key: Buffer; next: number; before: number }>();
     // Puts of one turn of the event loop are one transaction, and its fate is that of each.
     let done: Promise<unknown> = Promise.resolve();
@@ -203,7 +235,8 @@ export class LmdbIndex implements LogIndex {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.open.close();
+    // What failed may wait for itself.
+    if (!this.#broken) await this.open.close();
   }
 }
 

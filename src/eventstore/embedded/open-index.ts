@@ -1,7 +1,7 @@
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode } from '../../platform/files.js';
-import { LogCorrupt } from '../event-store.js';
+import { EventStoreUnavailable, LogCorrupt } from '../event-store.js';
 import { HEADER_BYTES, readHeader } from './format.js';
 import { LmdbIndex, type IndexCheckpoint, type IndexedCommit, type LogIndex } from './log-index.js';
 import type { LogCursor } from './log-reader.js';
@@ -85,12 +85,18 @@ const checkEnd = async (
   }
 };
 
-/** Brings the index up to the end of the log. */
-export const catchUp = async (cursor: Pick<LogCursor, 'read' | 'close'>, index: LogIndex): Promise<void> => {
+/** Brings the index up to the end of the log. What there is no room for now is left for `later`. */
+export const catchUp = async (
+  cursor: Pick<LogCursor, 'read' | 'close'>,
+  index: LogIndex,
+  later: (commit: IndexedCommit) => void,
+): Promise<void> => {
   let waiting: IndexedCommit[] = [];
   let records = 0;
+  let room = true;
   const write = async (): Promise<void> => {
-    await index.write(waiting);
+    room &&= await written(index, waiting);
+    if (!room) waiting.forEach(later);
     waiting = [];
     records = 0;
   };
@@ -105,5 +111,16 @@ export const catchUp = async (cursor: Pick<LogCursor, 'read' | 'close'>, index: 
     await write();
   } finally {
     await cursor.close();
+  }
+};
+
+/** Whether there was room for them. */
+const written = async (index: LogIndex, commits: readonly IndexedCommit[]): Promise<boolean> => {
+  try {
+    await index.write(commits);
+    return true;
+  } catch (error) {
+    if (error instanceof EventStoreUnavailable && error.reason === 'disk_full') return false;
+    throw error;
   }
 };

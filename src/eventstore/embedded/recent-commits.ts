@@ -1,6 +1,11 @@
 import type { Commit } from './commit.js';
 
-/** The newest commits, kept in memory so that those who follow the log do not read the disk. Bounded by bytes. */
+/** What a parsed event takes besides its bytes, roughly. */
+const PARSED_BYTES = 1_024;
+
+const sizeOf = ({ bytes, count }: Commit): number => bytes + count * PARSED_BYTES;
+
+/** The newest commits, kept in memory so that those who follow the log do not read the disk. Bounded by their size. */
 export class RecentCommits {
   #commits: Commit[] = [];
   #bytes = 0;
@@ -9,11 +14,11 @@ export class RecentCommits {
 
   add(commit: Commit): void {
     this.#commits.push(commit);
-    this.#bytes += commit.bytes;
+    this.#bytes += sizeOf(commit);
     let gone = 0;
     for (const oldest of this.#commits) {
       if (this.#bytes <= this.limit) break;
-      this.#bytes -= oldest.bytes;
+      this.#bytes -= sizeOf(oldest);
       gone += 1;
     }
     if (gone > 0) this.#commits = this.#commits.slice(gone);

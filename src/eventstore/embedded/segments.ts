@@ -15,6 +15,7 @@ export interface Segment {
   readonly salt: number;
 }
 
+const PIECE_BYTES = 4 * 1024 * 1024;
 const ZEROS = Buffer.alloc(1024 * 1024);
 
 /** Writes zeros over a range. */
@@ -90,16 +91,22 @@ export class Segments {
     this.#spare.catch(() => undefined);
   }
 
+  /** Whether there is room for the next segment. */
+  async hasRoom(): Promise<boolean> {
+    this.prepare();
+    const spare = this.#spare;
+    try {
+      await spare;
+      return true;
+    } catch {
+      if (this.#spare === spare) this.#spare = undefined;
+      return false;
+    }
+  }
+
   /** Begins the next segment. Where there is no room for it, rejects and leaves everything as it was. */
   async begin(first: number, chain: Buffer): Promise<{ segment: Segment; file: OpenFile }> {
-    this.prepare();
-    let file: OpenFile;
-    try {
-      file = (await this.#spare) ?? (await this.#make());
-    } catch (error) {
-      this.#spare = undefined;
-      throw error;
-    }
+    const file = await this.#takeSpare();
     const name = segmentName(first);
     const segment = {
       name,
@@ -127,11 +134,24 @@ export class Segments {
     return { segment, file };
   }
 
+  async #takeSpare(): Promise<OpenFile> {
+    const spare = (this.#spare ??= this.#make());
+    try {
+      return await spare;
+    } catch (error) {
+      this.#spare = undefined;
+      throw error;
+    }
+  }
+
   async #make(): Promise<OpenFile> {
     const file = await this.files.open(this.layout.spare, 'create');
     try {
-      await writeZeros(file, 0, this.segmentBytes);
-      await file.flush();
+      // Flushed a piece at a time: appends to the segment in use wait for the same disk.
+      for (let at = 0; at < this.segmentBytes; at += PIECE_BYTES) {
+        await writeZeros(file, at, Math.min(at + PIECE_BYTES, this.segmentBytes));
+        await file.flush();
+      }
       return file;
     } catch (error) {
       await file.close();

@@ -19,7 +19,7 @@ describe('Group commit', () => {
   it('writes and flushes what comes at the same time once', async () => {
     const { files, log } = await newSimulatedLog();
     const operations: string[] = [];
-    files.observe = ({ kind }) => operations.push(kind);
+    files.observe = ({ kind, path }) => path.includes('/log/') && operations.push(kind);
 
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, i) => log.append(stream(`orders-${i}`), 'none', one())),
@@ -37,7 +37,7 @@ describe('Group commit', () => {
     const first = log.append(stream('orders-1'), 'none', one());
     await gate.reached;
     const operations: string[] = [];
-    files.observe = ({ kind }) => operations.push(kind);
+    files.observe = ({ kind, path }) => path.includes('/log/') && operations.push(kind);
     const later = Promise.all(
       Array.from({ length: 20 }, (_, i) => log.append(stream('orders-1'), revision(i), one())),
     );
@@ -157,6 +157,7 @@ describe('A full disk', () => {
     });
 
     files.capacity = Infinity;
+    expect(await log.health()).toEqual({ status: 'ok' });
     expect(await log.append(stream('orders-1'), revision(next - 1), again)).toMatchObject({
       outcome: 'appended',
       revision: next,
