@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { EventId } from '../../domain/ids.js';
 import type { Clock } from '../../platform/clock.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
@@ -61,6 +62,8 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
     index: IdIndex,
   ) {
     this.#connection = connect(options.url);
+    // Every append that waits listens to it.
+    setMaxListeners(0, this.#closing.signal);
     this.#index = index;
     this.#patience = {
       clock: options.clock,

@@ -120,9 +120,10 @@ class LmdbIdIndex implements IdIndex {
       const key = idKey(id);
       if (!this.#db.doesExist(key))
         put(key, Buffer.concat([writeRevision(revision), Buffer.from(position, 'hex')]));
-      if (revision > (streams.get(stream) ?? this.lastRevision(stream) ?? -1)) streams.set(stream, revision);
+      if (revision > (streams.get(stream) ?? -1)) streams.set(stream, revision);
     }
-    for (const [stream, revision] of streams) put(streamKey(stream), writeRevision(revision));
+    for (const [stream, revision] of streams)
+      if (revision > (this.lastRevision(stream) ?? -1)) put(streamKey(stream), writeRevision(revision));
     if (checkpoint)
       put(
         CHECKPOINT_KEY,

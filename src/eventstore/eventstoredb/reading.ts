@@ -86,21 +86,25 @@ export const idAt = async (client: EventStoreDBClient, position: Position): Prom
 };
 
 /**
- * What a read gives; ends the call where the reader stops early. The client emits errors on a stream that was ended
- * too: the listener keeps them from ending the process.
+ * What a read gives, nothing where the stream is missing. A read that is left early is cancelled and run dry: the
+ * client would wait for its end for ever, since a call that had come to its end is not cancelled any more. The client
+ * emits errors after the end too: the listener keeps them from ending the process.
  */
-async function* records<T>(read: StreamingRead<T>): AsyncGenerator<T, void> {
+export async function* records<T>(read: StreamingRead<T>): AsyncGenerator<T, void> {
   read.on('error', ignore);
   let ended = false;
   try {
-    for await (const resolved of read as AsyncIterable<T>) yield resolved;
+    for await (const resolved of read.iterator({ destroyOnReturn: false })) yield resolved as T;
     ended = true;
   } catch (error) {
     ended = true;
     if (error instanceof StreamNotFoundError) return;
     throw unreachable(error);
   } finally {
-    if (!ended) read.cancel().catch(ignore);
+    if (!ended) {
+      read.cancel().catch(ignore);
+      read.resume();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
-import { BACKWARDS, END, NO_STREAM, StreamNotFoundError } from '@eventstore/db-client';
+import { BACKWARDS, END, NO_STREAM, type ResolvedEvent } from '@eventstore/db-client';
 import type { Revision, StreamName } from '../event-store.js';
 import type { Connection } from './connection.js';
+import { records } from './reading.js';
 
 /** Hides a stream's events before a revision. What the stream's metadata says besides stays; a lower bound changes nothing. */
 export const truncateStream = async (
@@ -26,11 +27,6 @@ const metadataRevision = async (
   stream: StreamName,
 ): Promise<bigint | typeof NO_STREAM> => {
   const read = client.readStream(`$$${stream}`, { fromRevision: END, direction: BACKWARDS, maxCount: 1 });
-  read.on('error', () => undefined);
-  try {
-    for await (const { event } of read) if (event) return event.revision;
-  } catch (error) {
-    if (!(error instanceof StreamNotFoundError)) throw error;
-  }
+  for await (const { event } of records<ResolvedEvent>(read)) if (event) return event.revision;
   return NO_STREAM;
 };

@@ -1,6 +1,6 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { Any, Code, Empty, shared, statuses, streams } from './protocol.js';
-import { MAX_APPEND_BYTES, type Answer, type Expected, type StoredRecord } from './database.js';
+import { MAX_APPEND_BYTES, type Answer, type Expected } from './database.js';
 
 /** Messages and errors as the server sends them. */
 
@@ -10,11 +10,8 @@ type ReadResp = InstanceType<typeof streams.ReadResp>;
 type RpcStatus = InstanceType<typeof statuses.Status>;
 export type Refusal = Partial<ServiceError>;
 
-const TOMBSTONE_REVISION = '9223372036854775807';
 /** The server sends 2^64 - 1, which the generated code can read but not write. */
 const NO_STREAM_2060 = 2 ** 64 - 2 ** 11;
-/** 100 ns since 1970. */
-const TICKS_A_MILLISECOND = 10_000n;
 
 export const refusal = (code: status, details: string, trailers: Record<string, string> = {}): Refusal => {
   const metadata = new Metadata();
@@ -175,26 +172,6 @@ const rpcError = (
 
 export const identifier = (name: string): InstanceType<typeof shared.StreamIdentifier> =>
   new shared.StreamIdentifier().setStreamName(Buffer.from(name));
-
-export const eventResponse = (record: StoredRecord): ReadResp => {
-  const event = new streams.ReadResp.ReadEvent.RecordedEvent();
-  event.setId(new shared.UUID().setString(record.id));
-  event.setStreamIdentifier(identifier(record.stream));
-  event.setStreamRevision(record.revision === Infinity ? TOMBSTONE_REVISION : String(record.revision));
-  event.setCommitPosition(String(record.position));
-  event.setPreparePosition(String(record.position));
-  event
-    .getMetadataMap()
-    .set('type', record.type)
-    .set('content-type', record.json ? 'application/json' : 'application/octet-stream')
-    .set('created', String(BigInt(record.created) * TICKS_A_MILLISECOND));
-  event.setCustomMetadata(record.metadata);
-  event.setData(record.data);
-  const read = new streams.ReadResp.ReadEvent();
-  read.setEvent(event);
-  read.setCommitPosition(String(record.position));
-  return new streams.ReadResp().setEvent(read);
-};
 
 export const notFound = (name: string): ReadResp =>
   new streams.ReadResp().setStreamNotFound(

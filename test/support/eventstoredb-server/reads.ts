@@ -4,7 +4,6 @@ import {
   caughtUp,
   checkpoint,
   confirmation,
-  eventResponse,
   handlerThrew,
   notFound,
   refusal,
@@ -12,10 +11,12 @@ import {
 } from './answers.js';
 import type { Database, StoredRecord } from './database.js';
 import { streams } from './protocol.js';
+import { encodeEvent } from './wire.js';
 
 type ReadReq = InstanceType<typeof streams.ReadReq>;
 type Options = InstanceType<typeof streams.ReadReq.Options>;
-type ReadResp = InstanceType<typeof streams.ReadResp>;
+/** A message, or one that is encoded already. */
+export type ReadResp = InstanceType<typeof streams.ReadResp> | Buffer;
 export type ReadCall = ServerWritableStream<ReadReq, ReadResp>;
 
 /** Of a filter without a window of its own. */
@@ -94,7 +95,7 @@ function* walk(
 ): Generator<ReadResp> {
   for (let i = from; step === 1 ? i <= to : i >= to; i += step) {
     const record = records[i];
-    if (record) yield eventResponse(record);
+    if (record) yield encodeEvent(record);
   }
 }
 
@@ -125,7 +126,7 @@ const subscribeToAll = (database: Database, call: ReadCall, options: Options): v
     }
     next += 1;
     const matches = !filter || filter.matches(record);
-    const messages = matches ? [eventResponse(record)] : [];
+    const messages: ReadResp[] = matches ? [encodeEvent(record)] : [];
     // What is read up to the end in less than a whole window brings no checkpoint.
     if (filter && cadence.looked() && (live || aWindowFollows()))
       messages.push(checkpoint(record.position, live || matches ? record.position : 0));
@@ -148,7 +149,7 @@ const subscribeToStream = (database: Database, call: ReadCall, options: Options)
   follow(database, call, () => {
     if (database.isTombstoned(name)) {
       const tombstone = database.records.findLast(({ stream }) => stream === name);
-      if (tombstone) call.write(eventResponse(tombstone));
+      if (tombstone) call.write(encodeEvent(tombstone));
       fail(call, streamDeleted(name));
       return undefined;
     }
@@ -158,7 +159,7 @@ const subscribeToStream = (database: Database, call: ReadCall, options: Options)
     const record = events[next];
     if (record) {
       next += 1;
-      return [eventResponse(record)];
+      return [encodeEvent(record)];
     }
     if (live) return undefined;
     live = true;

@@ -13,7 +13,7 @@ import {
   shared,
   StreamsService,
 } from './protocol.js';
-import { read } from './reads.js';
+import { read, type ReadCall, type ReadResp } from './reads.js';
 
 export interface ServerOptions {
   /** Decides, for each write that is in flight when the server is killed, whether it was stored. Default 1. */
@@ -133,8 +133,7 @@ export class EventStoreDbServer {
       if (this.#waiting) this.#waiting.push(work);
       else work();
     };
-    const streamsServer: IStreamsServer = {
-      read: (call) => named('Read', () => read(database, call)),
+    const writes: Pick<IStreamsServer, 'append' | 'batchAppend' | 'delete' | 'tombstone'> = {
       append: (call, callback) => named('Append', () => append(database, enqueue, call, callback)),
       batchAppend: (call) =>
         named('BatchAppend', () => batchAppend(database, (job) => this.#gate(job, enqueue), call)),
@@ -148,7 +147,10 @@ export class EventStoreDbServer {
     const gossipServer: IGossipServer = {
       read: (_, callback) => named('GossipRead', () => callback(null, this.#members())),
     };
-    rpc.addService(StreamsService, streamsServer);
+    rpc.addService(
+      { ...StreamsService, read: readMethod },
+      { ...writes, read: (call: ReadCall) => named('Read', () => read(database, call)) },
+    );
     rpc.addService(ServerFeaturesService, featuresServer);
     rpc.addService(GossipService, gossipServer);
     return rpc;
@@ -182,6 +184,12 @@ export class EventStoreDbServer {
     return this.#random / 2 ** 32;
   }
 }
+
+const readMethod = {
+  ...StreamsService.read,
+  responseSerialize: (message: ReadResp) =>
+    Buffer.isBuffer(message) ? message : StreamsService.read.responseSerialize(message),
+};
 
 const supported = (): InstanceType<typeof features.SupportedMethods> => {
   const method = (service: string, name: string, list: string[] = []) =>
