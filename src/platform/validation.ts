@@ -19,7 +19,7 @@ export type Validator<T> = (value: unknown) => ValidationOutcome<T>;
 const ajv = new Ajv({ strict: true, unicodeRegExp: false, unicode: false, logger: false });
 
 /** Field names that are known and will be taken one day: refused by name, before anything else is found wrong. */
-export const NOT_SUPPORTED = 'x-not-supported';
+const NOT_SUPPORTED = 'x-not-supported';
 const notSupported: SchemaValidateFunction = (names: readonly string[], value: unknown) => {
   const found =
     typeof value === 'object' && value !== null && names.find((name) => Object.hasOwn(value, name));
@@ -70,9 +70,35 @@ const ofAjv = ({ keyword, instancePath, params, message, propertyName }: ErrorOb
   };
 };
 
+/**
+ * Where a value fits none of several schemas, what is wrong deeper inside says which one was meant: the rest, which only
+ * says that it is not one of the others, is left out. What remains is said once.
+ */
+const relevant = (errors: readonly ErrorObject[]): readonly ErrorObject[] => {
+  let kept = errors;
+  for (const { keyword, instancePath, schemaPath } of errors) {
+    if (keyword !== 'anyOf') continue;
+    const inside = (error: ErrorObject): boolean => error.schemaPath.startsWith(schemaPath);
+    const deeper = (error: ErrorObject): boolean =>
+      error.instancePath.length > instancePath.length || error.keyword === NOT_SUPPORTED;
+    if (kept.some((error) => inside(error) && deeper(error)))
+      kept = kept.filter((error) => !inside(error) || deeper(error));
+  }
+  return kept;
+};
+
+const toFieldErrors = (errors: readonly ErrorObject[]): readonly FieldError[] => {
+  const named = new Map<string, FieldError>();
+  for (const error of relevant(errors).map(ofAjv)) {
+    const name = `${error.pointer} ${error.code}`;
+    if (!named.has(name)) named.set(name, error);
+  }
+  return [...named.values()];
+};
+
 /** Compiles a schema into the function that checks a value from outside against it; the value itself is not changed. */
 export const compile = <S extends TSchema>(schema: S): Validator<Static<S>> => {
   const check = ajv.compile<Static<S>>(schema);
   return (value) =>
-    check(value) ? { ok: true, value } : { ok: false, errors: (check.errors ?? []).map(ofAjv) };
+    check(value) ? { ok: true, value } : { ok: false, errors: toFieldErrors(check.errors ?? []) };
 };

@@ -8,8 +8,11 @@ import { CommandPipeline, type CommandContext, type CommandResult } from '../../
 import { registerTenant } from '../../src/commands/register-tenant.js';
 import { RecordWriter } from '../../src/commands/writer.js';
 import { anonymousPrincipal, type Principal } from '../../src/domain/tenancy/access.js';
+import type { EventLogWriter } from '../../src/eventstore/event-log-writer.js';
+import type { EventLog } from '../../src/eventstore/event-store.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
 import type { Random } from '../../src/platform/random.js';
+import type { ReadStore } from '../../src/readstore/read-store.js';
 import { MemoryReadStore } from './memory-read-store.js';
 import { TestClock, TestLog } from './telemetry.js';
 
@@ -39,13 +42,16 @@ export class PlainPasswords implements PasswordHasher {
 const KEY = Buffer.alloc(32, 7);
 
 /** The command pipeline as the composition builds it, on stores in memory. A second one on the same stores is a restart. */
-export const commandBench = ({
-  log = new TestLog(),
+export const commandBench = <
+  L extends EventLog & EventLogWriter = TestLog,
+  S extends ReadStore = MemoryReadStore,
+>({
+  log = new TestLog() as unknown as L,
   clock = new TestClock(),
-  store = new MemoryReadStore(),
+  store = new MemoryReadStore() as unknown as S,
   random = countingRandom(),
   instance_id = 'test',
-} = {}) => {
+}: { log?: L; clock?: TestClock; store?: S; random?: Random; instance_id?: string } = {}) => {
   const guard = new DeploymentGuard(false);
   const writer = new RecordWriter(log, guard, clock, { instance_id, release: '1' });
   const passwords = new PlainPasswords();
@@ -64,7 +70,7 @@ export const commandBench = ({
   const pipeline = new CommandPipeline(log, writer, guard, claims, services);
   return { log, clock, store, random, guard, writer, passwords, tokens, authenticator, claims, pipeline };
 };
-export type CommandBench = ReturnType<typeof commandBench>;
+export type CommandBench = ReturnType<typeof commandBench<TestLog, MemoryReadStore>>;
 
 let requests = 0;
 
@@ -88,7 +94,10 @@ export const refusalOf = (result: CommandResult<unknown>) => {
 };
 
 /** Registers a tenant and says who its owner and its first key are. */
-export const registered = async ({ pipeline, authenticator }: CommandBench, name = 'acme') => {
+export const registered = async (
+  { pipeline, authenticator }: Pick<CommandBench, 'pipeline' | 'authenticator'>,
+  name = 'acme',
+) => {
   const input = { tenant_name: name, email: `ada@${name}.example`, password: 'correct horse' };
   const value = valueOf(await pipeline.execute(registerTenant, input, requestOf(anonymousPrincipal)));
   const principal = await authenticator.authenticate({ api_key: value.api_key.key });

@@ -23,7 +23,7 @@ export const severities = ['info', 'warning', 'critical'] as const;
 export type Severity = (typeof severities)[number];
 
 /** What a rule can be split by: one alert for each combination of values. */
-export const groupFields = [
+const groupFields = [
   'service',
   'route',
   'method',
