@@ -1,4 +1,4 @@
-import { MongoBulkWriteError, type AnyBulkWriteOperation, type Collection as Stored } from 'mongodb';
+import type { AnyBulkWriteOperation, Collection as Stored } from 'mongodb';
 import type { TenantId } from '../../domain/ids.js';
 import { lastChanges } from '../collection-spec.js';
 import type {
@@ -10,6 +10,7 @@ import type {
   IndexSpec,
   Query,
 } from '../read-store.js';
+import { codeOf, DUPLICATE_KEY } from './error-codes.js';
 import {
   BODY,
   decodeDocument,
@@ -21,10 +22,6 @@ import {
 import { typed, walkOf } from './walk.js';
 
 const PAGE = 500;
-
-const DUPLICATE_KEY = 11000;
-export const isDuplicateKey = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'code' in error && error.code === DUPLICATE_KEY;
 
 /** One collection of MongoDB. Writes are idempotent, so one that failed in the middle is simply done again. */
 export class MongoCollection<D extends Document> implements Collection<D> {
@@ -40,7 +37,8 @@ export class MongoCollection<D extends Document> implements Collection<D> {
     for (let at = 0; at < keys.length; at += PAGE) {
       const wanted = keys.slice(at, at + PAGE).map(({ tenant, id }) => documentId(tenant, typed(id)));
       const found = this.stored.find({ _id: { $in: wanted } }, { projection: BODY });
-      loaded.push(...(await found.toArray()).map(keyed<D>));
+      for (const one of await found.toArray())
+        loaded.push({ key: keyOf(one), document: decodeDocument(one) as D });
     }
     return loaded;
   }
@@ -53,7 +51,7 @@ export class MongoCollection<D extends Document> implements Collection<D> {
       await this.stored.bulkWrite(operations, { ordered: false });
     } catch (error) {
       // Two upserts of one new document at once: the server lets one of them fail, and replaces when asked again.
-      if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
+      if (codeOf(error) !== DUPLICATE_KEY) throw error;
       await this.stored.bulkWrite(operations, { ordered: false });
     }
   }
@@ -76,9 +74,8 @@ export class MongoCollection<D extends Document> implements Collection<D> {
         .limit(PAGE)
         .toArray();
       for (const one of page) {
-        const entry = keyed<D>(one);
-        yield entry;
-        after = entry.key;
+        after = keyOf(one);
+        yield { key: after, document: decodeDocument(one) as D };
       }
       if (page.length < PAGE) return;
     }
@@ -86,7 +83,7 @@ export class MongoCollection<D extends Document> implements Collection<D> {
 
   async get(tenant: TenantId, id: string): Promise<D | undefined> {
     const found = await this.stored.findOne<StoredBody>(
-      { _id: { $eq: documentId(tenant, typed(id)) } },
+      { _id: documentId(tenant, typed(id)) },
       { projection: BODY },
     );
     return found ? (decodeDocument(found) as D) : undefined;
@@ -100,15 +97,10 @@ export class MongoCollection<D extends Document> implements Collection<D> {
   }
 
   #operation(_id: string, { tenant, document }: Change<D>): AnyBulkWriteOperation<StoredDocument> {
-    const filter = { _id: { $eq: _id } };
+    const filter = { _id };
     if (!document) return { deleteOne: { filter } };
     return { replaceOne: { filter, replacement: encodeDocument(this.spec, tenant, document), upsert: true } };
   }
 }
 
-const keyed = <D extends Document>(
-  found: StoredBody,
-): { readonly key: DocumentKey; readonly document: D } => ({
-  key: { tenant: found.tenant as TenantId, id: found.id },
-  document: decodeDocument(found) as D,
-});
+const keyOf = ({ tenant, id }: StoredBody): DocumentKey => ({ tenant: tenant as TenantId, id });

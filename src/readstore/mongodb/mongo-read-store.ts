@@ -1,17 +1,18 @@
-import { MongoClient, type Collection as Stored, type Db } from 'mongodb';
+import { MongoClient, type Collection as Stored, type Db, type IndexDescription } from 'mongodb';
 import type { TenantId } from '../../domain/ids.js';
 import { checkedSpec, checkSameIndexes, indexOf } from '../collection-spec.js';
 import type {
   Collection,
   CollectionSpec,
   Document,
+  IndexSpec,
   Query,
   ReadStore,
   Register,
   TenantReader,
 } from '../read-store.js';
-import { isDuplicateKey, MongoCollection } from './mongo-collection.js';
-import type { StoredDocument } from './mongo-documents.js';
+import { codeOf, DUPLICATE_KEY, NAMESPACE_NOT_FOUND } from './error-codes.js';
+import { MongoCollection } from './mongo-collection.js';
 import { MongoRegister, type RegisterEntry } from './mongo-register.js';
 import { pathOf, typed } from './walk.js';
 
@@ -74,15 +75,9 @@ export class MongoReadStore implements ReadStore {
   async collection<D extends Document>(spec: CollectionSpec): Promise<Collection<D>> {
     const { name, indexes } = checkedSpec(spec);
     await this.#register(spec);
-    await this.database.collection(name).createIndexes([
-      { name: 'key', key: { tenant: 1, id: 1 } },
-      ...indexes.map((index) => ({
-        name: index.name,
-        key: Object.fromEntries(
-          ['tenant', ...index.fields.map((field) => pathOf(index, field)), 'id'].map((path) => [path, 1]),
-        ),
-      })),
-    ]);
+    const made = await this.#indexNames(name);
+    const missing = [KEY_INDEX, ...indexes.map(indexDescription)].filter((index) => !made.has(index.name));
+    if (missing.length > 0) await this.database.collection(name).createIndexes(missing);
     return this.#opened(spec) as Collection<Document> as Collection<D>;
   }
 
@@ -93,7 +88,7 @@ export class MongoReadStore implements ReadStore {
       find: async <D extends Document>(collection: string, query: Query) => {
         const stored = await this.#stored(collection);
         const index = indexOf(stored?.spec, collection, query);
-        return ((await stored?.find(index, tenant, query)) ?? []) as readonly Document[] as readonly D[];
+        return ((await stored?.find(index, tenant, query)) ?? []) as readonly D[];
       },
     };
   }
@@ -132,9 +127,19 @@ export class MongoReadStore implements ReadStore {
     try {
       await this.#catalog.insertOne({ _id: name, indexes });
     } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
+      if (codeOf(error) !== DUPLICATE_KEY) throw error;
       const known = await this.#catalog.findOne({ _id: { $eq: name } });
       if (known) checkSameIndexes({ name, indexes: known.indexes }, { name, indexes });
+    }
+  }
+
+  async #indexNames(collection: string): Promise<ReadonlySet<string>> {
+    try {
+      const indexes = await this.database.collection(collection).listIndexes().toArray();
+      return new Set(indexes.map(({ name }) => String(name)));
+    } catch (error) {
+      if (codeOf(error) === NAMESPACE_NOT_FOUND) return new Set();
+      throw error;
     }
   }
 
@@ -152,3 +157,11 @@ export class MongoReadStore implements ReadStore {
     return made;
   }
 }
+
+/** Orders scans. */
+const KEY_INDEX: IndexDescription & { readonly name: string } = { name: 'key', key: { tenant: 1, id: 1 } };
+
+const indexDescription = (index: IndexSpec): IndexDescription & { readonly name: string } => {
+  const paths = ['tenant', ...index.fields.map((field) => pathOf(index, field)), 'id'];
+  return { name: index.name, key: Object.fromEntries(paths.map((path) => [path, 1])) };
+};

@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import type { Json } from '../../domain/json.js';
 import type { Register } from '../read-store.js';
-import { isDuplicateKey } from './mongo-collection.js';
+import { codeOf, DUPLICATE_KEY } from './error-codes.js';
 import { typed } from './walk.js';
 
 export interface RegisterEntry {
@@ -50,7 +50,7 @@ export class MongoRegister implements Register {
       await this.entries.insertOne(entry);
       return true;
     } catch (error) {
-      if (isDuplicateKey(error)) return false;
+      if (codeOf(error) === DUPLICATE_KEY) return false;
       throw error;
     }
   }
