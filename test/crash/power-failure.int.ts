@@ -169,6 +169,9 @@ const isSame = (found: NewEvent['data'], given: NewEvent['data']): boolean =>
     ? found instanceof Uint8Array && Buffer.compare(found, given) === 0
     : JSON.stringify(found) === JSON.stringify(given);
 
+const isFlushed = ({ inodes, unflushedNames }: DiskState): boolean =>
+  unflushedNames.length === 0 && [...inodes.values()].every(({ seen, durable }) => seen === durable);
+
 const isCommitWrite = ({ operation }: Moment): boolean =>
   operation?.kind === 'write' && operation.path.startsWith(LOG);
 
@@ -210,6 +213,7 @@ describe('A log whose machine loses power at any moment of 200 operations', () =
   it('holds all that was acknowledged, once, and nothing by halves, before and after each operation', async () => {
     for (const [number, { disk }] of moments.entries()) {
       await crash(number, 'all survives before', disk, survives.all);
+      if (isFlushed(disk)) continue;
       await crash(number, 'nothing survives before', disk, survives.nothing);
       await crash(number, 'some survives before', disk, survives.some(random));
     }

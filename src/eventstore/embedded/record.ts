@@ -194,15 +194,6 @@ export const readEvent = (from: Buffer, at: number, number: number): RecordedEve
   };
 };
 
-/** Whether the lengths inside a payload add up to it; what a checksum cannot say. */
-export const isWellFormed = (from: Buffer, at: number): boolean => {
-  const length = payloadBytes(from, at);
-  const start = at + FRAME_BYTES;
-  if (length < FIXED_BYTES) return false;
-  const parts = from.readUInt32LE(start + 28) + from.readUInt32LE(start + 32);
-  return length === FIXED_BYTES + parts + from.readUInt16LE(start + 36) + from.readUInt8(start + 38);
-};
-
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** An event id as its 16 bytes. */
