@@ -92,7 +92,7 @@ export const importAccessLog = async (file: string, options: ImportOptions): Pro
     progress.stop();
   }
 
-  print(options.json, { file, ...totals, skipped }, () =>
+  print(options.json, { file, ...totals, skipped_lines: skipped }, () =>
     [
       `${count(totals.accepted)} events imported from ${count(totals.lines)} lines of ${file}.`,
       ...(totals.duplicates > 0
