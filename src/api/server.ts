@@ -1,5 +1,6 @@
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Gauge, type Registry } from 'prom-client';
 import type { ApiDependencies, ApiServices } from './dependencies.js';
 import { Dispatcher } from './http/dispatch.js';
 import { expressApp } from './http/express.js';
@@ -45,6 +46,7 @@ export class ApiServer {
     });
     this.http.keepAliveTimeout = KEEP_ALIVE_MS;
     this.#realtime = new Realtime(this.http, services, topics);
+    watch(this.#realtime, dependencies.metrics.registry);
   }
 
   /** Starts answering; port 0 takes a free one. */
@@ -71,4 +73,23 @@ export class ApiServer {
   }
 }
 
-export const createServer = (dependencies: ApiDependencies): ApiServer => new ApiServer(dependencies);
+/** Shows Prometheus how the sockets are. */
+const watch = (realtime: Realtime, registry: Registry): void => {
+  const gauge = (name: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name: `pulsestream_sockets${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('', 'Dashboards connected.', () => realtime.totals.connections);
+  gauge('_sent', 'Messages sent to dashboards since the start.', () => realtime.totals.sent);
+  gauge(
+    '_skipped',
+    'Messages that slow dashboards were spared since the start.',
+    () => realtime.totals.skipped,
+  );
+  gauge('_backlog_bytes', 'Bytes that wait for the slowest dashboard.', () => realtime.totals.backlog_bytes);
+};

@@ -51,8 +51,8 @@ export const answer = async <R>(
 };
 
 /** What a read answers: with the position it reflects. */
-export const found = <B extends { readonly position: string }>(
-  body: B,
+export const found = (
+  body: { readonly position: string },
   headers: Record<string, string> = {},
 ): ApiResponse => ({
   status: 200,

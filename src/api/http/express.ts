@@ -91,6 +91,7 @@ export const expressApp = (
   if (config.web_root !== undefined)
     app.use(
       express.static(config.web_root, {
+        redirect: false,
         setHeaders: (response, file) => {
           // Vite puts a hash of the content into the names of assets: those never change.
           const fixed = /[\\/]assets[\\/]/.test(file);

@@ -1,33 +1,9 @@
 import { isUtf8 } from 'node:buffer';
+import { deeperThan } from '../../commands/ingest/split.js';
 import { problem, type Problem } from './problem.js';
 
 /** Nothing that the API takes is nested deeper. */
-export const MAX_DEPTH = 32;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-
-/** Whether arrays and objects are nested deeper than that, by the bytes alone: parsing comes after. */
-export const exceedsDepth = (bytes: Uint8Array, max: number): boolean => {
-  let depth = 0;
-  let quoted = false;
-  for (let index = 0; index < bytes.length; index += 1) {
-    const byte = bytes[index];
-    if (quoted) {
-      if (byte === BACKSLASH) index += 1;
-      else if (byte === QUOTE) quoted = false;
-    } else if (byte === QUOTE) quoted = true;
-    else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
-      depth += 1;
-      if (depth > max) return true;
-    } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) depth -= 1;
-  }
-  return false;
-};
+const MAX_DEPTH = 32;
 
 /** The JSON pointer of the first property called `__proto__`. */
 const findProto = (value: unknown, pointer: string): string | undefined => {
@@ -46,7 +22,7 @@ export const parseJson = (
 ): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: Problem } => {
   if (bytes.length === 0)
     return { ok: false, problem: problem(400, 'empty_body', 'A JSON body is expected; there is none.') };
-  if (exceedsDepth(bytes, MAX_DEPTH))
+  if (deeperThan(bytes, 0, bytes.length, MAX_DEPTH))
     return { ok: false, problem: problem(400, 'too_deep', `JSON may be nested ${MAX_DEPTH} levels deep.`) };
   if (!isUtf8(bytes)) return { ok: false, problem: problem(400, 'invalid_json', 'The body is not UTF-8.') };
   let value: unknown;

@@ -5,7 +5,7 @@ import { compile } from '../../platform/validation.js';
 const topic = Type.String({ minLength: 1, maxLength: 32 });
 const params = Type.Optional(Type.Record(Type.String(), Type.Unknown()));
 
-export const Subscribe = Type.Object(
+const Subscribe = Type.Object(
   { topic, params, since: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })) },
   { additionalProperties: false },
 );
@@ -13,7 +13,6 @@ const Unsubscribe = Type.Object({ topic, params }, { additionalProperties: false
 const GetData = Type.Object({ topic, params }, { additionalProperties: false });
 const Heartbeat = Type.Object({}, { additionalProperties: false });
 
-export type SubscribeMessage = Static<typeof Subscribe>;
 export type TopicMessage = Static<typeof Unsubscribe>;
 
 export const checks = {

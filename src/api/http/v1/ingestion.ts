@@ -236,7 +236,8 @@ const statisticsRoute = defineRoute({
     });
     if (!outcome.ok) return refuse(problem(400, outcome.code, outcome.detail), request);
     const { position, from, to, totals, status, data } = outcome;
-    return found({ position, from, to, totals, status, data });
+    const body = { position, from, to, totals, status, data };
+    return found(body);
   },
 });
 
