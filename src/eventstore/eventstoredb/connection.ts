@@ -22,11 +22,13 @@ export const connect = (url: string): Connection => {
     throw new Error(
       'the EventStoreDB address must not set throwOnAppendFailure=false: revisions would be wrong',
     );
-  return { client: EventStoreDBClient.connectionString(url), credentials: credentialsIn(url) };
+  // Newer servers call the scheme by another name, which this client does not know.
+  const address = url.trim().replace(/^kurrentdb(?=[+:])/, 'esdb');
+  return { client: EventStoreDBClient.connectionString(address), credentials: credentialsIn(address) };
 };
 
 const credentialsIn = (url: string): Credentials => {
-  const match = /^[^:]+:\/\/([^:@/?]+):([^@]+)@/.exec(url.trim());
+  const match = /^[^:]+:\/\/([^:@/?]+):([^@]+)@/.exec(url);
   return {
     username: decodeURIComponent(match?.[1] ?? ''),
     password: decodeURIComponent(match?.[2] ?? ''),

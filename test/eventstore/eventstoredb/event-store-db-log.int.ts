@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EventStoreUnavailable, START, type EventBatch } from '../../../src/eventstore/event-store.js';
@@ -6,6 +8,8 @@ import { EventStoreDbLog } from '../../../src/eventstore/eventstoredb/event-stor
 import { systemClock } from '../../../src/platform/clock.js';
 import { eventFactory, revision, stream, type EventFactory } from '../../support/log-events.js';
 import { install, type Installation } from './harness.js';
+
+const support = join(import.meta.dirname, '..', '..', 'support');
 
 describe('the log on EventStoreDB', () => {
   let installation: Installation;
@@ -83,6 +87,30 @@ describe('the log on EventStoreDB', () => {
 
     expect(await log.append(stream('orders-1'), 'none', [late])).toMatchObject({ revision: 0 });
     expect(stored('orders-1')).toEqual([late.id]);
+  });
+
+  it('leaves no promise unattended where the server dies for good under a process with many writes in flight', async () => {
+    const { server, directory } = installation;
+    const program = join(support, 'eventstoredb-server', 'writes-in-flight.ts');
+    const child = spawn(
+      process.execPath,
+      ['--import', join(support, 'typescript.mjs'), program, server.url, join(directory, 'child'), '60'],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    let said = '';
+    let complained = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (complained += text));
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+    while (!said.includes('"writing"')) await once(child.stdout, 'data');
+    server.pause();
+    while (server.inFlight < 40) await new Promise(setImmediate);
+    await server.kill();
+    const [code] = (await once(child, 'close')) as [number];
+
+    expect({ code, complained }).toEqual({ code: 0, complained: '' });
+    const [reasons, last] = said.trim().split('\n').slice(-2);
+    expect(JSON.parse(reasons ?? '')).toEqual(Array.from({ length: 61 }, () => 'unreachable'));
+    expect(last).toBe('"ended"');
   });
 
   it('ends what waits when it is closed', async () => {

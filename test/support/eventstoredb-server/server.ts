@@ -62,6 +62,10 @@ export class EventStoreDbServer {
     return `esdb://127.0.0.1:${this.#port}?tls=false`;
   }
 
+  get running(): boolean {
+    return this.#tcp !== undefined;
+  }
+
   /** How many writes were received and are not answered. */
   get inFlight(): number {
     return this.#inFlight.size + (this.#waiting?.length ?? 0);
