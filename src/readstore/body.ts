@@ -9,7 +9,7 @@ export interface Body {
   readonly bytes: readonly Uint8Array[];
 }
 
-const RESERVED = /^\$+bytes$/;
+const isReserved = (key: string): boolean => key.startsWith('$') && /^\$+bytes$/.test(key);
 
 /** Splits a document into text and bytes; fields that are undefined are left out. */
 export const toBody = (document: Document): Body => {
@@ -29,20 +29,20 @@ const withoutBytes = (value: unknown, bytes: Uint8Array[]): unknown => {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return { $bytes: bytes.push(value) - 1 };
   if (Array.isArray(value)) return itemsWithoutBytes(value, bytes);
+  const held = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(held);
   let changed: Map<string, unknown> | undefined;
-  for (const [key, before] of Object.entries(value)) {
+  for (const key of keys) {
+    const before = held[key];
     const after = withoutBytes(before, bytes);
-    if (after === before && !RESERVED.test(key)) continue;
+    if (after === before && !isReserved(key)) continue;
     changed ??= new Map();
     changed.set(key, after);
   }
   if (!changed) return value;
   // `fromEntries` makes a plain property of a key named `__proto__`, which an assignment would not.
   return Object.fromEntries(
-    Object.entries(value).map(([key, before]) => [
-      RESERVED.test(key) ? `$${key}` : key,
-      changed.has(key) ? changed.get(key) : before,
-    ]),
+    keys.map((key) => [isReserved(key) ? `$${key}` : key, changed.has(key) ? changed.get(key) : held[key]]),
   );
 };
 
@@ -72,8 +72,8 @@ const withBytes = (value: unknown, bytes: readonly Uint8Array[]): unknown => {
     const before = held[key];
     if (typeof before === 'object') held[key] = withBytes(before, bytes);
   }
-  if (!keys.some((key) => RESERVED.test(key))) return held;
+  if (!keys.some((key) => isReserved(key))) return held;
   return Object.fromEntries(
-    Object.entries(held).map(([key, item]) => [RESERVED.test(key) ? key.slice(1) : key, item]),
+    Object.entries(held).map(([key, item]) => [isReserved(key) ? key.slice(1) : key, item]),
   );
 };

@@ -79,7 +79,9 @@ export interface Register {
   /** Sets the value where the version is still the expected one (`0`: where there is none); says whether it did. */
   set(key: string, value: Json, expected_version: number): Promise<boolean>;
   delete(key: string): Promise<void>;
-  list(prefix: string): Promise<readonly { readonly key: string; readonly value: Json; readonly version: number }[]>;
+  list(
+    prefix: string,
+  ): Promise<readonly { readonly key: string; readonly value: Json; readonly version: number }[]>;
 }
 
 /** Documents made from the log. Everything in here can be thrown away and made again. */

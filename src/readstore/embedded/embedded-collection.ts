@@ -31,7 +31,7 @@ export class EmbeddedCollection<D extends Document> implements Collection<D> {
   /** All in one transaction, a document and its index entries together. */
   async write(changes: readonly Change<D>[]): Promise<void> {
     const prepared = [
-      ...lastChanges(changes, ({ tenant, id }) => documentKey(tenant, id).toString('latin1')).values(),
+      ...lastChanges(changes, ({ tenant, id }) => `${tenant.length}|${tenant}|${id}`).values(),
     ].map((change) => this.#prepare(change));
     if (prepared.length === 0) return;
     await this.database.childTransaction(() => {

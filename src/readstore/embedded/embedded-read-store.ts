@@ -51,11 +51,10 @@ export class EmbeddedReadStore implements ReadStore {
   /** Makes an empty store in a directory; one that is there already stays as it is. */
   static async initialise(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
-    if (existsSync(join(directory, FILE))) return;
     const root = environment(directory);
-    await new EmbeddedReadStore(root, catalogOf(root)).root.put(FORMAT_KEY, String(FORMAT));
-    await root.flushed;
-    await root.close();
+    const store = new EmbeddedReadStore(root, catalogOf(root));
+    if (root.get(FORMAT_KEY) === undefined) await root.put(FORMAT_KEY, String(FORMAT));
+    await store.close();
   }
 
   /** Opens a store that was initialised. */

@@ -16,8 +16,7 @@ const TEXT = 0x20;
 const BOOLEAN = 0x30;
 
 /** Above every part's first byte: ends the range of all keys with the same beginning. */
-const ABOVE = Buffer.from([0xff]);
-const NOTHING = Buffer.alloc(0);
+const ABOVE = 0xff;
 
 /**
  * LMDB takes keys up to 1,978 bytes. Of a longer text the beginning and a hash stand in the key: it is found and told
@@ -25,15 +24,14 @@ const NOTHING = Buffer.alloc(0);
  */
 const LONGEST_TEXT = 200;
 const KEPT = 166;
+/** A tenant's type byte, its bytes and its end. */
+const LONGEST_TENANT = 1 + KEPT + 2;
 const ENDED = Buffer.from([0x00, 0x01]);
 const CUT = Buffer.from([0x00, 0x02]);
 
 /** UTF-8 with 00 written as 00 FF, so that 00 01 ends it before any that goes on. */
-const escaped = (text: string): Buffer => {
-  const bytes = Buffer.from(text);
-  if (!bytes.includes(0)) return bytes;
-  return Buffer.from([...bytes].flatMap((byte) => (byte === 0 ? [0x00, 0xff] : [byte])));
-};
+const escaped = (text: string): Buffer =>
+  Buffer.from([...Buffer.from(text)].flatMap((byte) => (byte === 0 ? [0x00, 0xff] : [byte])));
 
 const unescaped = (bytes: Buffer): string =>
   (bytes.includes(0)
@@ -41,28 +39,66 @@ const unescaped = (bytes: Buffer): string =>
     : bytes
   ).toString();
 
-const textPart = (text: string): Buffer => {
+/** Keys are put together here: several a document, so that it shows in every batch when each part is a buffer. */
+const scratch = Buffer.alloc(8192);
+let used = 0;
+
+/** The key made of what `write` puts into the scratch buffer. */
+const keyOf = (write: () => void): Buffer => {
+  used = 0;
+  write();
+  return Buffer.from(scratch.subarray(0, used));
+};
+
+const putByte = (byte: number): void => {
+  scratch[used] = byte;
+  used += 1;
+};
+
+const putBytes = (bytes: Buffer): void => {
+  used += bytes.copy(scratch, used);
+};
+
+const putText = (text: string): void => {
+  putByte(TEXT);
+  const length =
+    text.length <= LONGEST_TEXT && !text.includes('\u0000') ? scratch.write(text, used) : Infinity;
+  if (length <= LONGEST_TEXT) {
+    used += length;
+    putBytes(ENDED);
+    return;
+  }
   const bytes = escaped(text);
-  if (bytes.length <= LONGEST_TEXT) return Buffer.concat([Buffer.from([TEXT]), bytes, ENDED]);
-  const kept = bytes.subarray(0, bytes[KEPT - 1] === 0 ? KEPT - 1 : KEPT);
-  return Buffer.concat([Buffer.from([TEXT]), kept, CUT, createHash('sha256').update(bytes).digest()]);
+  if (bytes.length <= LONGEST_TEXT) {
+    putBytes(bytes);
+    putBytes(ENDED);
+    return;
+  }
+  putBytes(bytes.subarray(0, bytes[KEPT - 1] === 0 ? KEPT - 1 : KEPT));
+  putBytes(CUT);
+  putBytes(createHash('sha256').update(bytes).digest());
 };
 
 /** The bits of a double in an order that compares as the numbers do: negative ones inverted, the others above them. */
-const numberPart = (value: number): Buffer => {
+const putNumber = (value: number): void => {
   if (!Number.isFinite(value)) throw new Error(`${value} has no place in an index.`);
-  const bytes = Buffer.allocUnsafe(9);
-  bytes[0] = NUMBER;
-  bytes.writeDoubleBE(value === 0 ? 0 : value, 1);
-  const sign = bytes.readUInt8(1);
-  if (sign < 0x80) bytes[1] = sign | 0x80;
-  else for (let at = 1; at < 9; at += 1) bytes[at] = ~bytes.readUInt8(at) & 0xff;
-  return bytes;
+  putByte(NUMBER);
+  const start = used;
+  used = scratch.writeDoubleBE(value === 0 ? 0 : value, start);
+  const sign = scratch.readUInt8(start);
+  if (sign < 0x80) scratch[start] = sign | 0x80;
+  else for (let at = start; at < used; at += 1) scratch[at] = ~scratch.readUInt8(at) & 0xff;
 };
 
-const valuePart = (value: IndexValue): Buffer => {
-  if (typeof value === 'number') return numberPart(value);
-  return typeof value === 'string' ? textPart(value) : Buffer.from([BOOLEAN, value ? 1 : 0]);
+const putValue = (value: IndexValue): void => {
+  if (typeof value === 'number') {
+    putNumber(value);
+  } else if (typeof value === 'string') {
+    putText(value);
+  } else {
+    putByte(BOOLEAN);
+    putByte(value ? 1 : 0);
+  }
 };
 
 const typeOf = (value: IndexValue): number => {
@@ -71,16 +107,20 @@ const typeOf = (value: IndexValue): number => {
 };
 
 export const documentKey = (tenant: TenantId, id: string): Buffer =>
-  Buffer.concat([Buffer.from([DOCUMENT]), tenantPart(tenant), textPart(id)]);
+  keyOf(() => {
+    putByte(DOCUMENT);
+    putTenant(tenant);
+    putText(id);
+  });
 
 /** All documents of a collection. */
 export const DOCUMENTS = { low: Buffer.from([DOCUMENT]), high: Buffer.from([DOCUMENT + 1]) };
 
 /** Tenants stand whole in the key, which is the only place that says whose a document is. */
-const tenantPart = (tenant: TenantId): Buffer => {
-  if (escaped(tenant).length > LONGEST_TEXT)
-    throw new Error(`A tenant’s id has at most ${LONGEST_TEXT} bytes.`);
-  return textPart(tenant);
+const putTenant = (tenant: TenantId): void => {
+  const start = used;
+  putText(tenant);
+  if (used - start > LONGEST_TENANT) throw new Error(`A tenant’s id has at most ${KEPT} bytes.`);
 };
 
 /** Whose document a key is. */
@@ -89,31 +129,34 @@ export const tenantOf = (key: Buffer): TenantId =>
 
 /** An entry of the collection's n-th index. */
 export const entryKey = (index: number, tenant: TenantId, { values, id }: Place): Buffer =>
-  Buffer.concat([walkPrefix(index, tenant, values), textPart(id)]);
+  keyOf(() => {
+    putWalk(index, tenant, values);
+    putText(id);
+  });
 
-const walkPrefix = (index: number, tenant: TenantId, values: readonly IndexValue[]): Buffer =>
-  Buffer.concat([Buffer.from([ENTRY, index]), tenantPart(tenant), ...values.map(valuePart)]);
-
-/** A range stays within its values' type, as it does in MongoDB. */
-const lowest = (from?: IndexValue, to?: IndexValue): Buffer => {
-  if (from !== undefined) return valuePart(from);
-  return to === undefined ? NOTHING : Buffer.from([typeOf(to)]);
-};
-const highest = (from?: IndexValue, to?: IndexValue): Buffer => {
-  if (to !== undefined) return Buffer.concat([valuePart(to), ABOVE]);
-  return from === undefined ? ABOVE : Buffer.from([typeOf(from) + 1]);
+const putWalk = (index: number, tenant: TenantId, values: readonly IndexValue[]): void => {
+  putByte(ENTRY);
+  putByte(index);
+  putTenant(tenant);
+  values.forEach(putValue);
 };
 
-/** Where a walk begins and ends, the ends left out. */
+/** Where a walk begins and ends, the ends left out. A range stays within its values' type, as it does in MongoDB. */
 export const walkBounds = (
   index: number,
   tenant: TenantId,
-  { equals = [], range, order = 'ascending', after }: Query,
+  { equals = [], range: { from, to } = {}, order = 'ascending', after }: Query,
 ): { readonly low: Buffer; readonly high: Buffer } => {
-  const prefix = walkPrefix(index, tenant, equals);
-  const { from, to } = range ?? {};
-  const low = Buffer.concat([prefix, lowest(from, to)]);
-  const high = Buffer.concat([prefix, highest(from, to)]);
+  const low = keyOf(() => {
+    putWalk(index, tenant, equals);
+    if (from !== undefined) putValue(from);
+    else if (to !== undefined) putByte(typeOf(to));
+  });
+  const high = keyOf(() => {
+    putWalk(index, tenant, equals);
+    if (to !== undefined) putValue(to);
+    putByte(to === undefined && from !== undefined ? typeOf(from) + 1 : ABOVE);
+  });
   if (!after) return { low, high };
   const behind = entryKey(index, tenant, after);
   return order === 'ascending'
