@@ -112,7 +112,7 @@ export class ProcessManager<Reaction> {
     try {
       let next = pull(iterator);
       for (let line: Line | undefined; ;) {
-        const result = line || !this.#caughtUp ? await next : await this.#batchOrTime(next, run, signal);
+        const result = line || !this.#caughtUp ? await next : await this.#batchOrTime(next, run);
         if (signal.aborted) {
           await this.#keep(run);
           return;
@@ -149,19 +149,15 @@ export class ProcessManager<Reaction> {
     return run;
   }
 
-  /** The next batch, or `time` where something is due before it comes. */
-  async #batchOrTime(
-    next: Pulled,
-    run: Run<Reaction>,
-    signal: AbortSignal,
-  ): Promise<Awaited<Pulled> | 'time'> {
+  /** The next batch, or `time` where something is due before it comes. The subscription's end counts as a batch. */
+  async #batchOrTime(next: Pulled, run: Run<Reaction>): Promise<Awaited<Pulled> | 'time'> {
     const { clock } = this.dependencies;
     const due = run.due();
     if (due === undefined) return next;
     const wait = Math.min(due - clock.now(), LONGEST_WAIT_MS);
     if (wait <= 0) return 'time';
     const arrived = new AbortController();
-    const time = clock.sleep(wait, AbortSignal.any([signal, arrived.signal])).then(() => 'time' as const);
+    const time = clock.sleep(wait, arrived.signal).then(() => 'time' as const);
     try {
       return await Promise.race([next, time]);
     } finally {

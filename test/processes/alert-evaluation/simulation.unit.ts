@@ -98,7 +98,7 @@ const telemetryAct = (random: Numbers, now: number): Act => {
 
 const scriptOf = (random: Numbers): Script => {
   let time = at(0);
-  const script = [...Array(3)].map(() => ({ time, act: ruleAct(random) }));
+  const script = Array.from({ length: 3 }, () => ({ time, act: ruleAct(random) }));
   for (let step = 0; step < 120; step += 1) {
     // Sometimes long enough for every window to empty.
     time += random.below(25) === 0 ? 200_000 : random.below(12_000);
@@ -201,11 +201,14 @@ class Driver {
 const perform = (world: AlertWorld, act: Act, hand: (chance: number) => void): void => {
   switch (act.kind) {
     case 'telemetry':
-      return world.telemetry(act.events);
+      world.telemetry(act.events);
+      break;
     case 'rule':
-      return world.rule(act.event);
+      world.rule(act.event);
+      break;
     case 'resolve':
-      return hand(act.chance);
+      hand(act.chance);
+      break;
     case 'nothing':
   }
 };
@@ -233,7 +236,7 @@ const play = async (
   return { world, driver };
 };
 
-const seeds = Array.from({ length: 16 }, (_, seed) => seed + 1);
+const seeds = Array.from({ length: 12 }, (_, seed) => seed + 1);
 
 describe('the alert evaluation, in a simulation', () => {
   it('writes the same alerts however often it crashes, falls behind and loses its state', async () => {
@@ -249,7 +252,7 @@ describe('the alert evaluation, in a simulation', () => {
     }
     // The simulation says something: there were alerts, and there were crashes.
     expect(written).toBeGreaterThan(200);
-    expect(crashes).toBeGreaterThan(100);
+    expect(crashes).toBeGreaterThan(80);
   });
 
   it('decides the same once more when the whole log is replayed, and nothing else', async () => {
@@ -290,9 +293,7 @@ describe('the alert evaluation, in a simulation', () => {
       const { world } = await play(script, undefined, change);
       expectOneOpenAlert(world);
       const boundaries = world.alertEvents.flatMap(({ event }) =>
-        'evaluated_at' in event.data && event.data.evaluated_at !== undefined
-          ? [event.data.evaluated_at]
-          : [],
+        'evaluated_at' in event.data ? [event.data.evaluated_at] : [],
       );
       expect(boundaries).toEqual([...boundaries].sort());
       // Nothing stays open that should not: the last windows are empty, and only the rule on too little holds then.

@@ -12,7 +12,11 @@ import {
   oldestBucket,
   shapeOf,
 } from '../../../../src/domain/alerting/evaluation/grid.js';
-import { restoreEvaluation, saveEvaluation } from '../../../../src/domain/alerting/evaluation/saved.js';
+import {
+  restoreEvaluation,
+  saveEvaluation,
+  type SavedEvaluation,
+} from '../../../../src/domain/alerting/evaluation/saved.js';
 import { aRule, at, Evaluating, failed, ok } from '../../../support/alert-evaluation.js';
 
 const grids = fc.integer({ min: 1, max: 60 }).map((seconds) => seconds * 1000);
@@ -121,7 +125,7 @@ describe('a saved evaluation', () => {
   it('goes on as the one that was saved', () => {
     const original = busy();
     const text = JSON.stringify(saveEvaluation(original.evaluation));
-    const restored = restoreEvaluation(JSON.parse(text), original.evaluation.options);
+    const restored = restoreEvaluation(JSON.parse(text) as SavedEvaluation, original.evaluation.options);
 
     expect(restored && JSON.stringify(saveEvaluation(restored))).toBe(text);
     expect(restored?.passed(at(200))).toEqual(original.evaluation.passed(at(200)));
