@@ -255,6 +255,9 @@ describe('A log whose machine loses power at any moment of 200 operations', () =
         }
       }
       await log.close();
+      const again = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
+      expect(again.torn).toBeUndefined();
+      await again.close();
     }
   });
 
