@@ -21,7 +21,7 @@ import { follow } from './following.js';
 import { openIdIndex, type EventPlace, type IdIndex } from './id-index.js';
 import { KnownIds } from './known-ids.js';
 import { lastPosition, probe, readStream, readToEnd } from './reading.js';
-import { unreachable, untilAnswered, type Patience } from './retrying.js';
+import { closed, unreachable, untilAnswered, type Patience } from './retrying.js';
 import { compileFilter, dataBytes, toEventData } from './stored-form.js';
 import { truncateStream } from './truncating.js';
 
@@ -88,6 +88,8 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
 
     await this.#ids.whenReady(this.#patience.retryFor);
     for (let first = this.#firstUnderWay(ids); first; first = this.#firstUnderWay(ids)) await first;
+    // From here to the entry under way nothing is waited for: closing waits for what is under way.
+    if (this.#closing.signal.aborted) throw closed();
     let finish = (): void => undefined;
     const done = new Promise<void>((resolve) => {
       finish = resolve;

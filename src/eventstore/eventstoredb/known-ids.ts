@@ -4,7 +4,7 @@ import { EventStoreUnavailable, START, type EventBatch } from '../event-store.js
 import { follow } from './following.js';
 import type { IdIndex } from './id-index.js';
 import { idAt, readToEnd } from './reading.js';
-import { BackOff } from './retrying.js';
+import { BackOff, closed } from './retrying.js';
 
 const everything = (): boolean => true;
 
@@ -41,7 +41,7 @@ export class KnownIds {
     const late = this.clock.sleep(milliseconds, AbortSignal.any([waiting.signal, this.closing]));
     await Promise.race([this.#filled, late]);
     waiting.abort();
-    if (this.closing.aborted) throw new EventStoreUnavailable('closed', 'the event store was closed');
+    if (this.closing.aborted) throw closed();
     if (!this.#isReady())
       throw new EventStoreUnavailable('unreachable', 'EventStoreDB has not been read to its end yet');
   }

@@ -3,6 +3,7 @@ import {
   END,
   START as FROM_START,
   StreamNotFoundError,
+  UnknownError,
   type AllStreamResolvedEvent,
   type EventStoreDBClient,
   type ResolvedEvent,
@@ -77,10 +78,11 @@ export const probe = async (client: EventStoreDBClient): Promise<void> => {
   await answer.return();
 };
 
-/** The id of the event at a position, undefined where no event is there. */
+/** The id of the event at a position, undefined where no event is there: the server then fails in general terms. */
 export const idAt = async (client: EventStoreDBClient, position: Position): Promise<string | undefined> => {
   const read = client.readAll({ fromPosition: toStorePosition(position), maxCount: 1 });
-  for await (const resolved of records<AllStreamResolvedEvent>(read))
+  const isNoPlace = (error: unknown): boolean => error instanceof UnknownError;
+  for await (const resolved of records<AllStreamResolvedEvent>(read, isNoPlace))
     return positionOf(resolved) === position ? resolved.event?.id : undefined;
   return undefined;
 };
@@ -90,7 +92,10 @@ export const idAt = async (client: EventStoreDBClient, position: Position): Prom
  * client would wait for its end for ever, since a call that had come to its end is not cancelled any more. The client
  * emits errors after the end too: the listener keeps them from ending the process.
  */
-export async function* records<T>(read: StreamingRead<T>): AsyncGenerator<T, void> {
+export async function* records<T>(
+  read: StreamingRead<T>,
+  saysNothing: (error: unknown) => boolean = isNotFound,
+): AsyncGenerator<T, void> {
   read.on('error', ignore);
   let ended = false;
   try {
@@ -98,7 +103,7 @@ export async function* records<T>(read: StreamingRead<T>): AsyncGenerator<T, voi
     ended = true;
   } catch (error) {
     ended = true;
-    if (error instanceof StreamNotFoundError) return;
+    if (saysNothing(error)) return;
     throw unreachable(error);
   } finally {
     if (!ended) {
@@ -107,5 +112,7 @@ export async function* records<T>(read: StreamingRead<T>): AsyncGenerator<T, voi
     }
   }
 }
+
+const isNotFound = (error: unknown): boolean => error instanceof StreamNotFoundError;
 
 const ignore = (): void => undefined;

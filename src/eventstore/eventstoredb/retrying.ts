@@ -44,7 +44,7 @@ export const untilAnswered = async <T>(
   const start = clock.monotonic();
   const backOff = new BackOff(clock);
   for (;;) {
-    if (closing.aborted) throw new EventStoreUnavailable('closed', 'the event store was closed');
+    if (closing.aborted) throw closed();
     try {
       return await attempt();
     } catch (error) {
@@ -53,6 +53,9 @@ export const untilAnswered = async <T>(
     await backOff.wait(closing);
   }
 };
+
+export const closed = (): EventStoreUnavailable =>
+  new EventStoreUnavailable('closed', 'the event store was closed');
 
 /** What a failed call becomes for a caller. */
 export const unreachable = (error: unknown): EventStoreUnavailable =>

@@ -147,7 +147,10 @@ describe('the log on EventStoreDB', () => {
     expect(await again.append(stream('orders-2'), 'none', [known])).toEqual({ ...first, repeated: true });
   });
 
-  it('makes its index of ids again where it belongs to another log', async () => {
+  it.each([
+    ['that is shorter', 0],
+    ['that has its records elsewhere', 5],
+  ])('makes its index of ids again where it belongs to another log %s', async (_, others) => {
     const indexDirectory = join(installation.directory, 'shared');
     const known = event.json();
     const opened = await installation.open({ indexDirectory });
@@ -156,6 +159,9 @@ describe('the log on EventStoreDB', () => {
 
     const elsewhere = await install();
     try {
+      const longer = await elsewhere.open();
+      for (let n = 0; n < others; n += 1)
+        await longer.append(stream(`others-${n}`), 'none', [event.json({ text: 'x'.repeat(37) })]);
       const there = await elsewhere.open({ indexDirectory });
       expect(await there.append(stream('orders-1'), 'none', [known])).toMatchObject({ repeated: false });
       expect(elsewhere.server.database.lastRevision('orders-1')).toBe(0);
