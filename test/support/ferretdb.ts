@@ -35,7 +35,7 @@ export const startFerretDb = async (): Promise<FerretDb> => {
     stop: async () => {
       server.kill('SIGKILL');
       await exited;
-      await rm(directory, { recursive: true });
+      await rm(directory, { recursive: true, force: true });
     },
   };
 };

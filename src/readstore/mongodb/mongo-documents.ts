@@ -32,7 +32,10 @@ export class DocumentTooLarge extends Error {
   }
 }
 
-/** The tenant's length stands in front, so that no two pairs of tenant and id make the same text. */
+/**
+ * The tenant's length stands in front, so that no two pairs of tenant and id make the same text. Always a text, so it
+ * goes into filters bare, which is the form that every server looks up by index.
+ */
 export const documentId = (tenant: TenantId, id: string): string => `${tenant.length}|${tenant}|${id}`;
 
 export const encodeDocument = (
