@@ -3,10 +3,12 @@ import { alertSummary } from '../../projections/alert-summary/projection.js';
 import { getAlertSummary } from '../../projections/alert-summary/query.js';
 import { eventsStream } from '../../projections/dashboard/events-stream.js';
 import { parseWindow, realTimeMetrics } from '../../projections/dashboard/real-time.js';
+import { chunkIndex } from '../../projections/chunk-index/projection.js';
 import { metrics } from '../../projections/metrics/projection.js';
 import { recentEvents } from '../../projections/recent-events/projection.js';
 import { DEFAULT_WINDOW, overviewWithAlerts, Window } from '../dashboards.js';
 import { closed, DEFAULT_LIMIT } from '../http/schemas.js';
+import { range, readRange } from '../http/times.js';
 import { defineTopic, type Topic } from './topic.js';
 
 /** Where the answer moves with the clock: how often those who look at it are told, though nothing comes in. */
@@ -29,18 +31,21 @@ const overviewTopic = defineTopic({
 
 const metricsTopic = defineTopic({
   name: 'metrics',
-  params: closed({ window: Type.Optional(Window) }),
-  refuses: ({ window }) =>
-    window !== undefined && parseWindow(window) === undefined
-      ? 'A window is 1 minute to 31 days.'
-      : undefined,
+  params: closed({ window: Type.Optional(Window), to: range.to }),
+  refuses(params) {
+    if (params.window !== undefined && parseWindow(params.window) === undefined)
+      return 'A window is 1 minute to 31 days.';
+    const end = readRange(params);
+    return end.ok ? undefined : end.problem.detail;
+  },
   needs: 'telemetry:read',
-  reads: [metrics],
+  reads: [metrics, chunkIndex],
   every_ms: 250,
   refresh_ms: REFRESH_MS,
   async state({ models, tenant, params, now }) {
     const seconds = parseWindow(params.window ?? DEFAULT_WINDOW) ?? 0;
-    const data = await realTimeMetrics(models, tenant, seconds, now);
+    const end = readRange(params);
+    const data = await realTimeMetrics(models, tenant, seconds, end.ok ? (end.range.to ?? now) : now);
     return { position: data.position, data };
   },
 });

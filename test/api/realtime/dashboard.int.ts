@@ -124,6 +124,33 @@ describe('a dashboard', () => {
       });
   });
 
+  it('looks back from another moment than now, which must be one', async () => {
+    const socket = await connect({ token: ada.token });
+    type Looked = { totals: { requests: number }; series: { time: string }[]; newest: string };
+    const to = '2015-05-20T21:05:15Z';
+    const snapshot = until<Looked>(socket, 'snapshot', (message) => message.topic === 'metrics');
+    await subscribe(socket, { topic: 'metrics', params: { window: '5m', to } });
+    const { data } = await snapshot;
+    expect(data.totals.requests).toBe(0);
+    expect(data.series.at(-1)?.time).toBe('2015-05-20T21:05:00.000Z');
+    expect(Date.parse(data.newest)).toBeGreaterThan(Date.parse(to));
+
+    const looked = await server.call('GET', `/api/v1/dashboard/metrics/real-time?window=5m&to=${to}`, {
+      as: ada.token,
+    });
+    expect((looked.body as unknown as Looked).series.at(-1)?.time).toBe('2015-05-20T21:05:00.000Z');
+    expect(
+      (
+        await server.call('GET', '/api/v1/dashboard/metrics/real-time?window=5m&to=yesterday', {
+          as: ada.token,
+        })
+      ).status,
+    ).toBe(400);
+    expect(
+      await subscribe(socket, { topic: 'metrics', params: { window: '5m', to: 'yesterday' } }),
+    ).toMatchObject({ ok: false, code: 'invalid' });
+  });
+
   it('gets in with the ticket that the API gives for a websocket', async () => {
     const { status, body } = await server.call('GET', `/api/v1/dashboard/ws/${ada.id}`, { as: ada.token });
     const { ticket, url, namespace } = body.socket_io as { ticket: string; url: string; namespace: string };

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { alertSummary } from '../../../projections/alert-summary/projection.js';
+import { chunkIndex } from '../../../projections/chunk-index/projection.js';
 import { metrics } from '../../../projections/metrics/projection.js';
 import { getAlertSummary } from '../../../projections/alert-summary/query.js';
 import { eventsStream } from '../../../projections/dashboard/events-stream.js';
@@ -11,6 +12,7 @@ import { credentialsOf } from '../context.js';
 import { problem } from '../problem.js';
 import { defineRoute, type Route } from '../route.js';
 import { closed, DEFAULT_LIMIT, open } from '../schemas.js';
+import { range, readRange } from '../times.js';
 import { AlertSummary, EventStream, Overview, RealTimeMetrics } from './shapes.js';
 
 const overviewRoute = defineRoute({
@@ -29,17 +31,18 @@ const overviewRoute = defineRoute({
 const realTime = defineRoute({
   method: 'GET',
   path: '/api/v1/dashboard/metrics/real-time',
-  summary: 'Volume, response times and error rates of the last while, by service and route.',
+  summary: 'Volume, response times and error rates of the last while, or of one that ended at `to`.',
   tags: ['dashboard'],
   auth: 'telemetry:read',
-  reads: [metrics],
-  query: closed({ window: Type.Optional(Window) }),
+  reads: [metrics, chunkIndex],
+  query: closed({ window: Type.Optional(Window), to: range.to }),
   responses: { 200: { description: 'The metrics.', schema: RealTimeMetrics } },
   async handle(request, { models, clock }) {
     const seconds = parseWindow(request.query.window ?? DEFAULT_WINDOW);
-    return seconds === undefined
-      ? refuse(invalidWindow, request)
-      : found(await realTimeMetrics(models, tenantOf(request), seconds, clock.now()));
+    if (seconds === undefined) return refuse(invalidWindow, request);
+    const end = readRange(request.query);
+    if (!end.ok) return refuse(end.problem, request);
+    return found(await realTimeMetrics(models, tenantOf(request), seconds, end.range.to ?? clock.now()));
   },
 });
 

@@ -252,6 +252,9 @@ export const RealTimeMetrics = open(
     resolution_seconds: count,
     by_service: Type.Array(ServiceStatistics),
     by_route: Type.Array(RouteStatistics),
+    newest: optional(
+      Type.String({ format: 'date-time', description: 'When the newest event there is happened.' }),
+    ),
   },
   'RealTimeMetrics',
 );
