@@ -2,6 +2,7 @@ import type { Database } from 'lmdb';
 import { lastChanges } from '../collection-spec.js';
 import { placeOf } from '../place.js';
 import type { Change, Collection, CollectionSpec, Document, DocumentKey, Query } from '../read-store.js';
+import { committed } from './committed.js';
 import { documentKey, DOCUMENTS, entryKey, tenantOf, walkBounds } from './keys.js';
 import { decodeDocument, encodeDocument, entriesOf } from './stored-document.js';
 
@@ -34,9 +35,11 @@ export class EmbeddedCollection<D extends Document> implements Collection<D> {
       ...lastChanges(changes, ({ tenant, id }) => `${tenant.length}|${tenant}|${id}`).values(),
     ].map((change) => this.#prepare(change));
     if (prepared.length === 0) return;
-    await this.database.childTransaction(() => {
-      for (const { key, entries, stored } of prepared) this.#put(key, entries, stored);
-    });
+    await committed(
+      this.database.childTransaction(() => {
+        for (const { key, entries, stored } of prepared) this.#put(key, entries, stored);
+      }),
+    );
   }
 
   async *scan(): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }> {

@@ -13,6 +13,7 @@ import type {
   Register,
   TenantReader,
 } from '../read-store.js';
+import { committed } from './committed.js';
 import { EmbeddedCollection, settled } from './embedded-collection.js';
 import { EmbeddedRegister } from './embedded-register.js';
 import { documentKey } from './keys.js';
@@ -105,8 +106,8 @@ export class EmbeddedReadStore implements ReadStore {
     const stored = this.#stored(collection);
     if (!stored) return;
     this.#open.delete(collection);
-    await stored.database.drop();
-    await this.catalog.remove(collection);
+    await committed(stored.database.drop());
+    await committed(this.catalog.childTransaction(() => this.catalog.removeSync(collection)));
   }
 
   health(): Promise<{ readonly status: 'ok' | 'unreachable'; readonly detail?: string }> {
@@ -151,6 +152,8 @@ const environment = (directory: string): RootDatabase<string, string> =>
     path: join(directory, FILE),
     encoding: 'string',
     maxDbs: MAX_COLLECTIONS,
+    // Each write is a transaction of its own; a commit of LMDB's batches would reject where nobody can catch it.
+    eventTurnBatching: false,
   });
 
 const catalogOf = (root: RootDatabase<string, string>): Database<string, string> =>

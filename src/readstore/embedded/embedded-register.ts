@@ -1,6 +1,7 @@
 import type { Database } from 'lmdb';
 import type { Json } from '../../domain/json.js';
 import type { Register } from '../read-store.js';
+import { committed } from './committed.js';
 import { settled } from './embedded-collection.js';
 
 interface Entry {
@@ -18,15 +19,17 @@ export class EmbeddedRegister implements Register {
 
   set(key: string, value: Json, expected_version: number): Promise<boolean> {
     const entry = JSON.stringify({ value, version: expected_version + 1 });
-    return this.database.childTransaction(() => {
-      if ((this.#read(key)?.version ?? 0) !== expected_version) return false;
-      this.database.putSync(keyOf(key), entry);
-      return true;
-    });
+    return committed(
+      this.database.childTransaction(() => {
+        if ((this.#read(key)?.version ?? 0) !== expected_version) return false;
+        this.database.putSync(keyOf(key), entry);
+        return true;
+      }),
+    );
   }
 
   async delete(key: string): Promise<void> {
-    await this.database.remove(keyOf(key));
+    await committed(this.database.childTransaction(() => this.database.removeSync(keyOf(key))));
   }
 
   list(prefix: string): Promise<readonly (Entry & { readonly key: string })[]> {
