@@ -14,6 +14,7 @@ import { Checkpoint, CheckpointTaken, generationName, Generations } from './gene
 import { Lane, type RetryOutcome } from './lane.js';
 import { Maintenance } from './maintenance.js';
 import { Meter } from './meter.js';
+import { Pace } from './pace.js';
 import type { Parked, ParkedKey } from './parking.js';
 import { Served } from './served.js';
 import { statusOf, type HostStatus } from './status.js';
@@ -29,7 +30,7 @@ export interface HostOptions {
 
 const defaults: HostOptions = {
   cache: { documents: 5_000, bytes: 32 * 1024 * 1024 },
-  window: { events: 2_000, milliseconds: 50 },
+  window: { events: 2_000, milliseconds: 100 },
   bulk: { events: 20_000, milliseconds: 500 },
 };
 
@@ -40,7 +41,8 @@ const LONGEST_RETRY_MS = 5_000;
  * Keeps the read models of this process at the log's end, and answers for them.
  * One subscription feeds all of them: a batch is read and decoded once, and each read model passes over what it
  * has. The loop pulls: a batch is asked for when the last one is folded, so a slow read store slows the reading
- * down and nothing piles up. It writes as soon as the log's end is reached, else in larger windows.
+ * down and nothing piles up. At the log's end it writes at once where somebody waits for it, else at a pace that
+ * leaves most of the time to folding; behind it in larger windows.
  * It holds no writer of the log and no channel to send on: there is none to hand to it.
  */
 export class ProjectionHost implements ReadModels {
@@ -79,7 +81,7 @@ export class ProjectionHost implements ReadModels {
       cache: this.#options.cache,
       attempt: (operation) => this.#attempt(operation),
     };
-    this.#served = new Served(store, clock);
+    this.#served = new Served(store, clock, () => this.#errands.wake());
     this.maintenance = new Maintenance(this.#context, new Generations(store.register), {
       signal: this.#stopping.signal,
       window: this.#options.bulk,
@@ -196,24 +198,29 @@ export class ProjectionHost implements ReadModels {
       const types = [...new Set(this.projections.flatMap(({ reads }) => reads))];
       const batches = this.log.subscribe(this.#position, { types }, signal)[Symbol.asyncIterator]();
       const due = new Due(this.clock, this.#options.window);
+      const pace = new Pace(this.clock);
       let next = batches.next();
+      /** What was folded and is not written: nothing, part of what is there, all there is. */
+      let waiting = 'nothing' as 'nothing' | 'part' | 'all';
       while (!signal.aborted) {
         // An abandoned promise must not end the process when it is rejected later.
         next.catch(() => undefined);
-        const got = await Promise.race([next, this.#errands.arrived()]);
+        const rested: Promise<undefined>[] = waiting === 'all' ? [pace.rested()] : [];
+        const got = await Promise.race([next, this.#errands.arrived(), ...rested]);
         if (got?.done) break;
         if (got) {
           await this.#take(got.value);
           next = batches.next();
-          if (got.value.caught_up || due.add(got.value.events.length, this.#attached)) {
-            await this.#flush();
-            due.reset();
-          }
+          waiting = got.value.caught_up ? 'all' : 'part';
         }
-        if (this.#errands.waiting) {
-          await this.#flush();
-          await this.#errands.run();
+        const full = got !== undefined && due.add(got.value.events.length, this.#attached);
+        const ready = waiting === 'all' && (this.#served.isAwaited || pace.isRested);
+        if (this.#errands.waiting || full || ready) {
+          await pace.of(() => this.#flush());
+          due.reset();
+          waiting = 'nothing';
         }
+        await this.#errands.run();
       }
       await together([...this.#attached].map((lane) => lane.close()));
     } catch (error) {

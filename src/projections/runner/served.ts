@@ -28,7 +28,14 @@ export class Served implements ReadModels {
   constructor(
     private readonly store: ReadStore,
     private readonly clock: Pick<Clock, 'sleep'>,
+    /** Called where somebody begins to wait for a position. */
+    private readonly onAwaited: () => void,
   ) {}
+
+  /** Whether somebody waits for a position to be reached. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0;
+  }
 
   get changes(): Observable<ModelChange> {
     return this.#changes;
@@ -66,6 +73,7 @@ export class Served implements ReadModels {
         },
       };
       this.#waiters.add(waiter);
+      this.onAwaited();
       void this.clock.sleep(timeout_ms, timeout.signal).then(() => waiter.done(false));
     });
   }
