@@ -173,7 +173,7 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
       if (byOthers) return byOthers;
     }
 
-    const data = events.map(toEventData);
+    const data = toEventData(events);
     const deadline = this.options.deadline ?? DEADLINE;
     const answer = await untilAnswered(this.#patience, () =>
       appendOnce(this.#connection, stream, expected, data, deadline),

@@ -22,12 +22,23 @@ import {
 /** Stored format: the event's metadata with its schema version beside them. */
 type StoredMetadata = EventMetadata & { readonly schema_version: number };
 
-/** An event as the client takes it: bytes as bytes, an object as JSON. */
-export const toEventData = ({ id, type, schema_version, data, metadata }: NewEvent): EventData => {
-  const stored = { ...metadata, schema_version } as unknown as Record<string, unknown>;
-  return data instanceof Uint8Array
-    ? binaryEvent({ id, type, data, metadata: stored })
-    : jsonEvent({ id, type, data: data, metadata: stored });
+/**
+ * Events as the client takes them: bytes as bytes, an object as JSON. Metadata are encoded here, once for events that
+ * share them: the client would make base64 of each and bytes again.
+ */
+export const toEventData = (events: readonly NewEvent[]): EventData[] => {
+  let last: Pick<NewEvent, 'metadata' | 'schema_version'> | undefined;
+  let encoded = new Uint8Array(0);
+  return events.map(({ id, type, schema_version, data, metadata }) => {
+    if (last?.metadata !== metadata || last.schema_version !== schema_version) {
+      const stored: StoredMetadata = { ...metadata, schema_version };
+      encoded = new Uint8Array(Buffer.from(JSON.stringify(stored)));
+      last = { metadata, schema_version };
+    }
+    return data instanceof Uint8Array
+      ? binaryEvent({ id, type, data, metadata: encoded })
+      : jsonEvent({ id, type, data, metadata: encoded });
+  });
 };
 
 /** What the server counts against its limit: the data, as stored, without metadata. */

@@ -6,15 +6,24 @@ import { join } from 'node:path';
 import { EventStoreDbLog } from '../../../src/eventstore/eventstoredb/event-store-db-log.js';
 import { systemClock } from '../../../src/platform/clock.js';
 import { eventStoreContract } from '../../contract/event-store.contract.js';
-import { install } from './harness.js';
+import { ServerProcess } from '../../support/eventstoredb-server/process.js';
 import { namespaced } from './namespaced-log.js';
+
+let servers: ServerProcess;
+beforeAll(() => {
+  servers = new ServerProcess();
+});
+afterAll(() => {
+  servers.close();
+});
 
 eventStoreContract(
   'The log on EventStoreDB, on an imitation of the server,',
   async () => {
-    const installation = await install();
-    const indexDirectory = join(installation.directory, 'index');
-    let log = await installation.open({ indexDirectory });
+    const url = await servers.begin();
+    const indexDirectory = await mkdtemp(join(tmpdir(), 'pulsestream-eventstoredb-'));
+    const open = () => EventStoreDbLog.open({ url, indexDirectory, clock: systemClock });
+    let log = await open();
     return {
       get log() {
         return log;
@@ -22,13 +31,14 @@ eventStoreContract(
       maxAppendBytes: 1_048_576,
       reopen: async () => {
         await log.close();
-        log = await installation.open({ indexDirectory });
+        log = await open();
       },
-      interrupt: async () => {
-        await installation.server.kill();
-        await installation.server.start();
+      interrupt: () => servers.interrupt(url),
+      close: async () => {
+        await log.close();
+        await servers.end(url);
+        await rm(indexDirectory, { recursive: true, force: true });
       },
-      close: () => installation.close(),
     };
   },
   { interruptible: true },
