@@ -3,14 +3,13 @@ import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.j
 import type { EmbeddedOptions } from './eventstore/embedded/options.js';
 import type { EventLogWriter } from './eventstore/event-log-writer.js';
 import type { EventLog } from './eventstore/event-store.js';
-import { EventStoreDbLog } from './eventstore/eventstoredb/event-store-db-log.js';
+import type { EventStoreDbLog } from './eventstore/eventstoredb/event-store-db-log.js';
 import { systemClock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { systemFiles } from './platform/files.js';
 import { systemRandom } from './platform/random.js';
 import { initialiseKeys, readKey } from './platform/secrets.js';
 import { EmbeddedReadStore } from './readstore/embedded/embedded-read-store.js';
-import { MongoReadStore } from './readstore/mongodb/mongo-read-store.js';
 import type { ReadStore } from './readstore/read-store.js';
 import type { LogInspection, LogVerification } from './replay/operations.js';
 
@@ -61,9 +60,7 @@ export const openStores = async (config: Config): Promise<Stores> => {
   if (!(await isInitialised(config))) throw new DataDirectoryMissing(config.PULSESTREAM_DATA_DIR);
   const log = await openLog(config);
   try {
-    const readStore = config.MONGODB_URL
-      ? await MongoReadStore.connect(config.MONGODB_URL, { database: config.PULSESTREAM_MONGODB_DATABASE })
-      : await EmbeddedReadStore.open(readModelsOf(config));
+    const readStore = await openReadStore(config);
     return {
       log,
       ...(log instanceof EmbeddedEventStore && { inspection: log }),
@@ -79,14 +76,21 @@ export const openStores = async (config: Config): Promise<Stores> => {
   }
 };
 
-const openLog = (config: Config): Promise<EmbeddedEventStore | EventStoreDbLog> =>
-  config.EVENTSTOREDB_URL
-    ? EventStoreDbLog.open({
-        url: config.EVENTSTOREDB_URL,
-        indexDirectory: join(config.PULSESTREAM_DATA_DIR, 'index'),
-        clock: systemClock,
-      })
-    : EmbeddedEventStore.open(config.PULSESTREAM_DATA_DIR, embeddedOptions(config));
+// The clients of servers are loaded where they are used alone: they would double the memory and the time of a start.
+
+const openLog = async (config: Config): Promise<EmbeddedEventStore | EventStoreDbLog> => {
+  const { EVENTSTOREDB_URL: url, PULSESTREAM_DATA_DIR: directory } = config;
+  if (!url) return EmbeddedEventStore.open(directory, embeddedOptions(config));
+  const { EventStoreDbLog } = await import('./eventstore/eventstoredb/event-store-db-log.js');
+  return EventStoreDbLog.open({ url, indexDirectory: join(directory, 'index'), clock: systemClock });
+};
+
+const openReadStore = async (config: Config): Promise<ReadStore> => {
+  const { MONGODB_URL: url, PULSESTREAM_MONGODB_DATABASE: database } = config;
+  if (!url) return EmbeddedReadStore.open(readModelsOf(config));
+  const { MongoReadStore } = await import('./readstore/mongodb/mongo-read-store.js');
+  return MongoReadStore.connect(url, { database });
+};
 
 /** Checks an embedded log that nobody has open, damaged as it may be. */
 export const verifyClosedLog = (

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject, type SchemaValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject, type SchemaValidateFunction, type ValidateFunction } from 'ajv';
 import type { Static, TSchema } from 'typebox';
 
 /** What is wrong with one field of an input. */
@@ -96,9 +96,14 @@ const toFieldErrors = (errors: readonly ErrorObject[]): readonly FieldError[] =>
   return [...named.values()];
 };
 
-/** Compiles a schema into the function that checks a value from outside against it; the value itself is not changed. */
+/**
+ * Makes a schema into the function that checks a value from outside against it; the value itself is not changed.
+ * Compiled once, when it is first needed: to compile all of them would take most of the time of a start.
+ */
 export const compile = <S extends TSchema>(schema: S): Validator<Static<S>> => {
-  const check = ajv.compile<Static<S>>(schema);
-  return (value) =>
-    check(value) ? { ok: true, value } : { ok: false, errors: toFieldErrors(check.errors ?? []) };
+  let compiled: ValidateFunction<Static<S>> | undefined;
+  return (value) => {
+    const check = (compiled ??= ajv.compile<Static<S>>(schema));
+    return check(value) ? { ok: true, value } : { ok: false, errors: toFieldErrors(check.errors ?? []) };
+  };
 };
