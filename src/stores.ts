@@ -55,7 +55,7 @@ export const initialiseStores = async (config: Config): Promise<void> => {
   await initialiseKeys(PULSESTREAM_DATA_DIR, systemRandom);
 };
 
-/** Opens the stores. Makes nothing that `initialiseStores` makes. */
+/** Opens the stores. Never makes a log: a directory without one is an error. */
 export const openStores = async (config: Config): Promise<Stores> => {
   if (!(await isInitialised(config))) throw new DataDirectoryMissing(config.PULSESTREAM_DATA_DIR);
   const log = await openLog(config);
@@ -87,7 +87,11 @@ const openLog = async (config: Config): Promise<EmbeddedEventStore | EventStoreD
 
 const openReadStore = async (config: Config): Promise<ReadStore> => {
   const { MONGODB_URL: url, PULSESTREAM_MONGODB_DATABASE: database } = config;
-  if (!url) return EmbeddedReadStore.open(readModelsOf(config));
+  if (!url) {
+    // Read models that were thrown away are made again: unlike the log, an empty one loses nothing.
+    await EmbeddedReadStore.initialise(readModelsOf(config));
+    return EmbeddedReadStore.open(readModelsOf(config));
+  }
   const { MongoReadStore } = await import('./readstore/mongodb/mongo-read-store.js');
   return MongoReadStore.connect(url, { database });
 };

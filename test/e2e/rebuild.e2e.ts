@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   freshData,
@@ -48,6 +49,15 @@ const requestsNow = async (position: string): Promise<number> => {
   return ((await response.json()) as { totals: { requests: number } }).totals.requests;
 };
 
+/** What `projections verify` says of every read model. */
+const digestsOf = async (): Promise<Record<string, string>> => {
+  const { verified } = (await runCliJson(data, ['projections', 'verify'])) as {
+    verified: { projection: string; digest: string; equal: boolean }[];
+  };
+  expect(verified.filter(({ equal }) => !equal)).toEqual([]);
+  return Object.fromEntries(verified.map(({ projection, digest }) => [projection, digest]));
+};
+
 describe('rebuilding while events arrive', () => {
   it('shows readers no gap, and every document is equal afterwards', async () => {
     for (let batch = 0; batch < 20; batch += 1) await sendBatch();
@@ -72,5 +82,17 @@ describe('rebuilding while events arrive', () => {
     expect(await runCliJson(data, ['projections', 'verify'])).toMatchObject({ ok: true });
     expect(await runCliJson(data, ['log', 'verify'])).toMatchObject({ ok: true });
     server = await startServer(data);
+  }, 60_000);
+
+  it('gives the same read models back after they and the log’s index were thrown away', async () => {
+    const position = await sendBatch();
+    const before = await requestsNow(position);
+    const digests = await digestsOf();
+    await server.stop();
+    await removeData(join(data, 'readmodels'));
+    await removeData(join(data, 'index'));
+    server = await startServer(data);
+    expect(await requestsNow(position)).toBe(before);
+    expect(await digestsOf()).toEqual(digests);
   }, 60_000);
 });
