@@ -1,6 +1,7 @@
 import type { EventId, TenantId } from '../../domain/ids.js';
 import { chunkIdOf } from '../../domain/telemetry/address.js';
-import { MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
+import { keepColumns, MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
 import type { ExpectedRevision } from '../../eventstore/event-log-writer.js';
 import { EventStoreUnavailable, type Position, type StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
@@ -10,7 +11,7 @@ import type { GuardTicket } from '../guard.js';
 import type { CommandRefusal } from '../command.js';
 import { guarded, unavailable } from '../refusals.js';
 import type { Cause, Draft, Instance, RecordWriter, WriteOutcome } from '../writer.js';
-import { cut, pack, timesOf, type ChunkLimits, type Piece, type Received } from './received.js';
+import { columnsOf, cut, pack, timesOf, type ChunkLimits, type Piece, type Received } from './received.js';
 
 /** Some of a request's events, those from `from` up to `to`, and what became of them. */
 export type PieceOutcome = { readonly from: number; readonly to: number } & (
@@ -203,20 +204,18 @@ export class ChunkWriter {
     const received_at = this.clock.now();
     const first_sequence = this.#sequence;
     this.#sequence += chunk.events;
-    return {
-      id: chunk.id ?? chunkIdOf(uuidV7(this.clock, this.random)),
-      type: TELEMETRY_RECORDED,
-      schema_version: 1,
-      data: pack(pieces),
-      chunk: {
-        codec: 'ndjson',
-        count: chunk.events,
-        ...timesOf(pieces, received_at),
-        received_at,
-        producer: this.instance.instance_id,
-        first_sequence,
-      },
+    const id = chunk.id ?? chunkIdOf(uuidV7(this.clock, this.random));
+    const header: ChunkHeader = {
+      codec: 'ndjson',
+      count: chunk.events,
+      ...timesOf(pieces, received_at),
+      received_at,
+      producer: this.instance.instance_id,
+      first_sequence,
     };
+    const columns = columnsOf(pieces, received_at);
+    if (columns) keepColumns(id, header, columns);
+    return { id, type: TELEMETRY_RECORDED, schema_version: 1, data: pack(pieces), chunk: header };
   }
 
   /** Appends at the exact revision, which after a conflict is the one that the store says. */

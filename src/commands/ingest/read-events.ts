@@ -1,4 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
+import { ColumnsBuilder, MAX_COLUMN_EVENTS } from '../../domain/telemetry/columns.js';
 import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../domain/telemetry/event.js';
 import { compile } from '../../platform/validation.js';
 import type { Received } from './received.js';
@@ -96,30 +97,42 @@ function readSlices(
   const accepted = { starts: [] as number[], ends: [] as number[], times: [] as number[] };
   const indexes: number[] = [];
   const rejected: RejectedEvent[] = [];
+  // For one event there is less to do in parsing it again.
+  const columns =
+    starts.length > 1 && starts.length <= MAX_COLUMN_EVENTS ? new ColumnsBuilder(starts.length) : undefined;
   for (let index = 0; index < starts.length; index += 1) {
     const start = starts[index] ?? 0;
     const end = ends[index] ?? 0;
     const found = readEvent(body, ascii, start, end, now);
-    if (typeof found === 'number') {
+    if ('event' in found) {
+      columns?.add(found.event);
       accepted.starts.push(start);
       accepted.ends.push(end);
-      accepted.times.push(found);
+      accepted.times.push(found.time);
       indexes.push(index);
     } else if (guessed && (found.code === 'invalid_json' || found.code === 'event_too_large'))
       return undefined;
     else rejected.push({ index, ...found, retryable: false });
   }
-  return { received: { body: onOneLine(body, accepted), ...accepted }, indexes, rejected };
+  return {
+    received: {
+      body: onOneLine(body, accepted),
+      ...accepted,
+      ...(columns && { columns: columns.columns() }),
+    },
+    indexes,
+    rejected,
+  };
 }
 
-/** The time that an event says (NaN: it says none), or what is wrong with it. */
+/** An event and the time that it says (NaN: it says none), or what is wrong with it. */
 const readEvent = (
   body: Buffer,
   ascii: string | undefined,
   start: number,
   end: number,
   now: number,
-): number | (Fault & { readonly id?: string }) => {
+): { readonly event: TelemetryEvent; readonly time: number } | (Fault & { readonly id?: string }) => {
   if (end - start > MAX_EVENT_BYTES)
     return fault('event_too_large', `An event may have ${MAX_EVENT_BYTES} bytes.`);
   let value: unknown;
@@ -136,10 +149,10 @@ const readEvent = (
     const [first = fault('invalid', 'The event is not valid.')] = validated.errors;
     return { ...first, ...idOf(value) };
   }
-  const { timestamp } = validated.value;
-  if (timestamp === undefined) return NaN;
-  const time = timeOf(timestamp, now);
-  if (time <= now + MAX_AHEAD_MS) return time;
+  const event = validated.value;
+  if (event.timestamp === undefined) return { event, time: NaN };
+  const time = timeOf(event.timestamp, now);
+  if (time <= now + MAX_AHEAD_MS) return { event, time };
   return Number.isNaN(time)
     ? {
         ...fault('invalid_timestamp', 'A time is RFC 3339, or milliseconds since 1970.', '/timestamp'),

@@ -1,4 +1,6 @@
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
+import type { PackedColumns } from '../../domain/telemetry/chunk.js';
+import { ColumnsBuilder, type EventColumns } from '../../domain/telemetry/columns.js';
 
 const LF = 0x0a;
 
@@ -11,6 +13,8 @@ export interface Received {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
   readonly times: readonly number[];
+  /** Made where many events come at once; absent, the chunk is parsed where it is read. */
+  readonly columns?: EventColumns;
 }
 
 /** Some of a request's events, next to one another: those from `from` up to `to`. */
@@ -85,4 +89,25 @@ export const timesOf = (
       if (time > max_time) max_time = time;
     }
   return { min_time, max_time };
+};
+
+/** The columns of a chunk made of these pieces; undefined where one of them has none. */
+export const columnsOf = (pieces: readonly Piece[], received_at: number): PackedColumns | undefined => {
+  const count = pieces.reduce((sum, { from, to }) => sum + to - from, 0);
+  const times = new Float64Array(count);
+  let at = 0;
+  for (const { received, from, to } of pieces)
+    for (let i = from; i < to; i += 1, at += 1) {
+      const given = received.times[i] ?? NaN;
+      times[at] = Number.isNaN(given) ? received_at : given;
+    }
+  const [only] = pieces;
+  const whole = pieces.length === 1 && only?.received.times.length === count;
+  if (whole) return only.received.columns && { ...only.received.columns, times };
+  const builder = new ColumnsBuilder(count);
+  for (const { received, from, to } of pieces) {
+    if (!received.columns) return undefined;
+    builder.addFrom(received.columns, from, to);
+  }
+  return { ...builder.columns(), times };
 };

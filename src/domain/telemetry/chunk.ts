@@ -1,8 +1,8 @@
 import type { EventId } from '../ids.js';
 import { telemetryId } from './address.js';
 import type { ChunkHeader } from './chunk-header.js';
+import { ColumnsBuilder, routeOfEvent, type EventColumns, type TextColumn } from './columns.js';
 import { timeOf, type TelemetryEvent } from './event.js';
-import { makeRouteMemo } from './route.js';
 
 /** The type of the store event that holds one chunk of telemetry. */
 export const TELEMETRY_RECORDED = 'TelemetryRecorded';
@@ -14,55 +14,21 @@ export interface StoredChunk {
   readonly metadata: { readonly chunk?: ChunkHeader };
 }
 
-/** The values of one field over a chunk: each different text once, and for each event which of them. `''`: absent. */
-export interface TextColumn {
-  readonly values: readonly string[];
-  readonly ids: Uint16Array;
-}
-
 /**
  * A chunk's events, with the defaults applied that the log does not hold: the time of receipt where an event came
  * without one, and a route made from the path. Columns are for folding, events for showing and filtering.
  */
-export interface TelemetryChunk {
+export interface TelemetryChunk extends EventColumns {
   readonly id: EventId;
   readonly count: number;
   /** As received. */
   readonly events: readonly TelemetryEvent[];
   /** Epoch milliseconds. */
   readonly times: Float64Array;
-  /** 0: the event has none. */
-  readonly statuses: Uint16Array;
-  /** Milliseconds; NaN: the event has none. */
-  readonly durations: Float64Array;
-  readonly types: TextColumn;
-  readonly services: TextColumn;
-  /** Given, or else made from the path. */
-  readonly routes: TextColumn;
-  readonly methods: TextColumn;
 }
 
-/** The most events that a chunk holds: a column numbers its texts with 16 bits. */
+/** The most events that a chunk holds. */
 export const MAX_CHUNK_EVENTS = 20_000;
-
-class ColumnBuilder implements TextColumn {
-  readonly values: string[] = [];
-  readonly ids: Uint16Array;
-  readonly #known = new Map<string, number>();
-
-  constructor(count: number) {
-    this.ids = new Uint16Array(count);
-  }
-
-  set(index: number, value: string): void {
-    let id = this.#known.get(value);
-    if (id === undefined) {
-      id = this.values.push(value) - 1;
-      this.#known.set(value, id);
-    }
-    this.ids[index] = id;
-  }
-}
 
 /** A stored chunk that does not hold what its header says. */
 export class UnreadableChunk extends Error {
@@ -102,35 +68,96 @@ export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string
   return bytes.toString('utf8', start + 1).split('\n');
 };
 
-const routeFromPath = makeRouteMemo();
+// The log holds only what ingest let through, and ingest lets through only what this type says.
+const parse = (stored: StoredChunk): readonly TelemetryEvent[] =>
+  linesOf(stored).map((line) => JSON.parse(line) as TelemetryEvent);
 
-/** The route an event is shown under. */
-const routeOfEvent = (event: TelemetryEvent): string =>
-  event.route ?? (event.path === undefined ? '' : routeFromPath(event.path));
+/** The columns stay as long as the chunk's event does; the events themselves, twenty times as large, do not. */
+class ReadChunk implements TelemetryChunk {
+  readonly id: EventId;
+  readonly count: number;
+  readonly statuses: Uint16Array;
+  readonly durations: Float64Array;
+  readonly types: TextColumn;
+  readonly services: TextColumn;
+  readonly routes: TextColumn;
+  readonly methods: TextColumn;
+  #events: WeakRef<readonly TelemetryEvent[]> | undefined;
+
+  constructor(
+    private readonly stored: StoredChunk,
+    columns: EventColumns,
+    readonly times: Float64Array,
+    events?: readonly TelemetryEvent[],
+  ) {
+    this.id = stored.id;
+    this.count = times.length;
+    ({
+      statuses: this.statuses,
+      durations: this.durations,
+      types: this.types,
+      services: this.services,
+      routes: this.routes,
+      methods: this.methods,
+    } = columns);
+    this.#events = events && new WeakRef(events);
+  }
+
+  get events(): readonly TelemetryEvent[] {
+    const known = this.#events?.deref();
+    if (known) return known;
+    const events = parse(this.stored);
+    this.#events = new WeakRef(events);
+    return events;
+  }
+}
 
 const decode = (stored: StoredChunk): TelemetryChunk => {
   const { received_at } = headerOf(stored);
-  const lines = linesOf(stored);
-  const count = lines.length;
-  // The log holds only what ingest let through, and ingest lets through only what this type says.
-  const events = lines.map((line) => JSON.parse(line) as TelemetryEvent);
-  const times = new Float64Array(count);
-  const statuses = new Uint16Array(count);
-  const durations = new Float64Array(count);
-  const types = new ColumnBuilder(count);
-  const services = new ColumnBuilder(count);
-  const routes = new ColumnBuilder(count);
-  const methods = new ColumnBuilder(count);
+  const events = parse(stored);
+  const times = new Float64Array(events.length);
+  const columns = new ColumnsBuilder(events.length);
   events.forEach((event, index) => {
     times[index] = timeOf(event.timestamp, received_at);
-    statuses[index] = event.status_code ?? 0;
-    durations[index] = event.duration_ms ?? NaN;
-    types.set(index, event.type);
-    services.set(index, event.service ?? '');
-    routes.set(index, routeOfEvent(event));
-    methods.set(index, event.method ?? '');
+    columns.add(event);
   });
-  return { id: stored.id, count, events, times, statuses, durations, types, services, routes, methods };
+  return new ReadChunk(stored, columns.columns(), times, events);
+};
+
+/** What this process has packed itself and not yet read back, the oldest first. */
+const packed = new Map<EventId, { readonly header: ChunkHeader; readonly columns: PackedColumns }>();
+const PACKED_CHUNKS = 256;
+
+/** The columns of a chunk that is about to be stored. */
+export interface PackedColumns extends EventColumns {
+  readonly times: Float64Array;
+}
+
+/**
+ * Keeps the columns that were made when a chunk's events were checked, so that it need not be parsed again where it
+ * is read next. A chunk is what its bytes and its header say, so nobody can see a difference.
+ */
+export const keepColumns = (id: EventId, header: ChunkHeader, columns: PackedColumns): void => {
+  packed.set(id, { header, columns });
+  if (packed.size <= PACKED_CHUNKS) return;
+  for (const oldest of packed.keys()) {
+    packed.delete(oldest);
+    return;
+  }
+};
+
+/** An id may come again, for a repeated request; the producer's running number tells which packing a record is. */
+const takeColumns = (stored: StoredChunk): PackedColumns | undefined => {
+  const kept = packed.get(stored.id);
+  if (!kept) return undefined;
+  packed.delete(stored.id);
+  const { producer, first_sequence, count, received_at } = headerOf(stored);
+  const same =
+    kept.header.producer === producer &&
+    kept.header.first_sequence === first_sequence &&
+    kept.header.count === count &&
+    kept.header.received_at === received_at;
+  return same ? kept.columns : undefined;
 };
 
 const decoded = new WeakMap<StoredChunk, TelemetryChunk>();
@@ -139,7 +166,8 @@ const decoded = new WeakMap<StoredChunk, TelemetryChunk>();
 export const decodeChunk = (stored: StoredChunk): TelemetryChunk => {
   const known = decoded.get(stored);
   if (known) return known;
-  const chunk = decode(stored);
+  const columns = takeColumns(stored);
+  const chunk = columns ? new ReadChunk(stored, columns, columns.times) : decode(stored);
   decoded.set(stored, chunk);
   return chunk;
 };

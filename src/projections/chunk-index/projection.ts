@@ -1,5 +1,6 @@
 import type { EventId } from '../../domain/ids.js';
-import { decodeChunk, TELEMETRY_RECORDED, type TextColumn } from '../../domain/telemetry/chunk.js';
+import { decodeChunk, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import type { TextColumn } from '../../domain/telemetry/columns.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { Revision, StreamName } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
