@@ -20,4 +20,7 @@ export default {
   coverageProvider: 'v8',
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.mjs'],
   testTimeout: 60_000,
+  // Tests wait for disks and servers more than they compute. A worker that has loaded many modules is replaced.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB',
 };

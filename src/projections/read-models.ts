@@ -24,11 +24,7 @@ export interface ReadModels {
   /** How far the served generation of a projection has got. */
   position(projection: AnyProjection): Position;
   /** Resolves true once the projections have got to a position, false where they have not within the time. */
-  reached(
-    projections: readonly AnyProjection[],
-    position: Position,
-    timeout_ms: number,
-  ): Promise<boolean>;
+  reached(projections: readonly AnyProjection[], position: Position, timeout_ms: number): Promise<boolean>;
   /** Emits after the documents of a batch were written. */
   readonly changes: Observable<ModelChange>;
 }

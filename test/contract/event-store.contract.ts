@@ -501,7 +501,7 @@ export const eventStoreContract = (
         outcome: 'conflict',
         actual: total - 1,
       });
-    }, 300_000);
+    }, 900_000);
   });
 };
 
