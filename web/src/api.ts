@@ -1,15 +1,5 @@
-import { sessionFrom, storeSession, type Session } from './session';
-
-/** What the server says of a request that it refused (RFC 9457). */
-export class Problem extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    detail: string,
-  ) {
-    super(detail);
-  }
-}
+import { Problem, sentence, type ProblemBody } from './problem.js';
+import { sessionFrom, storeSession, type Session } from './session.js';
 
 const send = async (method: string, path: string, body?: object, token?: string): Promise<unknown> => {
   const response = await fetch(path, {
@@ -23,13 +13,8 @@ const send = async (method: string, path: string, body?: object, token?: string)
     throw new Problem(0, 'unreachable', 'The server cannot be reached.');
   });
   if (response.status === 204) return undefined;
-  const answer = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-  if (!response.ok)
-    throw new Problem(
-      response.status,
-      answer.code ?? 'unknown',
-      answer.detail ?? 'The server refused the request.',
-    );
+  const answer = (await response.json().catch(() => ({}))) as ProblemBody;
+  if (!response.ok) throw new Problem(response.status, answer.code ?? 'unknown', sentence(answer));
   return answer;
 };
 
@@ -39,50 +24,70 @@ type Tokens = Parameters<typeof sessionFrom>[1];
 export const signIn = async (email: string, password: string): Promise<Session> =>
   sessionFrom(email, (await send('POST', '/api/v1/auth/login', { email, password })) as Tokens);
 
-/** Registers a tenant and signs its owner in. */
-export const register = async (tenant_name: string, email: string, password: string): Promise<Session> => {
-  await send('POST', '/api/v1/auth/register/tenant', { tenant_name, email, password });
-  return signIn(email, password);
-};
+/** Someone who has just registered a tenant; the server shows its first API key this once. */
+export interface Registered {
+  readonly session: Session;
+  readonly api_key: string;
+}
 
-export const signOut = async (session: Session): Promise<void> => {
-  storeSession(undefined);
-  // The server may be away; the tokens are forgotten here either way.
-  await send('POST', '/api/v1/auth/logout', { refresh_token: session.refresh_token }).catch(() => undefined);
+/** Registers a tenant and signs its owner in. */
+export const register = async (tenant_name: string, email: string, password: string): Promise<Registered> => {
+  const answer = (await send('POST', '/api/v1/auth/register/tenant', { tenant_name, email, password })) as {
+    readonly api_key: { readonly key: string };
+  };
+  return { session: await signIn(email, password), api_key: answer.api_key.key };
 };
 
 /** The API as one signed-in person; renews the access token a minute before it ends. */
 export class Client {
   #renewal: Promise<void> | undefined;
+  #over = false;
 
   constructor(
     private session: Session,
-    private readonly onEnd: () => void,
+    /** The server takes this session no more. */
+    private readonly onRefused: () => void,
   ) {}
 
   /** An access token that is good for at least a minute. */
   async token(): Promise<string> {
-    if (this.session.expires_at - Date.now() < 60_000) {
-      this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
-      await this.#renewal;
-    }
+    if (this.session.expires_at - Date.now() < 60_000) await this.renew();
     return this.session.access_token;
   }
 
-  async post(path: string, body: object): Promise<void> {
-    await send('POST', path, body, await this.token());
+  /** Exchanges the tokens for new ones; those who ask at the same time share one exchange. */
+  renew(): Promise<void> {
+    this.#renewal ??= this.#exchange().finally(() => (this.#renewal = undefined));
+    return this.#renewal;
   }
 
-  async #renew(): Promise<void> {
+  async post(path: string, body: object): Promise<void> {
+    try {
+      await send('POST', path, body, await this.token());
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 401) throw error;
+      // The token may have been taken back before its time; where the session itself is over, renewing says so.
+      await this.renew();
+      await send('POST', path, body, this.session.access_token);
+    }
+  }
+
+  async signOut(): Promise<void> {
+    this.#over = true;
+    storeSession(undefined);
+    // The server may be away; the tokens are forgotten here either way.
+    const { refresh_token } = this.session;
+    await send('POST', '/api/v1/auth/logout', { refresh_token }).catch(() => undefined);
+  }
+
+  async #exchange(): Promise<void> {
     try {
       const { email, refresh_token } = this.session;
-      this.session = sessionFrom(
-        email,
-        (await send('POST', '/api/v1/auth/refresh', { refresh_token })) as Tokens,
-      );
-      storeSession(this.session);
+      const tokens = (await send('POST', '/api/v1/auth/refresh', { refresh_token })) as Tokens;
+      this.session = sessionFrom(email, tokens);
+      if (!this.#over) storeSession(this.session);
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) this.onEnd();
+      if (error instanceof Problem && error.status === 401 && !this.#over) this.onRefused();
       throw error;
     }
   }

@@ -1,39 +1,47 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Client, signOut } from './api';
-import { Live, newest, useConnection, useTopic } from './live';
-import { Alerts } from './panels/alerts';
-import { EventTail, tail } from './panels/event-tail';
-import { LatencyChart, VolumeChart } from './panels/charts';
-import { RouteTable } from './panels/routes';
-import { Tiles } from './panels/tiles';
-import type { Session } from './session';
-import type { AlertSummary, Metrics, TelemetryEvent } from './shapes';
-
-const windows = ['5m', '15m', '1h', '6h', '24h', '7d'];
+import { Client } from './api.js';
+import { Live, newest, useConnection, useTopic } from './live.js';
+import { Alerts } from './panels/alerts.js';
+import { LatencyChart, VolumeChart } from './panels/charts.js';
+import { EventTail } from './panels/event-tail.js';
+import { FirstSteps } from './panels/first-steps.js';
+import { RouteTable } from './panels/routes.js';
+import { Tiles } from './panels/tiles.js';
+import { WhichTime, windows, type View } from './panels/which-time.js';
+import type { Session } from './session.js';
+import type { AlertSummary, Metrics, TelemetryEvent } from './shapes.js';
+import { tail } from './tail.js';
 
 const connectionNames = {
   connecting: 'Connecting …',
   live: 'Live',
   reconnecting: 'Reconnecting …',
-  refused: 'Not connected',
 };
 
-export const Dashboard = ({ session, onEnd }: { session: Session; onEnd: () => void }) => {
+interface DashboardProps {
+  readonly session: Session;
+  /** The API key of a tenant that was registered a moment ago. */
+  readonly apiKey: string | undefined;
+  readonly onSignOut: () => void;
+  readonly onRefused: () => void;
+}
+
+export const Dashboard = ({ session, apiKey, onSignOut, onRefused }: DashboardProps) => {
   const [client, live] = useMemo(() => {
-    const made = new Client(session, onEnd);
+    const made = new Client(session, onRefused);
     return [made, new Live(made)] as const;
   }, [session.email]);
   useEffect(() => () => live.close(), [live]);
 
-  const [window, setWindow] = useState('1h');
+  const [view, setView] = useState<View>({ window: '1h' });
   const connection = useConnection(live);
-  const metrics = useTopic<Metrics, Metrics>(live, 'metrics', { window }, newest);
+  const metrics = useTopic<Metrics, Metrics>(live, 'metrics', view, newest);
   const alerts = useTopic<AlertSummary, AlertSummary>(live, 'alerts', {}, newest);
   const events = useTopic<readonly TelemetryEvent[], readonly TelemetryEvent[]>(live, 'events', {}, tail);
 
   const leave = (): void => {
-    void signOut(session);
-    onEnd();
+    void client.signOut();
+    onSignOut();
   };
 
   return (
@@ -47,10 +55,13 @@ export const Dashboard = ({ session, onEnd }: { session: Session; onEnd: () => v
         </span>
         <label class="window">
           <span class="unseen">Time window</span>
-          <select value={window} onChange={(event) => setWindow(event.currentTarget.value)}>
-            {windows.map((name) => (
+          <select
+            value={view.window}
+            onChange={(event) => setView({ ...view, window: event.currentTarget.value })}
+          >
+            {Object.entries(windows).map(([name, text]) => (
               <option key={name} value={name}>
-                Last {name}
+                Last {text}
               </option>
             ))}
           </select>
@@ -59,12 +70,14 @@ export const Dashboard = ({ session, onEnd }: { session: Session; onEnd: () => v
         <button onClick={leave}>Sign out</button>
       </header>
       <main class="dashboard">
+        <FirstSteps apiKey={apiKey} isEmpty={metrics !== undefined && metrics.newest === undefined} />
+        <WhichTime view={view} metrics={metrics} onView={setView} />
         <Tiles totals={metrics?.totals} open={alerts?.by_severity} />
-        <section class="wide">
+        <section>
           <h2>Requests</h2>
           <VolumeChart metrics={metrics} />
         </section>
-        <section class="wide">
+        <section>
           <h2>Response time</h2>
           <LatencyChart metrics={metrics} />
         </section>
@@ -78,8 +91,8 @@ export const Dashboard = ({ session, onEnd }: { session: Session; onEnd: () => v
           <RouteTable rows={metrics?.by_route} by="error_rate" />
         </section>
         <section class="full">
-          <h2>Events as they arrive</h2>
-          <EventTail events={events} />
+          <h2 id="tail">Events as they arrive</h2>
+          <EventTail events={events} labelledBy="tail" />
         </section>
       </main>
     </>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { io, type Socket } from 'socket.io-client';
-import type { Client } from './api';
+import type { Client } from './api.js';
 
 /** What the server sends of a topic: the state as of a log position. */
 interface Message<T> {
@@ -10,11 +10,21 @@ interface Message<T> {
   readonly data: T;
 }
 
-type Connection = 'connecting' | 'live' | 'reconnecting' | 'refused';
+type Connection = 'connecting' | 'live' | 'reconnecting';
+
+/**
+ * How long after the server sent us away we come back, twice as long each time that it does so again. The library
+ * comes back by itself only after a lost connection.
+ */
+const COME_BACK_MS = 1000;
+const COME_BACK_MOST_MS = 30_000;
 
 /** The live connection: one socket, which fetches a fresh token whenever it connects. */
 export class Live {
   readonly socket: Socket;
+  #return: number | undefined;
+  #delay_ms = COME_BACK_MS;
+  #closed = false;
 
   constructor(client: Client) {
     this.socket = io('/dashboard', {
@@ -27,18 +37,32 @@ export class Live {
       },
       reconnectionDelayMax: 5000,
     });
+    this.socket.on('connect', () => (this.#delay_ms = COME_BACK_MS));
     this.socket.on('disconnect', (reason) => {
-      if (reason === 'io server disconnect') setTimeout(() => this.socket.connect(), COME_BACK_MS);
+      if (reason === 'io server disconnect') this.#comeBack();
+    });
+    this.socket.on('connect_error', (error) => {
+      if (this.socket.active) return;
+      // Refused, not lost. A token that is not taken any more is exchanged, and where the session itself is over the
+      // exchange says so.
+      const isToken = (error as { data?: { code?: string } }).data?.code === 'unauthenticated';
+      (isToken ? client.renew() : Promise.resolve()).catch(() => undefined).finally(() => this.#comeBack());
     });
   }
 
   close(): void {
+    clearTimeout(this.#return);
+    this.#closed = true;
     this.socket.close();
   }
-}
 
-/** How long after the server sent us away we come back; the library does that by itself only after a lost connection. */
-const COME_BACK_MS = 1000;
+  #comeBack(): void {
+    clearTimeout(this.#return);
+    if (this.#closed) return;
+    this.#return = window.setTimeout(() => this.socket.connect(), this.#delay_ms);
+    this.#delay_ms = Math.min(this.#delay_ms * 2, COME_BACK_MOST_MS);
+  }
+}
 
 export const useConnection = (live: Live): Connection => {
   const [state, setState] = useState<Connection>('connecting');
@@ -46,11 +70,10 @@ export const useConnection = (live: Live): Connection => {
     const { socket } = live;
     const connected = (): void => setState('live');
     const lost = (): void => setState('reconnecting');
-    const refused = (): void => setState(socket.active ? 'reconnecting' : 'refused');
-    socket.on('connect', connected).on('disconnect', lost).on('connect_error', refused);
+    socket.on('connect', connected).on('disconnect', lost).on('connect_error', lost);
     if (socket.connected) connected();
     return () => {
-      socket.off('connect', connected).off('disconnect', lost).off('connect_error', refused);
+      socket.off('connect', connected).off('disconnect', lost).off('connect_error', lost);
     };
   }, [live]);
   return state;

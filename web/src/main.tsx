@@ -1,7 +1,8 @@
 import { render } from 'preact';
 import 'uplot/dist/uPlot.min.css';
 import './styles.css';
-import { App } from './app';
+import './dashboard.css';
+import { App } from './app.js';
 
 const root = document.getElementById('app');
 if (root) render(<App />, root);

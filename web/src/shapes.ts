@@ -35,6 +35,8 @@ export interface Metrics {
   readonly totals: Totals;
   readonly series: readonly SeriesPoint[];
   readonly by_route: readonly RouteRow[];
+  /** When the newest event there is happened; absent where there is none. */
+  readonly newest?: string;
 }
 
 export interface TelemetryEvent {

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
-import { Problem, type Client } from '../api';
-import { amount, when } from '../format';
-import type { Alert, AlertSummary } from '../shapes';
+import type { Client } from '../api.js';
+import { measured, when } from '../format.js';
+import { Problem } from '../problem.js';
+import type { Alert, AlertSummary } from '../shapes.js';
 
 /** The newest alerts, the open ones first, with what can be done about them. */
 export const Alerts = ({ client, summary }: { client: Client; summary: AlertSummary | undefined }) => {
@@ -29,7 +30,8 @@ export const Alerts = ({ client, summary }: { client: Client; summary: AlertSumm
             <span class="what">
               <strong>{alert.rule_name}</strong> {groupOf(alert)}
               <small>
-                {alert.metric} {amount(alert.value)} (threshold {amount(alert.threshold)})
+                {alert.metric} {measured(alert.metric, alert.value)} (threshold{' '}
+                {measured(alert.metric, alert.threshold)})
                 {alert.fired_at && ` · since ${when(alert.fired_at)}`}
               </small>
             </span>

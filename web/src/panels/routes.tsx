@@ -1,5 +1,5 @@
-import { amount, duration, percent } from '../format';
-import type { RouteRow } from '../shapes';
+import { amount, duration, percent } from '../format.js';
+import type { RouteRow } from '../shapes.js';
 
 const ROWS = 8;
 
@@ -18,7 +18,7 @@ export const RouteTable = ({
   if (leading.length === 0)
     return <p class="empty">{rows ? 'None in this window.' : 'Waiting for data …'}</p>;
   return (
-    <table>
+    <table class="data">
       <thead>
         <tr>
           <th>Route</th>

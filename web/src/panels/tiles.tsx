@@ -1,5 +1,5 @@
-import { amount, duration, percent } from '../format';
-import type { AlertSummary, Totals } from '../shapes';
+import { amount, duration, percent } from '../format.js';
+import type { AlertSummary, Totals } from '../shapes.js';
 
 interface TileProps {
   readonly name: string;

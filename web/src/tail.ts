@@ -1,0 +1,14 @@
+import type { TelemetryEvent } from './shapes.js';
+
+const ROWS = 50;
+
+/** Folds the messages of the `events` topic: newest first, each event once. */
+export const tail = (
+  state: readonly TelemetryEvent[] | undefined,
+  message: { readonly data: readonly TelemetryEvent[] },
+): readonly TelemetryEvent[] => {
+  const seen = new Set<string>();
+  return [...message.data, ...(state ?? [])]
+    .filter((event) => !seen.has(event.event_id) && seen.add(event.event_id))
+    .slice(0, ROWS);
+};
