@@ -90,14 +90,20 @@ module.exports = {
     {
       name: 'only-the-composition-makes-adapters',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore)/', '^src/cli/explain\\.ts$'] },
+      from: {
+        path: '^src/',
+        pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore)/', '^src/cli/explain\\.ts$'],
+      },
       to: { path: '^src/(eventstore|readstore)/[^/]+/' },
     },
     {
       name: 'one-writer',
       severity: 'error',
       comment: 'Only the command pipeline may reach the append half of the event store.',
-      from: { path: '^src/', pathNot: ['^src/commands/', '^src/eventstore/', '^src/(composition|stores)\\.ts$'] },
+      from: {
+        path: '^src/',
+        pathNot: ['^src/commands/', '^src/eventstore/', '^src/(composition|stores)\\.ts$'],
+      },
       to: { path: '^src/(commands/writer|eventstore/event-log-writer)' },
     },
   ],
