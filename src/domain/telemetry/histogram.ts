@@ -114,6 +114,25 @@ export const addToBucket = (histogram: Histogram, bucket: number, times: number)
   return changed;
 };
 
+/** Adds one to each of some buckets, as {@link addToBucket} does. */
+export const addToBuckets = (histogram: Histogram, buckets: readonly number[]): Histogram => {
+  let changed = histogram;
+  let width = changed[0] ?? 0;
+  let first = firstBucket(changed);
+  for (const bucket of buckets) {
+    const at = HEADER + (bucket - first) * width;
+    const low = changed[at] ?? 0xff;
+    // Most often the bucket is there and its lowest byte has room, whatever the width.
+    if (at >= HEADER && low < 0xff) changed[at] = low + 1;
+    else {
+      changed = addToBucket(changed, bucket, 1);
+      width = changed[0] ?? 0;
+      first = firstBucket(changed);
+    }
+  }
+  return changed;
+};
+
 /** Counts a duration in milliseconds; in place where there is room. */
 export const record = (histogram: Histogram, value: number): Histogram =>
   addToBucket(histogram, bucketOf(value), 1);

@@ -1,5 +1,5 @@
 import { decodeChunk, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
-import { addToBucket, emptyHistogram, type Histogram } from '../../domain/telemetry/histogram.js';
+import { addToBuckets, emptyHistogram, type Histogram } from '../../domain/telemetry/histogram.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
@@ -82,9 +82,18 @@ class OpenBucket {
     if (this.series.length >= MAX_SERIES && name.type !== OTHER)
       return this.take(otherName(name.status_class));
     const { type, service, route, method, status_class } = name;
+    // Written out field by field: objects made of spreads are several times slower to count in.
     const made: Series = {
-      ...{ type, service, route, method, status_class },
-      ...{ count: 0, errors: 0, client_errors: 0, timed: 0, sum_us: 0 },
+      type,
+      service,
+      route,
+      method,
+      status_class,
+      count: 0,
+      errors: 0,
+      client_errors: 0,
+      timed: 0,
+      sum_us: 0,
       statuses: {},
       latency: emptyHistogram(),
     };
@@ -115,7 +124,7 @@ const add = (series: Series, partial: SeriesPartial): void => {
   series.sum_us += partial.sum_us;
   series.min_ms = Math.min(series.min_ms ?? Infinity, partial.min_ms);
   series.max_ms = Math.max(series.max_ms ?? 0, partial.max_ms);
-  for (const bucket of partial.buckets) series.latency = addToBucket(series.latency, bucket, 1);
+  series.latency = addToBuckets(series.latency, partial.buckets);
 };
 
 /** What an event says to one bucket: the minutes of its chunk that lie in it. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
   addToBucket,
+  addToBuckets,
   bucketOf,
   BUCKETS,
   emptyHistogram,
@@ -32,6 +33,19 @@ const durations = fc.array(duration, { maxLength: 200 });
 const histograms = durations.map(of);
 
 describe('a histogram', () => {
+  it('comes out the same byte for byte, one at a time or many at once', () => {
+    const buckets = fc.array(fc.integer({ min: 300, max: 304 }), { maxLength: 600 });
+    const times = fc.constantFrom(0, 1, 254, 255, 65_534, 2 ** 32 - 1);
+    fc.assert(
+      fc.property(buckets, times, (many, before) => {
+        const begun = (): Histogram => addToBucket(emptyHistogram(), 302, before);
+        const one_by_one = many.reduce((sum, bucket) => addToBucket(sum, bucket, 1), begun());
+        expect(addToBuckets(begun(), many)).toEqual(one_by_one);
+      }),
+      { seed: 5, numRuns: 500 },
+    );
+  });
+
   it('gives every quantile within 1 % of the exact one, from nothing to days', () => {
     fc.assert(
       fc.property(fc.array(duration, { minLength: 1, maxLength: 300 }), (values) => {
