@@ -31,20 +31,29 @@ const withoutBytes = (value: unknown, bytes: Uint8Array[]): unknown => {
   if (Array.isArray(value)) return itemsWithoutBytes(value, bytes);
   const held = value as Readonly<Record<string, unknown>>;
   const keys = Object.keys(held);
-  let changed: Map<string, unknown> | undefined;
+  if (keys.some(isSpecial)) return specialWithoutBytes(held, bytes);
+  let changed: Record<string, unknown> | undefined;
   for (const key of keys) {
     const before = held[key];
+    if (typeof before !== 'object') continue;
     const after = withoutBytes(before, bytes);
-    if (after === before && !isReserved(key)) continue;
-    changed ??= new Map();
-    changed.set(key, after);
+    if (after === before) continue;
+    changed ??= { ...held };
+    changed[key] = after;
   }
-  if (!changed) return value;
-  // `fromEntries` makes a plain property of a key named `__proto__`, which an assignment would not.
-  return Object.fromEntries(
-    keys.map((key) => [isReserved(key) ? `$${key}` : key, changed.has(key) ? changed.get(key) : held[key]]),
-  );
+  return changed ?? value;
 };
+
+const isSpecial = (key: string): boolean => key === '__proto__' || isReserved(key);
+
+/** `fromEntries` makes a plain property of a key named `__proto__`, which an assignment would not. */
+const specialWithoutBytes = (value: Readonly<Record<string, unknown>>, bytes: Uint8Array[]): unknown =>
+  Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      isReserved(key) ? `$${key}` : key,
+      withoutBytes(item, bytes),
+    ]),
+  );
 
 const itemsWithoutBytes = (items: readonly unknown[], bytes: Uint8Array[]): readonly unknown[] => {
   let copy: unknown[] | undefined;
