@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { loadEnvironment } from '../platform/environment.js';
 import { readConfig, variables, type VariableName } from '../platform/config.js';
@@ -22,6 +22,8 @@ export const envInit = async (options: { file: string; force: boolean }): Promis
     const value = isGenerated ? newSecret(systemRandom) : 'default' in variable ? variable.default : '';
     return `# ${variable.doc}\n${isGenerated ? '' : '# '}${name}=${value}\n`;
   });
+  // A file that is there keeps its mode when it is written; it must be narrowed before the secrets are in it.
+  if (existsSync(file)) await chmod(file, 0o600);
   await writeFile(file, lines.join('\n'), { mode: 0o600 });
   console.log(`Wrote ${file} with new secrets. Keep it out of version control.`);
 };
@@ -59,5 +61,5 @@ export const envCheck = (options: { json: boolean }): void => {
       ...unknown.map((name) => `? ${name} is set, and PulseStream knows no such variable.`),
     ].join('\n'),
   );
-  if (problems.length > 0) process.exitCode = 1;
+  if (problems.length > 0) process.exitCode = 2;
 };

@@ -1,6 +1,7 @@
 import { LogInUse, LogNotInitialised } from '../eventstore/embedded/options.js';
 import { EventStoreUnavailable, LogCorrupt } from '../eventstore/event-store.js';
 import { DataDirectoryMissing } from '../stores.js';
+import { JobRefused } from '../replay/operations.js';
 import { errorCode } from '../platform/errors.js';
 import { CliError } from './output.js';
 
@@ -22,6 +23,7 @@ export const explain = (error: unknown): CliError | undefined => {
       error.message,
       'Nothing was changed. pulsestream log verify lists what is wrong; restore log/ from a backup.',
     );
+  if (error instanceof JobRefused) return new CliError(error.message, undefined, 2);
   if (error instanceof EventStoreUnavailable)
     return new CliError(error.message, 'Check that EventStoreDB runs and that EVENTSTOREDB_URL is right.');
   switch (errorCode(error)) {

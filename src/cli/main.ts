@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
 import { importAccessLog } from './import-access-log.js';
@@ -18,6 +18,8 @@ const program = new Command('pulsestream')
   .description('Self-hosted, event-sourced API monitoring')
   .version(version)
   .showHelpAfterError('(--help shows how it is used)')
+  // Thrown instead of ending the process, so that wrong usage has the exit code that the help says; commands inherit it.
+  .exitOverride()
   .addHelpText(
     'after',
     '\nExit codes: 0 fine; 1 something is wrong, and said; 2 wrong usage or configuration.\nConfiguration comes from the environment and .env: pulsestream env check lists it.',
@@ -91,6 +93,7 @@ env
 try {
   await program.parseAsync();
 } catch (error) {
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
   const explained = explain(error);
   if (!explained) throw error;
   console.error(`✖ ${explained.message}`);

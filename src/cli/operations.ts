@@ -207,7 +207,14 @@ const remote = async (server: string, config: Config): Promise<Workplace> => {
       throw new CliError(`${server} cannot be reached.`);
     });
     const answer = (await response.json()) as T & { detail?: string };
-    if (!response.ok) throw new CliError(answer.detail ?? `The server answered ${response.status}.`);
+    if (!response.ok)
+      throw new CliError(
+        answer.detail ?? `The server answered ${response.status}.`,
+        response.status === 401
+          ? 'PULSESTREAM_OPERATOR_TOKEN, or keys/operator-token in the data directory, must be the server’s.'
+          : undefined,
+        response.status === 422 ? 2 : 1,
+      );
     return answer;
   };
   return {

@@ -172,7 +172,8 @@ export const variables = {
   PULSESTREAM_SEGMENT_MEGABYTES: define({
     doc: 'Size at which a segment of the embedded log is closed.',
     default: '64',
-    read: integer(1, 1024),
+    // The largest append is 16 MB and must fit in one.
+    read: integer(32, 1024),
   }),
 } as const;
 
