@@ -26,6 +26,8 @@ export const explain = (error: unknown): CliError | undefined => {
   if (error instanceof JobRefused) return new CliError(error.message, undefined, 2);
   if (error instanceof EventStoreUnavailable)
     return new CliError(error.message, 'Check that EventStoreDB runs and that EVENTSTOREDB_URL is right.');
+  if (error instanceof Error && error.name.startsWith('Mongo'))
+    return new CliError(error.message, 'Check that MongoDB runs and that MONGODB_URL is right.');
   switch (errorCode(error)) {
     case 'EADDRINUSE':
       return new CliError('The port is in use.', 'Set PORT to another one, or to 0 for any that is free.');

@@ -8,6 +8,9 @@ interface ServerAddress {
   readonly pid: number;
 }
 
+/** How long a server may take to say that it lives. */
+const ANSWER_MS = 2_000;
+
 const fileOf = (data_directory: string): string => join(data_directory, 'run', 'server.json');
 
 export const announceServer = async (data_directory: string, url: string): Promise<void> => {
@@ -23,11 +26,9 @@ export const withdrawServer = async (data_directory: string): Promise<void> => {
 export const findServer = async (config: Config): Promise<string | undefined> => {
   if (config.PULSESTREAM_URL) return config.PULSESTREAM_URL.replace(/\/$/, '');
   try {
-    const { url, pid } = JSON.parse(
-      await readFile(fileOf(config.PULSESTREAM_DATA_DIR), 'utf8'),
-    ) as ServerAddress;
-    process.kill(pid, 0);
-    return url;
+    const { url } = JSON.parse(await readFile(fileOf(config.PULSESTREAM_DATA_DIR), 'utf8')) as ServerAddress;
+    const { ok } = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    return ok ? url : undefined;
   } catch {
     // No file, or one that a killed server left behind.
     return undefined;
