@@ -17,7 +17,6 @@ const packageVersion = (): string => {
 /** Reads the secrets and opens the stores. */
 const prepare = async (config: Config): Promise<Given> => {
   const directory = config.PULSESTREAM_DATA_DIR;
-  const stores = await openStores(config);
   const secret = config.PULSESTREAM_SECRET ?? (await readKey(directory, 'secret'));
   const operator_token = config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(directory, 'operatorToken'));
   return {
@@ -25,88 +24,117 @@ const prepare = async (config: Config): Promise<Given> => {
     release: config.PULSESTREAM_RELEASE ?? packageVersion(),
     keys: deriveKeys(secret),
     operator_token,
-    stores,
+    stores: await openStores(config),
   };
 };
 
-/** The operator's work on the stores themselves, with no server: the read models are followed, nothing is written to the log. */
-export const openOperations = async (
-  config: Config,
-): Promise<{ readonly operations: Operations; readonly close: () => Promise<void> }> => {
-  const given = await prepare(config);
-  const container = compose(given);
-  const host = await container.getAsync(tokens.host);
-  await host.start();
-  return {
-    operations: await container.getAsync(tokens.operations),
-    close: async () => {
-      await host.stop();
-      await given.stores.close();
-    },
-  };
+/** What has to be closed, the last opened first; closed in full even where one of them fails. */
+class Opened {
+  readonly #closers: (() => unknown)[] = [];
+
+  add(close: () => unknown): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const close of this.#closers.splice(0).reverse())
+      try {
+        await close();
+      } catch (error) {
+        errors.push(error);
+      }
+    if (errors.length > 0) throw errors[0];
+  }
+}
+
+/** Opens something of several parts; where one cannot be opened, those before it are closed again. */
+const opening = async <T>(open: (opened: Opened) => Promise<T>): Promise<T & { close(): Promise<void> }> => {
+  const opened = new Opened();
+  try {
+    return { ...(await open(opened)), close: () => opened.close() };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
 };
+
+/** The operator's work on the stores themselves, with no server: the read models are followed, nothing is written to the log. */
+export const openOperations = (
+  config: Config,
+): Promise<{ readonly operations: Operations; close(): Promise<void> }> =>
+  opening(async (opened) => {
+    const given = await prepare(config);
+    opened.add(() => given.stores.close());
+    const container = compose(given);
+    const host = await container.getAsync(tokens.host);
+    opened.add(() => host.stop());
+    await host.start();
+    return { operations: await container.getAsync(tokens.operations) };
+  });
 
 /** A server that answers. */
 export interface RunningServer {
   readonly url: string;
-  /** Resolves with what ended it, where nobody stopped it. */
+  /** Resolves with what ended it, where nobody closed it. */
   readonly failed: Promise<Error>;
   /** Finishes what was begun, then closes everything. */
-  stop(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Starts all roles in this process: read models, alert evaluation, API. Appends nothing. */
-export const startPulseStream = async (config: Config): Promise<RunningServer> => {
-  const given = await prepare(config);
-  const { log } = given.stores;
-  const container = compose(given);
-  const [guard, claims, host, evaluator, api, passwords, logger] = await Promise.all([
-    container.getAsync(tokens.guard),
-    container.getAsync(tokens.claims),
-    container.getAsync(tokens.host),
-    container.getAsync(tokens.evaluator),
-    container.getAsync(tokens.api),
-    container.getAsync(tokens.passwords),
-    container.getAsync(tokens.logger),
-  ]);
+export const startPulseStream = (config: Config): Promise<RunningServer> =>
+  opening(async (opened) => {
+    const given = await prepare(config);
+    const { log } = given.stores;
+    opened.add(() => given.stores.close());
+    const container = compose(given);
+    const [guard, claims, host, evaluator, api, passwords, logger] = await Promise.all([
+      container.getAsync(tokens.guard),
+      container.getAsync(tokens.claims),
+      container.getAsync(tokens.host),
+      container.getAsync(tokens.evaluator),
+      container.getAsync(tokens.api),
+      container.getAsync(tokens.passwords),
+      container.getAsync(tokens.logger),
+    ]);
+    opened.add(() => passwords.close());
 
-  const stopping = new AbortController();
-  const restored = await restoreGuard(log, guard);
-  const guardFollowed = followGuard(log, guard, restored, stopping.signal);
-  await host.start();
-  evaluator.start();
-  const forgetting = setInterval(() => {
-    claims.forget().catch((error: unknown) => {
-      logger.warn({ err: error }, 'Old claims could not be deleted.');
+    const following = new AbortController();
+    const restored = await restoreGuard(log, guard);
+    const guardFollowed = followGuard(log, guard, restored, following.signal);
+    opened.add(async () => {
+      following.abort();
+      await Promise.allSettled([guardFollowed]);
     });
-  }, FORGET_CLAIMS_MS);
-  forgetting.unref();
-  const { port } = await api.listen(config.PORT, config.HOST);
-  if (guard.state.mode !== 'open')
-    logger.warn({ guard: guard.state }, 'The deployment guard is up: writes are refused.');
-
-  const failed = new Promise<Error>((resolve) => {
-    const end = (error: unknown): void => {
-      if (!stopping.signal.aborted) resolve(error instanceof Error ? error : new Error(String(error)));
-    };
-    guardFollowed.catch(end);
-    host.ended().then((error) => {
-      if (error) end(error);
-    }, end);
-  });
-  return {
-    url: `http://${hostOf(config.HOST)}:${port}`,
-    failed,
-    stop: async () => {
+    opened.add(() => host.stop());
+    await host.start();
+    opened.add(() => evaluator.stop());
+    evaluator.start();
+    const forgetting = setInterval(() => {
+      claims.forget().catch((error: unknown) => {
+        logger.warn({ err: error }, 'Old claims could not be deleted.');
+      });
+    }, FORGET_CLAIMS_MS);
+    opened.add(() => {
       clearInterval(forgetting);
-      await api.close();
-      stopping.abort();
-      await Promise.allSettled([evaluator.stop(), host.stop(), guardFollowed]);
-      await passwords.close();
-      await given.stores.close();
-    },
-  };
-};
+    });
+    opened.add(() => api.close());
+    const { port } = await api.listen(config.PORT, config.HOST);
+    if (guard.state.mode !== 'open')
+      logger.warn({ guard: guard.state }, 'The deployment guard is up: writes are refused.');
+
+    const failed = new Promise<Error>((resolve) => {
+      const end = (error: unknown): void => {
+        if (!following.signal.aborted) resolve(error instanceof Error ? error : new Error(String(error)));
+      };
+      guardFollowed.catch(end);
+      host.ended().then((error) => {
+        if (error) end(error);
+      }, end);
+    });
+    return { url: `http://${hostOf(config.HOST)}:${port}`, failed };
+  });
 
 /** An address as it stands in a URL; the ones that mean every interface are reached by the loopback. */
 const hostOf = (host: string): string => {

@@ -10,7 +10,7 @@ export const serve = async (): Promise<void> => {
   console.log(welcome(server.url));
   const signal = await Promise.race([stopSignal(), server.failed]);
   await withdrawServer(config.PULSESTREAM_DATA_DIR);
-  await server.stop();
+  await server.close();
   if (signal instanceof Error) {
     console.error(`✖ ${signal.message}`);
     process.exitCode = 1;
