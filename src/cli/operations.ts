@@ -1,7 +1,13 @@
 import type { Config } from '../platform/config.js';
 import { readKey } from '../platform/secrets.js';
-import type { HostStatus } from '../projections/runner/status.js';
-import type { Job, JobKind, JobOptions, LogStat, LogVerification } from '../replay/operations.js';
+import type {
+  Job,
+  JobKind,
+  JobOptions,
+  LogStat,
+  LogVerification,
+  ReadModelStatus,
+} from '../replay/operations.js';
 import { verifyClosedLog } from '../stores.js';
 import { LogCorrupt } from '../eventstore/event-store.js';
 import { isGood, type Operations } from '../replay/operations.js';
@@ -12,7 +18,7 @@ import { findServer } from './server-address.js';
 
 /** The operator's work, on a running server or on the stores themselves. */
 interface Workplace {
-  status(): Promise<HostStatus>;
+  status(): Promise<ReadModelStatus>;
   logStat(): Promise<LogStat | undefined>;
   start(kind: JobKind, options: JobOptions): Promise<Job>;
   job(id: string): Promise<Job>;
@@ -26,17 +32,23 @@ export const listProjections = (options: { json: boolean }): Promise<void> =>
   atWork(async (workplace) => {
     const status = await workplace.status();
     print(options.json, status, () =>
-      table([
-        ['read model', 'version', 'state', 'position', 'lag', 'parked'],
-        ...status.projections.map(({ name, version, state, position, lag, parked }) => [
-          name,
-          version,
-          state,
-          position,
-          lag,
-          parked,
+      [
+        table([
+          ['read model', 'version', 'state', 'position', 'lag', 'parked'],
+          ...status.projections.map(({ name, version, state, position, lag, parked }) => [
+            name,
+            version,
+            state,
+            position,
+            lag,
+            parked,
+          ]),
         ]),
-      ]),
+        ...status.parked.map(
+          ({ projection, kind, id, position, waiting, error }) =>
+            `✖ ${projection}: the ${kind} ${id} waits, with ${count(waiting)} records from ${position} on: ${error}`,
+        ),
+      ].join('\n'),
     );
   });
 
@@ -178,13 +190,14 @@ const atWork = async (work: (workplace: Workplace) => Promise<void>): Promise<vo
 
 /** The stores themselves, with no server running. */
 const local = async (config: Config): Promise<Workplace> => {
-  const { operations, close } = await openOperations(config);
+  const opened = await openOperations(config);
+  const { operations } = opened;
   return {
     status: () => operations.status(),
     logStat: () => operations.logStat(),
     start: (kind, options) => Promise.resolve(operations.start(kind, options)),
     job: (id) => Promise.resolve(known(operations, id)),
-    close,
+    close: () => opened.close(),
   };
 };
 

@@ -1,4 +1,5 @@
 import type { Position } from '../eventstore/event-store.js';
+import type { Parked } from '../projections/runner/parking.js';
 import type { HostStatus } from '../projections/runner/status.js';
 import { rebuild, type RebuildOutcome, type Replay } from './rebuild.js';
 import { verify, type VerifyOutcome } from './verify.js';
@@ -61,6 +62,11 @@ export interface JobOptions {
   readonly fresh?: boolean;
 }
 
+/** How the read models stand, and the first of what is parked in them. */
+export interface ReadModelStatus extends HostStatus {
+  readonly parked: readonly (Parked & { readonly projection: string })[];
+}
+
 type Report = (share: number, done: number) => void;
 type Result = Pick<Job, 'rebuilt' | 'verified' | 'log'>;
 
@@ -72,6 +78,8 @@ export class JobRefused extends Error {
   }
 }
 
+/** A fold that takes no event of some kind parks as many documents as there are. */
+const PARKED_SHOWN = 100;
 /** How many finished jobs are remembered. */
 const REMEMBERED = 100;
 
@@ -82,13 +90,13 @@ export class Operations {
   constructor(
     private readonly replay: Replay,
     private readonly projections: readonly string[],
-    private readonly host: { status(): Promise<HostStatus> },
+    private readonly host: { status(): Promise<HostStatus>; parked(): ReadModelStatus['parked'] },
     private readonly inspection: LogInspection | undefined,
     private readonly newId: () => string,
   ) {}
 
-  status(): Promise<HostStatus> {
-    return this.host.status();
+  async status(): Promise<ReadModelStatus> {
+    return { ...(await this.host.status()), parked: this.host.parked().slice(0, PARKED_SHOWN) };
   }
 
   /** Undefined where the log is a server's. */
