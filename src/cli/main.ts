@@ -98,5 +98,6 @@ try {
   if (!explained) throw error;
   console.error(`✖ ${explained.message}`);
   if (explained.hint) console.error(`  ${explained.hint}`);
-  process.exitCode = explained.exit_code;
+  // What was opened is closed; a client of a server that is away may still wait for it.
+  process.exit(explained.exit_code);
 }
