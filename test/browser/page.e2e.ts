@@ -110,6 +110,7 @@ describeInChromium('the page', () => {
   const shot = async (page: Page, name: string): Promise<void> => {
     if (!screenshots) return;
     await mkdir(screenshots, { recursive: true });
+    await page.evaluate('scrollTo(0, 0)');
     await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
   };
 
@@ -293,6 +294,10 @@ describeInChromium('the page', () => {
       // The charts take the new colours as well.
       await until(async () => (await painted(page, 0, '--accent')) > 0);
       await until(async () => (await painted(page, 1, '--bad')) > 0);
+      await page.reload();
+      await page.locator('.alert', { hasText: 'Payments are failing' }).waitFor();
+      await until(async () => (await painted(page, 1, '--bad')) > 0);
+      await page.locator('.events tbody tr').first().waitFor();
       await shot(page, 'dashboard-phone-dark');
     });
   });
