@@ -14,20 +14,6 @@ const packageVersion = (): string => {
   return (JSON.parse(text) as { version: string }).version;
 };
 
-/** Reads the secrets and opens the stores. */
-const prepare = async (config: Config): Promise<Given> => {
-  const directory = config.PULSESTREAM_DATA_DIR;
-  const secret = config.PULSESTREAM_SECRET ?? (await readKey(directory, 'secret'));
-  const operator_token = config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(directory, 'operatorToken'));
-  return {
-    config,
-    release: config.PULSESTREAM_RELEASE ?? packageVersion(),
-    keys: deriveKeys(secret),
-    operator_token,
-    stores: await openStores(config),
-  };
-};
-
 /** What has to be closed, the last opened first; closed in full even where one of them fails. */
 class Opened {
   readonly #closers: (() => unknown)[] = [];
@@ -59,13 +45,28 @@ const opening = async <T>(open: (opened: Opened) => Promise<T>): Promise<T & { c
   }
 };
 
+/** Opens the stores and reads the secrets. */
+const prepare = async (config: Config, opened: Opened): Promise<Given> => {
+  const directory = config.PULSESTREAM_DATA_DIR;
+  const stores = await openStores(config);
+  opened.add(() => stores.close());
+  const secret = config.PULSESTREAM_SECRET ?? (await readKey(directory, 'secret'));
+  const operator_token = config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(directory, 'operatorToken'));
+  return {
+    config,
+    release: config.PULSESTREAM_RELEASE ?? packageVersion(),
+    keys: deriveKeys(secret),
+    operator_token,
+    stores,
+  };
+};
+
 /** The operator's work on the stores themselves, with no server: the read models are followed, nothing is written to the log. */
 export const openOperations = (
   config: Config,
 ): Promise<{ readonly operations: Operations; close(): Promise<void> }> =>
   opening(async (opened) => {
-    const given = await prepare(config);
-    opened.add(() => given.stores.close());
+    const given = await prepare(config, opened);
     const container = compose(given);
     const host = await container.getAsync(tokens.host);
     opened.add(() => host.stop());
@@ -85,9 +86,8 @@ export interface RunningServer {
 /** Starts all roles in this process: read models, alert evaluation, API. Appends nothing. */
 export const startPulseStream = (config: Config): Promise<RunningServer> =>
   opening(async (opened) => {
-    const given = await prepare(config);
+    const given = await prepare(config, opened);
     const { log } = given.stores;
-    opened.add(() => given.stores.close());
     const container = compose(given);
     const [guard, claims, host, evaluator, api, passwords, logger] = await Promise.all([
       container.getAsync(tokens.guard),
