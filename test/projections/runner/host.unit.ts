@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, filter } from 'rxjs';
-import type { ProjectionHost } from '../../../src/projections/runner/host.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { systemRandom } from '../../../src/platform/random.js';
+import { ProjectionHost } from '../../../src/projections/runner/host.js';
+import type { Collection, CollectionSpec, Document } from '../../../src/readstore/read-store.js';
 import { acme, ledger, other, perform, tally, type Account, type Script } from '../../support/ledger.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { MemoryEventLog } from '../../support/memory-event-log.js';
 import { MemoryReadStore } from '../../support/memory-read-store.js';
 import { caughtUp, documentsOf, hostOver } from '../../support/projected.js';
@@ -12,6 +16,25 @@ const entry = (kind: Script['kind'], account: string, amount = 1, tenant = acme)
   accounts: [account],
   amount,
 });
+
+/** Takes a second for each write. */
+class SlowReadStore extends MemoryReadStore {
+  constructor(private readonly clock: ManualClock) {
+    super();
+  }
+
+  override async collection<D extends Document>(spec: CollectionSpec): Promise<Collection<D>> {
+    const collection = await super.collection<D>(spec);
+    return {
+      load: (keys) => collection.load(keys),
+      scan: () => collection.scan(),
+      write: (changes) => {
+        this.clock.advance(1000);
+        return collection.write(changes);
+      },
+    };
+  }
+}
 
 describe('the projection host', () => {
   const hosts: ProjectionHost[] = [];
@@ -103,6 +126,23 @@ describe('the projection host', () => {
     await caughtUp(host, log, [ledger]);
     expect((await host.read(ledger, acme).get('a'))?.sum).toBe(4);
     expect((await host.status()).trouble).toBeUndefined();
+  });
+
+  it('writes many batches that come at once together, and at once for somebody who waits', async () => {
+    const log = new MemoryEventLog();
+    const clock = new ManualClock();
+    const host = new ProjectionHost([ledger], log, new SlowReadStore(clock), clock, systemRandom);
+    hosts.push(host);
+    await host.start();
+    perform(log, [entry('open', 'a')]);
+    await caughtUp(host, log, [ledger]);
+    const first = host.position(ledger);
+    perform(log, [entry('add', 'a')]);
+    perform(log, [entry('add', 'a')]);
+    await nextTurn();
+    expect(host.position(ledger)).toBe(first);
+    await caughtUp(host, log, [ledger]);
+    expect((await host.read(ledger, acme).get('a'))?.sum).toBe(3);
   });
 
   it('ends where another process folds the same read model', async () => {
