@@ -5,7 +5,14 @@ import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
 import { importAccessLog } from './import-access-log.js';
 import { init } from './init.js';
-import { listProjections, rebuildProjections, statLog, verifyLog, verifyProjections } from './operations.js';
+import {
+  listProjections,
+  rebuildProjections,
+  retryProjections,
+  statLog,
+  verifyLog,
+  verifyProjections,
+} from './operations.js';
 import { serve } from './serve.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -58,6 +65,12 @@ projections
   .option('--fresh', 'begin anew even where a stopped rebuild could be gone on with')
   .option(...json)
   .action(rebuildProjections);
+projections
+  .command('retry')
+  .description('fold what is parked once more, after what was wrong is mended')
+  .argument('[names...]', 'read models; default: all')
+  .option(...json)
+  .action(retryProjections);
 projections
   .command('verify')
   .description('fold the log again and compare every document with what is served')

@@ -52,6 +52,30 @@ export const listProjections = (options: { json: boolean }): Promise<void> =>
     );
   });
 
+/** `projections retry [NAME…]` */
+export const retryProjections = (names: readonly string[], options: { json: boolean }): Promise<void> =>
+  atWork(async (workplace) => {
+    const wanted = names.length > 0 ? { projections: names } : {};
+    const job = await follow(workplace, 'retry', wanted, 'Retrying', options.json);
+    print(options.json, { ok: isGood(job), ...job }, () => {
+      if (!job.retried?.length) return 'Nothing is parked.';
+      return job.retried
+        .map(({ projection, tenant, id, outcome, error }) => {
+          const mark = outcome === 'folded' ? '✓' : '✖';
+          return `${mark} ${projection} ${tenant} ${id}: ${retryOutcomes[outcome]}${error === undefined ? '' : ` ${error}`}`;
+        })
+        .join('\n');
+    });
+  });
+
+const retryOutcomes = {
+  folded: 'folded.',
+  failed: 'failed again:',
+  needs_rebuild: 'can be folded now, but only in its order: rebuild the read model.',
+  busy: 'something else is being done with the read model; try again when it is finished.',
+  unknown: 'is not parked any more.',
+} as const;
+
 interface ReplayOptions {
   readonly all?: boolean;
   readonly fresh?: boolean;

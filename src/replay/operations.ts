@@ -1,5 +1,6 @@
 import type { Position } from '../eventstore/event-store.js';
-import type { Parked } from '../projections/runner/parking.js';
+import type { RetryOutcome } from '../projections/runner/lane.js';
+import type { Parked, ParkedKey } from '../projections/runner/parking.js';
 import type { HostStatus } from '../projections/runner/status.js';
 import { rebuild, type RebuildOutcome, type Replay } from './rebuild.js';
 import { verify, type VerifyOutcome } from './verify.js';
@@ -37,7 +38,7 @@ export interface LogProblem {
   readonly detail: string;
 }
 
-export type JobKind = 'rebuild' | 'verify' | 'log-verify';
+export type JobKind = 'rebuild' | 'verify' | 'retry' | 'log-verify';
 
 /** A long piece of work that was asked for, and how far it is. */
 export interface Job {
@@ -51,6 +52,7 @@ export interface Job {
   readonly seconds: number;
   readonly rebuilt?: readonly RebuildOutcome[];
   readonly verified?: readonly VerifyOutcome[];
+  readonly retried?: readonly Retried[];
   readonly log?: LogVerification;
   readonly error?: string;
 }
@@ -67,8 +69,23 @@ export interface ReadModelStatus extends HostStatus {
   readonly parked: readonly (Parked & { readonly projection: string })[];
 }
 
+/** A parked key, and what came of folding its records once more. */
+export interface Retried extends ParkedKey {
+  readonly projection: string;
+  readonly outcome: RetryOutcome['outcome'];
+  /** Why it failed again. */
+  readonly error?: string;
+}
+
+/** What is asked of the read models of this process. */
+interface Host {
+  status(): Promise<HostStatus>;
+  parked(): ReadModelStatus['parked'];
+  retry(key: ParkedKey & { readonly projection: string }): Promise<RetryOutcome>;
+}
+
 type Report = (share: number, done: number) => void;
-type Result = Pick<Job, 'rebuilt' | 'verified' | 'log'>;
+type Result = Pick<Job, 'rebuilt' | 'verified' | 'retried' | 'log'>;
 
 /** A job that cannot be started, and why. */
 export class JobRefused extends Error {
@@ -90,7 +107,7 @@ export class Operations {
   constructor(
     private readonly replay: Replay,
     private readonly projections: readonly string[],
-    private readonly host: { status(): Promise<HostStatus>; parked(): ReadModelStatus['parked'] },
+    private readonly host: Host,
     private readonly inspection: LogInspection | undefined,
     private readonly newId: () => string,
   ) {}
@@ -135,6 +152,8 @@ export class Operations {
             },
           }),
         }));
+      case 'retry':
+        return this.#run(kind, async (report) => ({ retried: await this.#retry(names, report) }));
       case 'log-verify':
         if (!inspection) throw new JobRefused('The log is a server’s; its own tools check it.');
         return this.#run(kind, async (report) => ({
@@ -143,6 +162,19 @@ export class Operations {
           }),
         }));
     }
+  }
+
+  /** Folds what is parked once more, key by key. */
+  async #retry(names: readonly string[], report: Report): Promise<readonly Retried[]> {
+    const parked = this.host.parked().filter(({ projection }) => names.includes(projection));
+    const retried: Retried[] = [];
+    for (const { projection, kind, tenant, id } of parked) {
+      const result = await this.host.retry({ projection, kind, tenant, id });
+      const error = result.outcome === 'failed' ? { error: result.error } : {};
+      retried.push({ projection, kind, tenant, id, outcome: result.outcome, ...error });
+      report(retried.length / parked.length, retried.length);
+    }
+    return retried;
   }
 
   #run(kind: JobKind, work: (report: Report) => Promise<Result>): Job {
@@ -183,4 +215,5 @@ export const isGood = (job: Job): boolean =>
   job.state === 'done' &&
   (job.rebuilt ?? []).every(({ outcome }) => outcome === 'switched') &&
   (job.verified ?? []).every((outcome) => outcome.outcome === 'verified' && outcome.equal) &&
+  (job.retried ?? []).every(({ outcome }) => outcome === 'folded') &&
   (job.log?.problems ?? []).length === 0;
