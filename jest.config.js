@@ -11,7 +11,7 @@ const tier = (name, suffix) => ({
     ],
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/data/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/packages/client/dist/', '<rootDir>/data/'],
 });
 
 /** Three tiers by file name: `.unit` loads no container and takes seconds, `.int` uses real stores, `.e2e` a started server. */
