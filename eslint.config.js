@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'data', 'coverage', 'web/dist', '.cache'] },
+  { ignores: ['dist', 'node_modules', 'data', 'coverage', 'web/dist', 'packages/*/dist', '.cache'] },
   {
     files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -9,7 +9,7 @@ import { readConfig } from '../../src/platform/config.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
 import { deriveKeys, readKey } from '../../src/platform/secrets.js';
 import { projections } from '../../src/projections/all.js';
-import { initialiseStores, openStores } from '../../src/stores.js';
+import { initialiseStores, isInitialised, openStores } from '../../src/stores.js';
 
 /** Real passwords cost a quarter of a second each, on purpose; the API's tests are not about them. */
 const quickPasswords = (): PasswordHasher => {
@@ -36,7 +36,10 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The whole server in this process: embedded stores in a directory of its own, a free port. */
+/**
+ * The whole server in this process: embedded stores, a free port. Its directory goes with it, unless the environment
+ * names one, where it can then be started again.
+ */
 export interface TestServer {
   readonly url: string;
   readonly operator_token: string;
@@ -49,7 +52,8 @@ export interface TestServer {
 }
 
 export const startTestServer = async (environment: Record<string, string> = {}): Promise<TestServer> => {
-  const directory = await mkdtemp(join(tmpdir(), 'pulsestream-api-'));
+  const kept = environment.PULSESTREAM_DATA_DIR;
+  const directory = kept ?? (await mkdtemp(join(tmpdir(), 'pulsestream-api-')));
   const outcome = readConfig({
     PORT: '0',
     LOG_LEVEL: 'silent',
@@ -61,7 +65,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   });
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.problems));
   const { config } = outcome;
-  await initialiseStores(config);
+  if (!(await isInitialised(config))) await initialiseStores(config);
   const stores = await openStores(config);
   const keys = deriveKeys(await readKey(directory, 'secret'));
   const operator_token = await readKey(directory, 'operatorToken');
@@ -78,7 +82,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const following = followGuard(stores.log, guard, restored, stopping.signal);
   await host.start();
   evaluator.start();
-  const { port } = await api.listen(0, '127.0.0.1');
+  const { port } = await api.listen(config.PORT, '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;
 
   return {
@@ -117,7 +121,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
       stopping.abort();
       await Promise.allSettled([evaluator.stop(), host.stop(), following]);
       await stores.close();
-      await rm(directory, { recursive: true });
+      if (kept === undefined) await rm(directory, { recursive: true });
     },
   };
 };
