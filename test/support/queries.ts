@@ -136,7 +136,7 @@ export const meets = (event: Sample, query: Query): boolean => {
             ? event.path?.replace(/\d+/, '{id}')
             : of[query.field];
       if (value === undefined) return false;
-      const text = String(value);
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
       return query.prefix ? text.indexOf(query.text) === 0 : text === query.text;
     }
     default: {

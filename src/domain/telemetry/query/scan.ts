@@ -3,7 +3,8 @@ import type { Query, TextField } from './query.js';
 /**
  * Text that stands in the bytes of every event that meets a query, so that events can be told not to meet it before
  * they are parsed. Upper and lower ASCII case are the same here. Only characters are used that JSON writes as
- * themselves or as a `\u` escape: an event with such an escape may say anything and must be parsed.
+ * themselves or as a `\u` escape: an event with such an escape must be parsed, and so must one with a letter outside
+ * ASCII whose lower case has a letter of the text.
  */
 export type Needles = readonly string[];
 
@@ -14,12 +15,11 @@ const mayBeNumber = (text: string, prefix: boolean): boolean =>
   prefix ? text === '' || /^[-\dI]/.test(text) : !Number.isNaN(Number(text));
 
 /**
- * The longest piece that is searched for as bytes. Quotes, backslashes and slashes have short escapes; letters
- * outside ASCII have other bytes in the other case. Where case does not count, `k` and `i` are left out as well: they
- * are the lower case of the Kelvin sign and, with a dot, of `İ`.
+ * The longest piece that is searched for as bytes. Quotes, backslashes and slashes have short escapes, and letters
+ * outside ASCII have other bytes in the other case.
  */
-const longestPiece = (text: string, any_case: boolean): string | undefined => {
-  const pieces = text.split(any_case ? /[^ !#-.0-[\]-~]|[ikIK]/ : /[^ !#-.0-[\]-~]/);
+const longestPiece = (text: string): string | undefined => {
+  const pieces = text.split(/[^ !#-.0-[\]-~]/);
   const longest = pieces.reduce((best, piece) => (piece.length > best.length ? piece : best), '');
   return longest === '' ? undefined : longest;
 };
@@ -52,12 +52,12 @@ const rarer = (one: Guess | undefined, other: Guess | undefined): Guess | undefi
 const guessOf = (query: Query): Guess | undefined => {
   switch (query.kind) {
     case 'mentions':
-      return guess(longestPiece(query.text.toLowerCase(), true), false);
+      return guess(longestPiece(query.text.toLowerCase()), false);
     case 'is':
       // A route may be made from the path, and then stands nowhere.
       if (query.field === 'route') return undefined;
       if (typeof query.field === 'object' && mayBeNumber(query.text, query.prefix)) return undefined;
-      return guess(longestPiece(query.text, false), COMMON.has(query.field));
+      return guess(longestPiece(query.text), COMMON.has(query.field));
     case 'and':
       return query.of.map(guessOf).reduce(rarer, undefined);
     case 'or': {
@@ -81,34 +81,43 @@ export const needlesOf = (query: Query): Needles | undefined => guessOf(query)?.
 class Finder {
   readonly #lower: Uint8Array;
   readonly #upper: Uint8Array;
-  /** How far the text's end may go on where a byte stands at it. */
+  /** How far to go on from a byte that stands where the text would end; 0 where it is the text's last. */
   readonly #skip: Uint16Array;
+  /** How far to go on where the last byte is right and another is not. */
+  readonly #onward: number;
 
   constructor(text: string) {
-    const length = text.length;
+    const last = text.length - 1;
     this.#lower = Buffer.from(text.toLowerCase());
     this.#upper = Buffer.from(text.toUpperCase());
-    this.#skip = new Uint16Array(256).fill(length);
-    for (let i = 0; i < length - 1; i += 1)
-      for (const byte of [this.#lower[i] ?? 0, this.#upper[i] ?? 0]) this.#skip[byte] = length - 1 - i;
+    this.#skip = new Uint16Array(256).fill(text.length);
+    for (let i = 0; i < last; i += 1) this.#set(i, last - i);
+    this.#onward = this.#skip[this.#lower[last] ?? 0] ?? 1;
+    this.#set(last, 0);
+  }
+
+  #set(i: number, skip: number): void {
+    this.#skip[this.#lower[i] ?? 0] = skip;
+    this.#skip[this.#upper[i] ?? 0] = skip;
   }
 
   /** Where the text begins at or after a place; -1 where it does not. */
   find(bytes: Uint8Array, from: number): number {
-    const [lower, upper, skip] = [this.#lower, this.#upper, this.#skip];
+    const [lower, upper, skip, onward] = [this.#lower, this.#upper, this.#skip, this.#onward];
     const last = lower.length - 1;
-    const [low, up] = [lower[last] ?? 0, upper[last] ?? 0];
     const end = bytes.length;
     let at = from + last;
     while (at < end) {
-      const byte = bytes[at] ?? 0;
-      if (byte === low || byte === up) {
-        let i = last - 1;
-        const start = at - last;
-        while (i >= 0 && (bytes[start + i] === lower[i] || bytes[start + i] === upper[i])) i -= 1;
-        if (i < 0) return start;
+      const jump = skip[bytes[at] ?? 0] ?? 1;
+      if (jump !== 0) {
+        at += jump;
+        continue;
       }
-      at += skip[byte] ?? 1;
+      const start = at - last;
+      let i = last - 1;
+      while (i >= 0 && (bytes[start + i] === lower[i] || bytes[start + i] === upper[i])) i -= 1;
+      if (i < 0) return start;
+      at += onward;
     }
     return -1;
   }
@@ -116,19 +125,26 @@ class Finder {
 
 const NEWLINE = 0x0a;
 const ESCAPE = Buffer.from('\\u');
+/** The letters outside ASCII whose lower case has one of ASCII. */
+const KELVIN_SIGN = Buffer.from('\u212a');
+const DOTTED_I = Buffer.from('\u0130');
 
 /** Which lines of NDJSON may meet a query with these needles, by their numbers from 0 on, in order. */
 export class LineScanner {
   readonly #finders: readonly Finder[];
+  /** Where one of these is, nothing else need be for the line to be a candidate. */
+  readonly #disguises: readonly Buffer[];
 
   constructor(needles: Needles) {
     this.#finders = needles.map((needle) => new Finder(needle));
+    const contain = (letter: RegExp): boolean => needles.some((needle) => letter.test(needle));
+    this.#disguises = [ESCAPE, ...(contain(/k/i) ? [KELVIN_SIGN] : []), ...(contain(/i/i) ? [DOTTED_I] : [])];
   }
 
   candidates(bytes: Buffer): readonly number[] {
     const searches: ((from: number) => number)[] = [
       ...this.#finders.map((finder) => (from: number) => finder.find(bytes, from)),
-      (from) => bytes.indexOf(ESCAPE, from),
+      ...this.#disguises.map((disguise) => (from: number) => bytes.indexOf(disguise, from)),
     ];
     // The next place of each, looked for again once the line that it is in is behind.
     const places = searches.map((search) => search(0));
