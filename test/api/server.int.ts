@@ -391,6 +391,39 @@ describe('conventions', () => {
     });
   });
 
+  it('a search takes a query, and names the character where it is none', async () => {
+    const made = await call('POST', '/api/v1/ingestion/events', {
+      as: ada.key,
+      json: { ...event, service: 'asked', status_code: 503, message: 'it Timed Out' },
+    });
+    const min_position = String(made.headers.get('x-pulsestream-position'));
+    const ask = (text: string) =>
+      call('GET', '/api/v1/ingestion/events/search', {
+        as: ada.token,
+        query: `?min_position=${min_position}&query=${encodeURIComponent(text)}`,
+      });
+    const found = await ask('service:asked status:>=500 "timed out" -route:/health');
+    expect(found.body.data).toMatchObject([{ event_id: made.body.event_id }]);
+    expect((await ask('service:asked -status_class:5xx')).body.data).toEqual([]);
+    const refused = await ask('service:asked status:>x');
+    expect(refused.status).toBe(400);
+    expect(refused.body).toMatchObject({
+      code: 'invalid_query',
+      detail: 'At character 22 there should be a number.',
+      errors: [{ pointer: '/query', code: 'invalid_query' }],
+    });
+  });
+
+  it('statistics take any interval and three fields', async () => {
+    const ask = (query: string) =>
+      call('GET', '/api/v1/ingestion/events/statistics', { as: ada.token, query });
+    const { status, body } = await ask('?interval=15m&group_by=service,method,status_class');
+    expect(status).toBe(200);
+    expect((body.data as { status_class: string }[]).map((row) => row.status_class)).toContain('5xx');
+    for (const wrong of ['?interval=0m', '?interval=5s', '?group_by=colour'])
+      expect((await ask(wrong)).status).toBe(400);
+  });
+
   it('lists go on from a cursor and from their Link, while more comes in', async () => {
     const all: string[] = [];
     const paged = await registerTestTenant(server, 'pages');

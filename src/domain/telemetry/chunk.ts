@@ -44,7 +44,8 @@ const headerOf = (stored: StoredChunk): ChunkHeader => {
   return header;
 };
 
-const bytesOf = (stored: StoredChunk): Buffer => {
+/** The bytes of a chunk's events: one JSON text a line, as received. */
+export const bytesOf = (stored: StoredChunk): Buffer => {
   const { data } = stored;
   if (!(data instanceof Uint8Array)) throw new UnreadableChunk(stored, 'its data are not binary');
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -112,16 +113,20 @@ class ReadChunk implements TelemetryChunk {
   }
 }
 
-const decode = (stored: StoredChunk): TelemetryChunk => {
-  const { received_at } = headerOf(stored);
-  const events = parse(stored);
+const columnsOf = (events: readonly TelemetryEvent[], received_at: number): PackedColumns => {
   const times = new Float64Array(events.length);
   const columns = new ColumnsBuilder(events.length);
   events.forEach((event, index) => {
     times[index] = timeOf(event.timestamp, received_at);
     columns.add(event);
   });
-  return new ReadChunk(stored, columns.columns(), times, events);
+  return { ...columns.columns(), times };
+};
+
+const decode = (stored: StoredChunk): TelemetryChunk => {
+  const events = parse(stored);
+  const columns = columnsOf(events, headerOf(stored).received_at);
+  return new ReadChunk(stored, columns, columns.times, events);
 };
 
 /** What this process has packed itself and not yet read back, the oldest first. */
@@ -170,6 +175,20 @@ export const decodeChunk = (stored: StoredChunk): TelemetryChunk => {
   const chunk = columns ? new ReadChunk(stored, columns, columns.times) : decode(stored);
   decoded.set(stored, chunk);
   return chunk;
+};
+
+/** Some of a chunk's events, by the numbers of their lines in ascending order, without parsing the others. */
+export const decodeLines = (stored: StoredChunk, numbers: readonly number[]): TelemetryChunk => {
+  const bytes = bytesOf(stored);
+  const events: TelemetryEvent[] = [];
+  let start = 0;
+  let line = 0;
+  for (const number of numbers) {
+    for (; line < number; line += 1) start = bytes.indexOf(0x0a, start) + 1;
+    const end = bytes.indexOf(0x0a, start);
+    events.push(JSON.parse(bytes.toString('utf8', start, end < 0 ? bytes.length : end)) as TelemetryEvent);
+  }
+  return { id: stored.id, count: events.length, events, ...columnsOf(events, headerOf(stored).received_at) };
 };
 
 /** A telemetry event as the API shows it: as received, with the defaults and its address. */

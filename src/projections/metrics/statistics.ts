@@ -13,13 +13,14 @@ import {
 } from './projection.js';
 import { statusCounts, Summary, type Latency, type Volume } from './summary.js';
 
-export type Dimension = 'type' | 'service' | 'route' | 'method' | 'status';
+export type Dimension = 'type' | 'service' | 'route' | 'method' | 'status' | 'status_class';
 
 export interface StatisticsQuery {
   /** Epoch milliseconds; absent: from the first event on. Widened to whole minutes, or whole intervals. */
   readonly from?: number;
   readonly to?: number;
-  readonly interval?: Resolution;
+  /** Whole minutes; intervals begin at multiples of it since 1970. */
+  readonly interval_ms?: number;
   readonly group_by?: readonly Dimension[];
 }
 
@@ -33,6 +34,8 @@ export interface StatisticsRow extends Volume, Latency {
   readonly method?: string;
   /** `''`: events without a status. */
   readonly status?: string;
+  /** `5xx`; `''`: events without a status. */
+  readonly status_class?: string;
   readonly per_second: number;
 }
 
@@ -48,9 +51,20 @@ interface Statistics {
 
 export type StatisticsOutcome =
   | ({ readonly ok: true } & Statistics)
-  | { readonly ok: false; readonly code: 'too_many_intervals' | 'invalid_range'; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly code: 'too_many_intervals' | 'too_many_rows' | 'invalid_range';
+      readonly detail: string;
+    };
 
 const MAX_INTERVALS = 2_000;
+/** Of minutes, hours or days, for intervals that are made up of them. */
+const MAX_BUCKETS = 20_000;
+const MAX_ROWS = 20_000;
+
+/** The coarsest buckets that an interval is made up of. */
+const resolutionOf = (interval_ms: number): Resolution =>
+  (['1d', '1h'] as const).find((resolution) => interval_ms % resolutionMs[resolution] === 0) ?? '1m';
 
 /** Counts, rates and percentiles of a stretch of time, by interval and by fields; from the buckets that cover it best. */
 export const statistics = async (
@@ -58,27 +72,45 @@ export const statistics = async (
   tenant: TenantId,
   query: StatisticsQuery,
 ): Promise<StatisticsOutcome> => {
-  const { interval, group_by = [] } = query;
+  const { interval_ms, group_by = [] } = query;
   const position = models.position(metrics);
   const reader = models.read(metrics, tenant);
-  const span = widen(query, (await extent(reader)) ?? { from: 0, to: 0 }, resolutionMs[interval ?? '1m']);
+  const span = widen(query, (await extent(reader)) ?? { from: 0, to: 0 }, interval_ms ?? resolutionMs['1m']);
   if (span.from > span.to)
     return { ok: false, code: 'invalid_range', detail: 'The range ends before it begins.' };
-  if (interval && (span.to - span.from) / resolutionMs[interval] > MAX_INTERVALS)
+  const resolution = interval_ms === undefined ? undefined : resolutionOf(interval_ms);
+  if (
+    interval_ms !== undefined &&
+    resolution &&
+    ((span.to - span.from) / interval_ms > MAX_INTERVALS ||
+      (span.to - span.from) / resolutionMs[resolution] > MAX_BUCKETS)
+  )
     return {
       ok: false,
       code: 'too_many_intervals',
-      detail: `The range has more than ${MAX_INTERVALS} intervals of ${interval}; ask for less or for longer ones.`,
+      detail:
+        `The range has more than ${MAX_INTERVALS} intervals, or intervals of more than ${MAX_BUCKETS} ` +
+        'minutes, hours or days altogether; ask for less or for longer ones.',
     };
 
   const buckets: MetricsBucket[] = [];
-  for (const part of interval ? [{ ...span, resolution: interval }] : cover(span))
+  for (const part of resolution ? [{ ...span, resolution }] : cover(span))
     buckets.push(...(await loadBuckets(reader, part.resolution, part)));
   const series = buckets.flatMap((bucket) => bucket.series);
   const total = new Summary();
   for (const one of series) total.add(one);
   const seconds = (span.to - span.from) / 1000;
   const empty = span.from === span.to;
+  const data =
+    interval_ms === undefined && group_by.length === 0
+      ? []
+      : rowsOf(buckets, interval_ms, group_by, interval_ms === undefined ? seconds : interval_ms / 1000);
+  if (!data)
+    return {
+      ok: false,
+      code: 'too_many_rows',
+      detail: `There are more than ${MAX_ROWS} groups; ask for fewer fields, less time or longer intervals.`,
+    };
   return {
     ok: true,
     position,
@@ -86,10 +118,7 @@ export const statistics = async (
     to: empty ? null : new Date(span.to).toISOString(),
     totals: { ...total.volume(), ...total.latency(), per_second: rate(total.requests, seconds) },
     status: statusCounts(series),
-    data:
-      interval === undefined && group_by.length === 0
-        ? []
-        : rowsOf(buckets, interval, group_by, interval ? resolutionMs[interval] / 1000 : seconds),
+    data,
   };
 };
 
@@ -100,12 +129,18 @@ const widen = ({ from, to }: StatisticsQuery, all: Span, step: number): Span => 
   to: Math.ceil((to ?? Math.max(all.to, from ?? 0)) / step) * step,
 });
 
+const nameIn = (series: Series, field: Exclude<Dimension, 'status'>): string => {
+  if (field !== 'status_class') return series[field];
+  return series.status_class === 0 ? '' : `${String(series.status_class)}xx`;
+};
+
+/** The rows, or undefined where there are too many. */
 const rowsOf = (
   buckets: readonly MetricsBucket[],
-  interval: Resolution | undefined,
+  interval_ms: number | undefined,
   group_by: readonly Dimension[],
   seconds: number,
-): readonly StatisticsRow[] => {
+): readonly StatisticsRow[] | undefined => {
   const groups = new Map<string, { readonly names: Partial<StatisticsRow>; readonly summary: Summary }>();
   for (const bucket of buckets)
     for (const whole of bucket.series)
@@ -113,14 +148,17 @@ const rowsOf = (
         ? byStatus(whole)
         : [{ status: '', series: whole }]) {
         const names: Partial<StatisticsRow> = {
-          ...(interval && { time: new Date(bucket.time).toISOString() }),
+          ...(interval_ms !== undefined && {
+            time: new Date(bucket.time - (bucket.time % interval_ms)).toISOString(),
+          }),
           ...Object.fromEntries(
-            group_by.map((field) => [field, field === 'status' ? status : series[field]] as const),
+            group_by.map((field) => [field, field === 'status' ? status : nameIn(series, field)] as const),
           ),
         };
         const key = JSON.stringify(names);
         const group = groups.get(key) ?? { names, summary: new Summary() };
         groups.set(key, group);
+        if (groups.size > MAX_ROWS) return undefined;
         group.summary.add(series);
       }
   return [...groups.values()]

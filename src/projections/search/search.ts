@@ -1,13 +1,19 @@
 import type { Json } from '../../domain/json.js';
 import type { TenantId } from '../../domain/ids.js';
 import {
+  bytesOf,
   decodeChunk,
+  decodeLines,
   showEvent,
   type ShownEvent,
   type TelemetryChunk,
 } from '../../domain/telemetry/chunk.js';
 import { telemetryId } from '../../domain/telemetry/address.js';
-import { compileFilter, type TelemetryFilter } from '../../domain/telemetry/filter.js';
+import { queryOfFilter, type TelemetryFilter } from '../../domain/telemetry/filter.js';
+import { bindQuery } from '../../domain/telemetry/query/match.js';
+import { mayHold } from '../../domain/telemetry/query/prune.js';
+import { group, type Query } from '../../domain/telemetry/query/query.js';
+import { LineScanner, needlesOf } from '../../domain/telemetry/query/scan.js';
 import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
 import { chunkIndex, type ChunkEntry } from '../chunk-index/projection.js';
 import type { ReadModels } from '../read-models.js';
@@ -16,6 +22,8 @@ import { readChunk } from './read-chunk.js';
 
 export interface SearchQuery {
   readonly filter: TelemetryFilter;
+  /** Asked for as well as the filter. */
+  readonly query?: Query;
   /** Epoch milliseconds, both included. */
   readonly from?: number;
   readonly to?: number;
@@ -40,6 +48,10 @@ export type SearchOutcome =
  */
 const READ_A_PAGE = 300_000;
 const PRICE_OF_A_CHUNK = 500;
+/** Events that are only looked through as bytes for the price of one that is parsed. */
+const SCANNED_FOR_ONE = 8;
+/** Of how many events at least one must be a candidate for all of them to be parsed at once. */
+const SPARSE = 4;
 
 /** A place in the order of time and id, newest first: what comes after it is older. */
 interface Place {
@@ -50,6 +62,8 @@ interface Place {
 interface Hit extends Place {
   readonly stored: RecordedEvent;
   readonly chunk: TelemetryChunk;
+  /** In what was read of the chunk, and in the chunk. */
+  readonly read_index: number;
   readonly index: number;
 }
 
@@ -88,16 +102,18 @@ export const searchEvents = async (
   const snapshot = cursor?.snapshot ?? models.position(chunkIndex);
   const from = query.from ?? -Infinity;
   const to = Math.min(query.to ?? Infinity, cursor?.time ?? Infinity);
-  const wanted = compileFilter(query.filter);
-  const mayHold = (entry: ChunkEntry): boolean =>
-    entry.position <= snapshot && entry.min_time <= to && couldMatch(entry, query.filter);
+  const wanted = wantedOf(query);
+  const needles = wanted && needlesOf(wanted);
+  const scanner = needles && new LineScanner(needles);
+  const mayMatter = (entry: ChunkEntry): boolean =>
+    entry.position <= snapshot && entry.min_time <= to && (!wanted || mayHold(wanted, entry));
 
   const chunks = new NewestChunks(models.read(chunkIndex, tenant), { from, to });
   let hits: Hit[] = [];
   let read = 0;
   let bottom = -Infinity;
   for (let entry = await chunks.next(); entry; entry = await chunks.next()) {
-    if (!mayHold(entry)) continue;
+    if (!mayMatter(entry)) continue;
     // Chunks come by their latest event: once the page is full of newer ones, this and those to come cannot matter.
     const last = hits[query.limit];
     if (last && last.time > entry.max_time) break;
@@ -106,10 +122,13 @@ export const searchEvents = async (
       bottom = entry.max_time;
       break;
     }
-    read += entry.count + PRICE_OF_A_CHUNK;
+    read += PRICE_OF_A_CHUNK;
     const stored = await readChunk(log, entry);
-    const found = stored ? hitsIn(stored, { from, to, cursor, wanted }) : [];
-    hits = [...hits, ...found].sort(newestFirst).slice(0, query.limit + 1);
+    if (!stored) continue;
+    const part = partOf(stored, entry.count, scanner);
+    read += part.price;
+    const found = hitsIn(stored, part, { from, to, cursor, wanted });
+    if (found.length > 0) hits = [...hits, ...found].sort(newestFirst).slice(0, query.limit + 1);
   }
 
   // Where reading stopped early, only what is newer than every chunk not read is sure to be the newest.
@@ -130,8 +149,29 @@ export const searchEvents = async (
   };
 };
 
+const wantedOf = ({ filter, query }: SearchQuery): Query | undefined => {
+  const filtered = queryOfFilter(filter);
+  return filtered && query ? group('and', [filtered, query]) : (filtered ?? query);
+};
+
+/** What was read of a chunk. */
+interface ChunkPart {
+  readonly chunk: TelemetryChunk;
+  /** The numbers in the chunk of the events that were read; absent where those are all. */
+  readonly lines?: readonly number[];
+  readonly price: number;
+}
+
+/** Reads as much of a chunk as may matter: what its bytes say cannot match is not parsed. */
+const partOf = (stored: RecordedEvent, count: number, scanner: LineScanner | undefined): ChunkPart => {
+  const lines = scanner?.candidates(bytesOf(stored));
+  if (!lines || lines.length * SPARSE > count) return { chunk: decodeChunk(stored), price: count };
+  return { chunk: decodeLines(stored, lines), lines, price: lines.length + count / SCANNED_FOR_ONE };
+};
+
 const hitsIn = (
   stored: RecordedEvent,
+  { chunk, lines }: ChunkPart,
   {
     from,
     to,
@@ -141,40 +181,25 @@ const hitsIn = (
     readonly from: number;
     readonly to: number;
     readonly cursor: Cursor | undefined;
-    readonly wanted: ReturnType<typeof compileFilter>;
+    readonly wanted: Query | undefined;
   },
 ): readonly Hit[] => {
-  const chunk = decodeChunk(stored);
+  const test = wanted && bindQuery(wanted, chunk);
   const hits: Hit[] = [];
-  for (let index = 0; index < chunk.count; index += 1) {
-    const time = chunk.times[index] ?? 0;
-    if (time < from || time > to || !wanted(chunk, index)) continue;
-    const hit = { time, id: telemetryId(chunk.id, index), stored, chunk, index };
+  for (let read_index = 0; read_index < chunk.count; read_index += 1) {
+    const time = chunk.times[read_index] ?? 0;
+    if (time < from || time > to || (test && !test(read_index))) continue;
+    const index = lines ? (lines[read_index] ?? 0) : read_index;
+    const hit = { time, id: telemetryId(chunk.id, index), stored, chunk, read_index, index };
     if (!cursor || newestFirst(hit, cursor) > 0) hits.push(hit);
   }
   return hits;
 };
 
-const show = ({ stored, chunk, index }: Hit): ShownEvent =>
+const show = ({ stored, chunk, read_index, index }: Hit): ShownEvent =>
   showEvent(
     // An index that `hitsIn` counted up to is in the chunk.
-    chunk.events[index] ?? { type: '' },
+    chunk.events[read_index] ?? { type: '' },
     { chunk: chunk.id, index, received_at: stored.metadata.chunk?.received_at ?? 0 },
     stored.metadata.recorded_at,
   );
-
-/** Whether a chunk may hold what a filter wants, as far as the index knows. */
-const couldMatch = (entry: ChunkEntry, filter: TelemetryFilter): boolean => {
-  const lists = <T>(name: string, values: readonly T[], value: T | undefined): boolean =>
-    value === undefined || entry.overflow.includes(name) || values.includes(value);
-  return (
-    lists('types', entry.types, filter.type) &&
-    lists('services', entry.services, filter.service) &&
-    lists('routes', entry.routes, filter.route) &&
-    lists('methods', entry.methods, filter.method) &&
-    lists('statuses', entry.statuses, filter.status) &&
-    (filter.status_class === undefined ||
-      entry.overflow.includes('statuses') ||
-      entry.statuses.some((status) => Math.floor(status / 100) === filter.status_class))
-  );
-};

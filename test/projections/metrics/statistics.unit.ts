@@ -39,6 +39,23 @@ describe('covering a span', () => {
   });
 });
 
+describe('statistics of more groups than an answer has room for', () => {
+  it('are refused instead of growing without bound', async () => {
+    const events = Array.from({ length: 21_000 }, (_, n) => ({
+      type: 'a',
+      route: `/${n % 900}`,
+      timestamp: NOW + Math.floor(n / 900) * MINUTE,
+    }));
+    const models = testModels(() => [chunkOf(events)]);
+    const query = { from: NOW, to: NOW + 60 * MINUTE, group_by: ['route'] } as const;
+    expect(await statistics(models, tenant, { ...query, interval_ms: MINUTE })).toMatchObject({
+      ok: false,
+      code: 'too_many_rows',
+    });
+    expect(await statistics(models, tenant, query)).toMatchObject({ ok: true });
+  });
+});
+
 describe('statistics', () => {
   const at = (day: number, hour: number, minute: number) => Date.UTC(2026, 1, day, hour, minute);
   const call = (timestamp: number, status_code: number, more: object = {}) => ({
@@ -78,7 +95,7 @@ describe('statistics', () => {
   });
 
   it('by interval', async () => {
-    const { data } = await ask({ from: at(1, 0, 0), to: at(2, 0, 0), interval: '1h' });
+    const { data } = await ask({ from: at(1, 0, 0), to: at(2, 0, 0), interval_ms: 60 * MINUTE });
     expect(data.map(({ time, requests, p50_ms }) => [time, requests, p50_ms])).toEqual([
       ['2026-02-01T10:00:00.000Z', 2, expect.closeTo(10, 0)],
       ['2026-02-01T11:00:00.000Z', 1, 10],
@@ -110,6 +127,48 @@ describe('statistics', () => {
     expect(rows['']).toMatchObject({ errors: 1, p50_ms: null });
   });
 
+  it('by any interval and fields are what adding the events up gives', async () => {
+    const samples = fc.array(
+      fc.record({
+        timestamp: fc.integer({ min: at(1, 0, 0), max: at(3, 0, 0) - 1 }),
+        status_code: fc.constantFrom(200, 204, 404, 500),
+        service: fc.constantFrom('a', 'b'),
+        method: fc.constantFrom('GET', 'POST'),
+      }),
+      { minLength: 1, maxLength: 40 },
+    );
+    const fields = fc.uniqueArray(fc.constantFrom('service', 'method', 'status_class'), { maxLength: 3 });
+    const minutes = fc.constantFrom(1, 5, 7, 15, 60, 90, 360, 1440, 2880);
+    await fc.assert(
+      fc.asyncProperty(samples, fields, minutes, async (calls, group_by, length) => {
+        const interval_ms = length * MINUTE;
+        const outcome = await statistics(
+          testModels(() => [chunkOf(calls.map((sample) => ({ type: 'a', ...sample })))]),
+          tenant,
+          { from: at(2, 3, 0), to: at(2, 12, 0), interval_ms, group_by },
+        );
+        if (!outcome.ok) throw new Error(outcome.code);
+        const begin = Math.floor(at(2, 3, 0) / interval_ms) * interval_ms;
+        const end = Math.ceil(at(2, 12, 0) / interval_ms) * interval_ms;
+        const sums: Record<string, number> = {};
+        for (const { timestamp, status_code, ...names } of calls) {
+          if (timestamp < begin || timestamp >= end) continue;
+          const all = { ...names, status_class: `${String(status_code)[0]!}xx` };
+          const time = new Date(Math.floor(timestamp / interval_ms) * interval_ms).toISOString();
+          const key = [time, ...group_by.map((field) => all[field])].join(' ');
+          sums[key] = (sums[key] ?? 0) + 1;
+        }
+        const rows = outcome.data.map((row) => [
+          [row.time, ...group_by.map((field) => row[field])].join(' '),
+          row.requests,
+        ]);
+        expect(Object.fromEntries(rows)).toEqual(sums);
+        expect(rows).toHaveLength(Object.keys(sums).length);
+      }),
+      { seed: 1, numRuns: 60 },
+    );
+  });
+
   it('of a tenant without events are empty, and another tenant’s stay its own', async () => {
     const { totals, data, from } = await ask({ group_by: ['service'] }, 'ten_other' as TenantId);
     expect([totals.requests, totals.p50_ms, data, from]).toEqual([0, null, [], null]);
@@ -117,7 +176,8 @@ describe('statistics', () => {
 
   it.each([
     [{ from: NOW, to: NOW - MINUTE }, 'invalid_range'],
-    [{ from: NOW - 86_400_000 * 30, to: NOW, interval: '1m' }, 'too_many_intervals'],
+    [{ from: NOW - 86_400_000 * 30, to: NOW, interval_ms: MINUTE }, 'too_many_intervals'],
+    [{ from: NOW - 86_400_000 * 30, to: NOW, interval_ms: 1439 * MINUTE }, 'too_many_intervals'],
   ] as const)('refuse what cannot be answered', async (query, code) =>
     expect(await statistics(models, tenant, query)).toMatchObject({ ok: false, code }),
   );

@@ -8,6 +8,7 @@ import type { RecordedEvent } from '../../../src/eventstore/event-store.js';
 import { chunkIndex } from '../../../src/projections/chunk-index/projection.js';
 import { eventById } from '../../../src/projections/search/event-by-id.js';
 import { searchEvents, type SearchQuery } from '../../../src/projections/search/search.js';
+import { events, meets, queries } from '../../support/queries.js';
 import { chunkOf, foldAll, NOW, tenant, TestLog, testModels } from '../../support/telemetry.js';
 
 const logOf = (events: readonly RecordedEvent[]): TestLog => {
@@ -150,6 +151,34 @@ describe('searching', () => {
           expect(found.map(({ event_id }) => event_id)).toEqual(right.map(({ event_id }) => event_id));
         },
       ),
+      { seed: 1, numRuns: 200 },
+    );
+  });
+
+  it('finds what a query means, in chunks that are skipped, scanned or read whole', async () => {
+    const chunks = fc.array(fc.array(events, { minLength: 1, maxLength: 12 }), {
+      minLength: 1,
+      maxLength: 6,
+    });
+    await fc.assert(
+      fc.asyncProperty(chunks, queries, fc.integer({ min: 1, max: 7 }), async (parts, query, limit) => {
+        const log = logOf(parts.map((samples, i) => chunkOf(samples, { number: i + 1 })));
+        const found = (await pages(log, { filter: {}, query, limit })).flat();
+        const right = parts
+          .flat()
+          .filter((sample) => meets(sample, query))
+          .map(({ timestamp }) => new Date(timestamp).toISOString());
+        expect(found.map(({ timestamp }) => timestamp)).toEqual(right.sort().reverse());
+        for (const { event_id, recorded_at, ...shown } of found) {
+          const single = await eventById(
+            testModels(() => log.events),
+            log,
+            tenant,
+            event_id,
+          );
+          expect(single).toMatchObject({ event_id, recorded_at, ...shown });
+        }
+      }),
       { seed: 1, numRuns: 200 },
     );
   });

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { CommandResult } from '../../../commands/handle.js';
 import { MAX_EVENT_BYTES, TelemetryEvent } from '../../../domain/telemetry/event.js';
 import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
+import { MAX_QUERY_LENGTH, parseQuery } from '../../../domain/telemetry/query/parse.js';
 import { chunkIndex } from '../../../projections/chunk-index/projection.js';
 import { metrics } from '../../../projections/metrics/projection.js';
 import { statistics, type Dimension } from '../../../projections/metrics/statistics.js';
@@ -159,7 +160,20 @@ const filters = {
     Type.String({ minLength: 1, maxLength: 256, description: 'Free text, in any field of text.' }),
   ),
 };
-const SearchFields = closed({ ...page, ...range, ...filters });
+const SearchFields = closed({
+  ...page,
+  ...range,
+  ...filters,
+  query: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: MAX_QUERY_LENGTH,
+      description:
+        'A query, such as service:checkout status:>=500 duration:>250 "timed out" -route:/health. ' +
+        'It must hold as well as the other parameters.',
+    }),
+  ),
+});
 const SearchQuery: typeof SearchFields = Object.assign(SearchFields, {
   patternProperties: { '^attributes\\..{1,128}$': Type.String({ maxLength: 8192 }) },
 });
@@ -193,9 +207,16 @@ const search = defineRoute({
     const times = readRange(request.query);
     if (!times.ok) return Promise.resolve(refuse(times.problem, request));
     const filter = filterOf(request.query);
+    const parsed = request.query.query === undefined ? undefined : parseQuery(request.query.query);
+    if (parsed && !parsed.ok) {
+      const detail = `At character ${parsed.offset} there should be ${parsed.expected}.`;
+      const errors = [{ pointer: '/query', code: 'invalid_query', detail }];
+      return Promise.resolve(refuse(problem(400, 'invalid_query', detail, { errors }), request));
+    }
     return listing(request, async (paging) => {
       const outcome = await searchEvents(models, log, tenantOf(request), {
         filter,
+        ...(parsed && { query: parsed.query }),
         ...times.range,
         ...paging,
       });
@@ -204,7 +225,20 @@ const search = defineRoute({
   },
 });
 
-const dimensions = ['type', 'service', 'route', 'method', 'status'] as const satisfies readonly Dimension[];
+const first_dimensions = 'type|service|route|method|status';
+const dimensions = [
+  'type',
+  'service',
+  'route',
+  'method',
+  'status',
+  'status_class',
+] as const satisfies readonly Dimension[];
+const groups = (names: string, more: number) =>
+  Type.String({ pattern: `^(${names})(,(${names})){0,${more}}$` });
+
+const unit_ms: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+const intervalOf = (text: string): number => Number(text.slice(0, -1)) * (unit_ms[text.slice(-1)] ?? 0);
 
 const statisticsRoute = defineRoute({
   method: 'GET',
@@ -215,11 +249,14 @@ const statisticsRoute = defineRoute({
   reads: [metrics],
   query: closed({
     ...range,
-    interval: Type.Optional(Type.Enum(['1m', '1h', '1d'])),
+    interval: Type.Optional(
+      Type.Union([Type.Enum(['1m', '1h', '1d']), Type.String({ pattern: '^[1-9][0-9]{0,3}[mhd]$' })], {
+        description: 'Any number of minutes, hours or days: 5m, 6h, 1d.',
+      }),
+    ),
     group_by: Type.Optional(
-      Type.String({
-        pattern: `^(${dimensions.join('|')})(,(${dimensions.join('|')})){0,4}$`,
-        description: `Some of ${dimensions.join(', ')}, separated by commas.`,
+      Type.Union([groups(first_dimensions, 4), groups(dimensions.join('|'), 2)], {
+        description: `Up to three of ${dimensions.join(', ')}, separated by commas.`,
       }),
     ),
   }),
@@ -231,7 +268,7 @@ const statisticsRoute = defineRoute({
     const chosen = dimensions.filter((dimension) => group_by?.split(',').includes(dimension));
     const outcome = await statistics(models, tenantOf(request), {
       ...times.range,
-      ...(interval !== undefined && { interval }),
+      ...(interval !== undefined && { interval_ms: intervalOf(interval) }),
       group_by: chosen,
     });
     if (!outcome.ok) return refuse(problem(400, outcome.code, outcome.detail), request);

@@ -124,6 +124,7 @@ export const Statistics = open(
           ...totals,
           time: optional(Time),
           ...{ type: label, service: label, route: label, method: label, status: label },
+          status_class: label,
         },
         'StatisticsRow',
       ),
