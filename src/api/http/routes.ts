@@ -8,6 +8,7 @@ import { alerting } from './v1/alerting.js';
 import { auth } from './v1/auth.js';
 import { dashboard } from './v1/dashboard.js';
 import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
+import { otlp } from './v1/otlp.js';
 
 const document = defineRoute({
   method: 'GET',
@@ -23,6 +24,7 @@ const document = defineRoute({
 export const routes: readonly Route[] = [
   ...auth,
   ...ingestion,
+  ...otlp,
   ...alerting,
   ...dashboard,
   ...operations,
