@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
+import type * as Http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SeverityNumber } from '@opentelemetry/api-logs';
 import { OTLPLogExporter as JsonLogs } from '@opentelemetry/exporter-logs-otlp-http';
 import { OTLPLogExporter as ProtobufLogs } from '@opentelemetry/exporter-logs-otlp-proto';
 import { OTLPTraceExporter as JsonTraces } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufTraces } from '@opentelemetry/exporter-trace-otlp-proto';
+import type Express from 'express';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -35,7 +37,7 @@ const tracing = new NodeTracerProvider({ resource, spanProcessors: [new BatchSpa
 tracing.register();
 const logging = new LoggerProvider({
   resource,
-  processors: [new BatchLogRecordProcessor({ exporter: logs } as never)],
+  processors: [new BatchLogRecordProcessor({ exporter: logs })],
 });
 registerInstrumentations({
   tracerProvider: tracing,
@@ -53,8 +55,8 @@ registerInstrumentations({
 
 // Loaded after the instrumentation, which wraps what is required from then on.
 const require = createRequire(import.meta.url);
-const http = require('node:http') as typeof import('node:http');
-const express = require('express') as typeof import('express');
+const http = require('node:http') as typeof Http;
+const express = require('express') as typeof Express;
 
 const app = express();
 app.get('/orders/:id', (_request, response) => {
