@@ -43,7 +43,7 @@ export interface ApiConfig {
 export interface ApiDependencies {
   readonly pipeline: Pick<CommandPipeline, 'execute'>;
   readonly authenticator: Pick<Authenticator, 'authenticate' | 'operatorPrincipal'>;
-  readonly ingest: Pick<TelemetryIngest, 'one' | 'batch'>;
+  readonly ingest: Pick<TelemetryIngest, 'one' | 'batch' | 'events'>;
   readonly models: ReadModels;
   readonly log: EventLog;
   readonly readStore: Pick<ReadStore, 'health'>;

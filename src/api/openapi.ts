@@ -111,7 +111,11 @@ const response = (spec: ResponseSpec, components: Components): Json => ({
 });
 
 const operation = (route: Route, components: Components): Json => {
-  const problem = { 'application/problem+json': { schema: components.take(ProblemShape) } };
+  const { content_type, schema } = route.failures ?? {
+    content_type: 'application/problem+json',
+    schema: ProblemShape,
+  };
+  const problem = { [content_type]: { schema: components.take(schema) } };
   return {
     operationId: operationId(route),
     summary: route.summary,

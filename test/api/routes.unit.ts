@@ -85,10 +85,15 @@ describe('the OpenAPI document', () => {
   it('gives each operation an id of its own, and says what its problems look like', () => {
     const ids = operations.map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
-    for (const { operation } of operations)
+    for (const { path, operation } of operations) {
+      // OpenTelemetry's protocol has a form of its own for what went wrong.
+      const [type, shape] = path.includes('/otlp/')
+        ? ['application/json', 'RpcStatus']
+        : ['application/problem+json', 'Problem'];
       expect(operation.responses['500']).toMatchObject({
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        content: { [type]: { schema: { $ref: `#/components/schemas/${shape}` } } },
       });
+    }
   });
 
   it('refers to nothing that is not in it', () => {

@@ -12,7 +12,7 @@ import type { ApiRequest, ApiResponse } from './message.js';
 import { ofError, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
 import { budgetHeaders, type RateLimits } from './rate-limits.js';
-import type { Route } from './route.js';
+import { ANY_MEDIA_TYPE, type Route } from './route.js';
 
 /** A request that a route was found for, before anything of it is believed. */
 export interface Incoming {
@@ -46,9 +46,11 @@ export class Dispatcher {
   async dispatch(route: Route, incoming: Incoming): Promise<ApiResponse> {
     const headers: Record<string, string> = {};
     const about = { request_id: incoming.request_id, instance: pathOf(incoming.url) };
+    const refuse = (reason: Problem): ApiResponse =>
+      route.failures?.respond(reason, incoming.request.headers) ?? problemResponse(reason, about);
     try {
       const answer = await this.#carryOut(route, incoming, headers);
-      const response = answer.ok ? answer.value : problemResponse(answer.problem, about);
+      const response = answer.ok ? answer.value : refuse(answer.problem);
       return { ...response, headers: { ...headers, ...response.headers } };
     } catch (error) {
       if (error instanceof ClientGone) throw error;
@@ -58,7 +60,7 @@ export class Dispatcher {
           { err: error, request_id: incoming.request_id, route: route.path },
           'request failed',
         );
-      const response = problemResponse(reason, about);
+      const response = refuse(reason);
       return { ...response, headers: { ...headers, ...response.headers } };
     }
   }
@@ -220,7 +222,7 @@ const readRouteBody = async (route: Route, request: IncomingMessage): Promise<St
   if (!route.body) return pass(undefined);
   if ('schema' in route.body && route.body.optional && hasNoBody(request)) return pass({});
   const allowed = 'raw' in route.body ? Object.keys(route.body.raw) : ['application/json'];
-  if (!allowed.includes(mediaTypeOf(request)))
+  if (!allowed.includes(mediaTypeOf(request)) && !allowed.includes(ANY_MEDIA_TYPE))
     return stop(
       problem(415, 'unsupported_media_type', `Content-Type must be ${allowed.join(' or ')}.`, {
         headers: { Accept: allowed.join(', ') },
@@ -229,7 +231,7 @@ const readRouteBody = async (route: Route, request: IncomingMessage): Promise<St
   const read = await readBody(request, 'raw' in route.body ? route.body.limits : JSON_LIMITS);
   if (!read.ok) return read;
   if ('raw' in route.body)
-    return read.body.length > 0
+    return read.body.length > 0 || route.body.may_be_empty
       ? pass(read.body)
       : stop(problem(400, 'empty_body', 'A body is expected; there is none.'));
   const json = parseJson(read.body);

@@ -85,22 +85,35 @@ export const ofError = (error: unknown): Problem => {
 const retryAfter = (seconds: number | undefined): Record<string, string> =>
   seconds === undefined ? {} : { 'Retry-After': String(Math.ceil(seconds)) };
 
+/** The headers of an answer that carries a problem. */
+export const problemHeaders = ({
+  status,
+  headers,
+  retry_after_seconds,
+}: Problem): Readonly<Record<string, string>> => ({
+  ...headers,
+  ...retryAfter(retry_after_seconds ?? patience[status]),
+});
+
 /** The answer that carries a problem. */
 export const problemResponse = (
-  { status, code, detail, errors, headers, retry_after_seconds }: Problem,
+  reason: Problem,
   request: { readonly request_id: string; readonly instance: string },
-): ApiResponse => ({
-  status,
-  headers: { ...headers, ...retryAfter(retry_after_seconds ?? patience[status]) },
-  content_type: 'application/problem+json',
-  body: {
-    type: `urn:pulsestream:problem:${code}`,
-    title: titles[status] ?? 'Problem',
+): ApiResponse => {
+  const { status, code, detail, errors } = reason;
+  return {
     status,
-    detail,
-    instance: request.instance,
-    code,
-    request_id: request.request_id,
-    ...(errors && { errors }),
-  },
-});
+    headers: problemHeaders(reason),
+    content_type: 'application/problem+json',
+    body: {
+      type: `urn:pulsestream:problem:${code}`,
+      title: titles[status] ?? 'Problem',
+      status,
+      detail,
+      instance: request.instance,
+      code,
+      request_id: request.request_id,
+      ...(errors && { errors }),
+    },
+  };
+};

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Type, type Static, type TObject, type TSchema } from 'typebox';
 import type { Permission } from '../../domain/tenancy/access.js';
 import type { AnyProjection } from '../../projections/projection.js';
@@ -5,6 +6,7 @@ import { compile, type Validator } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
 import type { BodyLimits } from './body.js';
 import type { ApiRequest, ApiResponse } from './message.js';
+import type { Problem } from './problem.js';
 import { MinPosition } from './schemas.js';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -29,6 +31,18 @@ export interface JsonBody {
 export interface RawBody {
   readonly raw: Readonly<Record<string, TSchema>>;
   readonly limits: BodyLimits;
+  /** True: no bytes are a body too. */
+  readonly may_be_empty?: boolean;
+}
+
+/** Any media type, as a key of {@link RawBody.raw}. */
+export const ANY_MEDIA_TYPE = '*/*';
+
+/** How a route says what went wrong, where its protocol has a form of its own instead of problem+json. */
+export interface FailureForm {
+  readonly content_type: string;
+  readonly schema: TSchema;
+  readonly respond: (problem: Problem, headers: IncomingHttpHeaders) => ApiResponse;
 }
 
 /** What an answer of one status carries. */
@@ -63,6 +77,8 @@ interface RouteSpec {
   readonly params?: TObject;
   readonly query?: TObject;
   readonly body?: JsonBody | RawBody;
+  /** Default: problem+json. */
+  readonly failures?: FailureForm;
 }
 
 /** A route that reads waits for a position where it is asked to; other parameters stay as they are. */

@@ -6,8 +6,10 @@ import { defineRoute, type Route } from './route.js';
 import { open } from './schemas.js';
 import { alerting } from './v1/alerting.js';
 import { auth } from './v1/auth.js';
+import { cloudevents } from './v1/cloud-events.js';
 import { dashboard } from './v1/dashboard.js';
 import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
+import { otlp } from './v1/otlp.js';
 
 const document = defineRoute({
   method: 'GET',
@@ -23,6 +25,8 @@ const document = defineRoute({
 export const routes: readonly Route[] = [
   ...auth,
   ...ingestion,
+  ...otlp,
+  ...cloudevents,
   ...alerting,
   ...dashboard,
   ...operations,

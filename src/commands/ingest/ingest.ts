@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EventId, TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryId } from '../../domain/telemetry/address.js';
+import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import { START, type Position } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
@@ -27,6 +28,18 @@ export interface BatchAnswer {
   /** The rejected ones; the first hundred unless more were asked for. */
   readonly errors: readonly RejectedEvent[];
   readonly batch_id: string;
+}
+
+/** Events that a request in another format was read into. */
+export interface MadeEvents {
+  readonly events: readonly TelemetryEvent[];
+  /** The format; its requests share no identity with another's. */
+  readonly format: string;
+  /**
+   * What was received, where the same bytes again can only be the same request again: it then stores nothing twice.
+   * Absent where two requests may be alike and both be meant.
+   */
+  readonly identity?: Buffer;
 }
 
 export interface BatchOptions {
@@ -108,6 +121,31 @@ export class TelemetryIngest {
       const batch_id = keyed ? uuidFrom('batch', keyed.key, keyed.body) : uuidV7(this.clock, this.random);
       return batchResult(reading, outcomes, `bat_${batch_id.replaceAll('-', '')}`, options, keyed);
     });
+  }
+
+  /**
+   * Stores events that another format was read into; those that are not valid are named. Unlike a batch it may be
+   * empty, or have nothing that is valid: its sender then has an answer of its own.
+   */
+  async events(
+    { events, format, identity }: MadeEvents,
+    context: CommandContext,
+  ): Promise<CommandResult<BatchAnswer>> {
+    const admitted = this.#admit(context);
+    if (!admitted.ok) return admitted;
+    const ticket = this.guard.admit('telemetry');
+    if (!ticket) return refusing(guarded);
+    const lines = Buffer.from(events.map((event) => JSON.stringify(event)).join('\n'));
+    const reading = readBatch(lines, 'ndjson', { events: events.length, now: this.clock.now() });
+    if (!reading.ok) throw new Error(`Made events that cannot be read: ${reading.detail}`);
+
+    const { actor } = context.principal;
+    const body = identity && sha256(identity);
+    const scope = [admitted.tenant, actor.kind, actor.id, `telemetry/${format}`, body];
+    const keyed = body === undefined ? undefined : { key: sha256(JSON.stringify(scope)), body };
+    const outcomes = await this.#write(admitted.tenant, context, ticket, reading, keyed);
+    const batch_id = keyed ? uuidFrom('batch', keyed.key, keyed.body) : uuidV7(this.clock, this.random);
+    return batchResult(reading, outcomes, `bat_${batch_id.replaceAll('-', '')}`, { verbose: true }, keyed);
   }
 
   #admit({

@@ -41,6 +41,23 @@ const RejectedEvent = open(
 
 const headers = { 'X-PulseStream-Position': 'The log position that the events are at.' };
 
+/** What a request with several events is answered. */
+export const IngestedBatch = open(
+  {
+    accepted: Type.Integer({ minimum: 0 }),
+    duplicates: Type.Integer({ minimum: 0 }),
+    rejected: Type.Integer({ minimum: 0 }),
+    errors: Type.Array(RejectedEvent),
+    batch_id: Type.String(),
+    position: Position,
+  },
+  'IngestedBatch',
+);
+export const batchHeaders = {
+  ...headers,
+  'Retry-After': 'Where something was rejected that may be sent again.',
+};
+
 /** What was refused is counted by its reason; what was stored by its number. */
 const count = <R>(
   { metrics: { eventsAccepted, eventsRejected } }: Pick<ApiServices, 'metrics'>,
@@ -108,18 +125,8 @@ export const ingestBatch = defineRoute({
   responses: {
     200: {
       description: 'At least one event is stored.',
-      schema: open(
-        {
-          accepted: Type.Integer({ minimum: 0 }),
-          duplicates: Type.Integer({ minimum: 0 }),
-          rejected: Type.Integer({ minimum: 0 }),
-          errors: Type.Array(RejectedEvent),
-          batch_id: Type.String(),
-          position: Position,
-        },
-        'IngestedBatch',
-      ),
-      headers: { ...headers, 'Retry-After': 'Where something was rejected that may be sent again.' },
+      schema: IngestedBatch,
+      headers: batchHeaders,
     },
   },
   problems: [422],
