@@ -4,11 +4,11 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts scripts
 COPY src src
-COPY bench bench
 COPY web web
-RUN node scripts/build.mjs && npm prune --omit=dev
+RUN node node_modules/@typescript/native/bin/tsc -p tsconfig.build.json \
+  && node node_modules/vite/bin/vite.js build web \
+  && npm prune --omit=dev
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PULSESTREAM_DATA_DIR=/data

@@ -53,7 +53,7 @@ export const install = () => {
 export const build = () => {
   unlessUnchanged(
     'server',
-    digestOf(['src', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']),
+    digestOf(['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']),
     () => {
       console.log('Building the server …');
       run(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.build.json']);
@@ -61,10 +61,25 @@ export const build = () => {
   );
   unlessUnchanged(
     'page',
-    digestOf(['web/src', 'web/index.html', 'web/vite.config.ts', 'package-lock.json']),
+    digestOf(['web/src', 'web/public', 'web/index.html', 'web/vite.config.ts', 'package-lock.json']),
     () => {
       console.log('Building the page …');
       run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel=warn', 'web']);
     },
   );
+};
+
+export const buildBench = () => {
+  const inputs = [
+    'src',
+    'bench',
+    'test/support',
+    'tsconfig.json',
+    'tsconfig.bench.json',
+    'package-lock.json',
+  ];
+  unlessUnchanged('bench', digestOf(inputs), () => {
+    console.log('Building the benchmarks …');
+    run(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.bench.json']);
+  });
 };
