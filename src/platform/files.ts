@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { errorCode } from './errors.js';
 
 /** Files as an input: a test hands in a disk that fails, fills up or loses power. */
 export interface Files {
@@ -29,12 +30,10 @@ export interface OpenFile {
 }
 
 /** Whether an error carries one of these codes, as errors of the operating system do. */
-export const hasErrorCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  typeof error === 'object' &&
-  error !== null &&
-  'code' in error &&
-  typeof error.code === 'string' &&
-  codes.includes(error.code);
+export const hasErrorCode = (error: unknown, ...codes: readonly string[]): boolean => {
+  const code = errorCode(error);
+  return code !== undefined && codes.includes(code);
+};
 
 /** Whether an error says that there is no room: it may pass, and nothing is broken. */
 export const isDiskFull = (error: unknown): boolean => hasErrorCode(error, 'ENOSPC', 'EDQUOT');

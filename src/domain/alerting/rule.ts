@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { canonical } from '../canonical.js';
 import { accept, refuse, type Decider, type Decision } from '../decider.js';
 import type { RuleId } from '../ids.js';
 
@@ -193,10 +194,3 @@ export const deleteRule = (rule: Rule): Decision<RuleEvent> => {
 };
 
 const sameDefinition = (one: object, other: object): boolean => canonical(one) === canonical(other);
-
-const canonical = (value: object): string =>
-  JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );

@@ -1,5 +1,5 @@
 import type { AlertEvent } from '../../domain/alerting/alert.js';
-import { canonical } from '../../domain/alerting/evaluation/canonical.js';
+import { canonical } from '../../domain/canonical.js';
 import {
   AlertEvaluation,
   type EvaluationOptions,

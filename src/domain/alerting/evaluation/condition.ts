@@ -1,4 +1,4 @@
-import { canonical } from './canonical.js';
+import { canonical } from '../../canonical.js';
 import type { Condition, Metric, MetricCondition, Operator } from '../rule.js';
 import type { CellSum, Needs } from './cell.js';
 import { compileRuleFilter, type EventTest } from './rule-filter.js';

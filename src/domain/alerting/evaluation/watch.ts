@@ -1,7 +1,7 @@
 import type { AlertId, RuleId, TenantId } from '../../ids.js';
 import type { TelemetryChunk } from '../../telemetry/chunk.js';
 import type { Condition, GroupField, GroupLabels, Severity } from '../rule.js';
-import { canonical } from './canonical.js';
+import { canonical } from '../../canonical.js';
 import { addEvent, emptyCell, sumCells, type CellSum } from './cell.js';
 import { planOf, type Measured, type Outcome, type Plan } from './condition.js';
 import { bucketFor, oldestBucket, shapeOf, type WindowShape } from './grid.js';
