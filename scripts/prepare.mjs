@@ -9,7 +9,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const stamps = join(root, 'node_modules', '.cache', 'pulsestream');
 
 /** Runs a command in the project's root with its output shown; ends this process where it fails. */
 export const run = (command, args, options = {}) => {
@@ -18,9 +17,13 @@ export const run = (command, args, options = {}) => {
   if (status !== 0) process.exit(status ?? 1);
 };
 
-/** Runs a step unless its inputs are those of the last time it passed. */
-const unlessUnchanged = (step, digest, work) => {
-  const stamp = join(stamps, step);
+/**
+ * Runs a step unless its inputs are those of the last time it passed. The note of that lies in the folder that the
+ * step fills, so that it goes where its output goes.
+ */
+const unlessUnchanged = (step, folder, digest, work) => {
+  const stamps = join(root, folder, '.cache');
+  const stamp = join(stamps, `pulsestream-${step}`);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   work();
   mkdirSync(stamps, { recursive: true });
@@ -44,7 +47,7 @@ export const install = () => {
     console.error(`PulseStream needs Node 20.19 or newer; this is ${process.version}.`);
     process.exit(1);
   }
-  unlessUnchanged('installed', digestOf(['package-lock.json', 'package.json']), () => {
+  unlessUnchanged('installed', 'node_modules', digestOf(['package-lock.json', 'package.json']), () => {
     console.log('Installing dependencies …');
     run('npm', ['ci', '--loglevel=error'], { shell: process.platform === 'win32' });
   });
@@ -53,6 +56,7 @@ export const install = () => {
 export const build = () => {
   unlessUnchanged(
     'server',
+    'dist',
     digestOf(['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']),
     () => {
       console.log('Building the server …');
@@ -61,6 +65,7 @@ export const build = () => {
   );
   unlessUnchanged(
     'page',
+    'web/dist',
     digestOf(['web/src', 'web/public', 'web/index.html', 'web/vite.config.ts', 'package-lock.json']),
     () => {
       console.log('Building the page …');
@@ -78,7 +83,7 @@ export const buildBench = () => {
     'tsconfig.bench.json',
     'package-lock.json',
   ];
-  unlessUnchanged('bench', digestOf(inputs), () => {
+  unlessUnchanged('bench', 'dist', digestOf(inputs), () => {
     console.log('Building the benchmarks …');
     run(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.bench.json']);
   });
