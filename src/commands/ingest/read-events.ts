@@ -95,6 +95,8 @@ function readSlices(
   guessed: boolean,
 ): Reading | undefined {
   const accepted = { starts: [] as number[], ends: [] as number[], times: [] as number[] };
+  const client_ids: (string | undefined)[] = [];
+  let has_ids = false;
   const indexes: number[] = [];
   const rejected: RejectedEvent[] = [];
   // For one event there is less to do in parsing it again.
@@ -109,6 +111,8 @@ function readSlices(
       accepted.starts.push(start);
       accepted.ends.push(end);
       accepted.times.push(found.time);
+      client_ids.push(found.event.id);
+      has_ids ||= found.event.id !== undefined;
       indexes.push(index);
     } else if (guessed && (found.code === 'invalid_json' || found.code === 'event_too_large'))
       return undefined;
@@ -119,6 +123,7 @@ function readSlices(
       body: onOneLine(body, accepted),
       ...accepted,
       ...(columns && { columns: columns.columns() }),
+      ...(has_ids && { client_ids }),
     },
     indexes,
     rejected,
@@ -173,7 +178,7 @@ const idOf = (value: unknown): { readonly id?: string } =>
  * A body in which no event has a line break. In valid JSON a raw one is white space between tokens, so a blank in its
  * place changes no value.
  */
-const onOneLine = (body: Buffer, { starts, ends }: Omit<Received, 'body'>): Buffer => {
+const onOneLine = (body: Buffer, { starts, ends }: Pick<Received, 'starts' | 'ends'>): Buffer => {
   let copy: Buffer | undefined;
   let break_at = body.indexOf(LF);
   for (let i = 0; i < starts.length && break_at >= 0; i += 1) {

@@ -10,11 +10,13 @@ const LF = 0x0a;
  */
 export interface Received {
   readonly body: Buffer;
-  readonly starts: readonly number[];
-  readonly ends: readonly number[];
-  readonly times: readonly number[];
+  readonly starts: ArrayLike<number>;
+  readonly ends: ArrayLike<number>;
+  readonly times: ArrayLike<number>;
   /** Made where many events come at once; absent, the chunk is parsed where it is read. */
   readonly columns?: EventColumns;
+  /** The clients' own ids, undefined where an event has none; absent where no event has one. */
+  readonly client_ids?: readonly (string | undefined)[];
 }
 
 /** Some of a request's events, next to one another: those from `from` up to `to`. */

@@ -1,7 +1,7 @@
 import type { EventId } from '../ids.js';
 import { telemetryId } from './address.js';
 import type { ChunkHeader } from './chunk-header.js';
-import { ColumnsBuilder, routeOfEvent, type EventColumns, type TextColumn } from './columns.js';
+import { ColumnsBuilder, routeOfEvent, shownRoutes, type EventColumns, type TextColumn } from './columns.js';
 import { timeOf, type TelemetryEvent } from './event.js';
 
 /** The type of the store event that holds one chunk of telemetry. */
@@ -18,9 +18,11 @@ export interface StoredChunk {
  * A chunk's events, with the defaults applied that the log does not hold: the time of receipt where an event came
  * without one, and a route made from the path. Columns are for folding, events for showing and filtering.
  */
-export interface TelemetryChunk extends EventColumns {
+export interface TelemetryChunk extends Omit<EventColumns, 'paths'> {
   readonly id: EventId;
   readonly count: number;
+  /** Given, or else made from the path. */
+  readonly routes: TextColumn;
   /** As received. */
   readonly events: readonly TelemetryEvent[];
   /** Epoch milliseconds. */
@@ -98,9 +100,9 @@ class ReadChunk implements TelemetryChunk {
       durations: this.durations,
       types: this.types,
       services: this.services,
-      routes: this.routes,
       methods: this.methods,
     } = columns);
+    this.routes = shownRoutes(columns);
     this.#events = events && new WeakRef(events);
   }
 
@@ -188,7 +190,14 @@ export const decodeLines = (stored: StoredChunk, numbers: readonly number[]): Te
     const end = bytes.indexOf(0x0a, start);
     events.push(JSON.parse(bytes.toString('utf8', start, end < 0 ? bytes.length : end)) as TelemetryEvent);
   }
-  return { id: stored.id, count: events.length, events, ...columnsOf(events, headerOf(stored).received_at) };
+  const { paths, routes, ...columns } = columnsOf(events, headerOf(stored).received_at);
+  return {
+    id: stored.id,
+    count: events.length,
+    events,
+    ...columns,
+    routes: shownRoutes({ routes, paths }),
+  };
 };
 
 /** A telemetry event as the API shows it: as received, with the defaults and its address. */

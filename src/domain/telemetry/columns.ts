@@ -16,16 +16,34 @@ export interface EventColumns {
   readonly durations: Float64Array;
   readonly types: TextColumn;
   readonly services: TextColumn;
-  /** Given, or else made from the path. */
+  /** As given. */
   readonly routes: TextColumn;
+  /** Of the events without a route, which one is made from when they are read; the empty path is `/`. */
+  readonly paths: TextColumn;
   readonly methods: TextColumn;
 }
 
+const pathWithoutRoute = ({ route, path }: TelemetryEvent): string =>
+  route !== undefined || path === undefined ? '' : path || '/';
+
 const routeFromPath = makeRouteMemo();
 
-/** The route an event is shown under. */
-export const routeOfEvent = (event: TelemetryEvent): string =>
-  event.route ?? (event.path === undefined ? '' : routeFromPath(event.path));
+/** The route an event is shown under: its own, or else one made from the path. */
+export const routeOfEvent = (event: TelemetryEvent): string => {
+  const path = pathWithoutRoute(event);
+  return path === '' ? (event.route ?? '') : routeFromPath(path);
+};
+
+/** The routes that events are shown under; the rules for making one are applied once for each different path. */
+export const shownRoutes = ({ routes, paths }: Pick<EventColumns, 'routes' | 'paths'>): TextColumn => {
+  if (paths.values.every((path) => path === '')) return routes;
+  const count = routes.ids.length;
+  const shown = new TextColumnBuilder(count);
+  const of_path = paths.values.map((path) => (path === '' ? undefined : routeFromPath(path)));
+  for (let i = 0; i < count; i += 1)
+    shown.set(i, of_path[paths.ids[i] ?? 0] ?? routes.values[routes.ids[i] ?? 0] ?? '');
+  return shown.upTo(count);
+};
 
 class TextColumnBuilder implements TextColumn {
   readonly values: string[] = [];
@@ -37,12 +55,30 @@ class TextColumnBuilder implements TextColumn {
   }
 
   set(index: number, value: string): void {
+    this.ids[index] = this.#numberOf(value);
+  }
+
+  #numberOf(value: string): number {
     let id = this.#known.get(value);
     if (id === undefined) {
       id = this.values.push(value) - 1;
       this.#known.set(value, id);
     }
-    this.ids[index] = id;
+    return id;
+  }
+
+  /** Takes over another column's values from one place up to another. */
+  copy({ values, ids }: TextColumn, from: number, to: number, at: number): void {
+    const mine = new Int32Array(values.length).fill(-1);
+    for (let i = from; i < to; i += 1) {
+      const id = ids[i] ?? 0;
+      let known = mine[id] ?? -1;
+      if (known < 0) {
+        known = this.#numberOf(values[id] ?? '');
+        mine[id] = known;
+      }
+      this.ids[at + i - from] = known;
+    }
   }
 
   upTo(count: number): TextColumn {
@@ -61,6 +97,7 @@ export class ColumnsBuilder {
   readonly #types: TextColumnBuilder;
   readonly #services: TextColumnBuilder;
   readonly #routes: TextColumnBuilder;
+  readonly #paths: TextColumnBuilder;
   readonly #methods: TextColumnBuilder;
 
   /** `room`: how many events there may be. */
@@ -70,6 +107,7 @@ export class ColumnsBuilder {
     this.#types = new TextColumnBuilder(room);
     this.#services = new TextColumnBuilder(room);
     this.#routes = new TextColumnBuilder(room);
+    this.#paths = new TextColumnBuilder(room);
     this.#methods = new TextColumnBuilder(room);
   }
 
@@ -79,7 +117,8 @@ export class ColumnsBuilder {
     this.#durations[index] = event.duration_ms ?? NaN;
     this.#types.set(index, event.type);
     this.#services.set(index, event.service ?? '');
-    this.#routes.set(index, routeOfEvent(event));
+    this.#routes.set(index, event.route ?? '');
+    this.#paths.set(index, pathWithoutRoute(event));
     this.#methods.set(index, event.method ?? '');
   }
 
@@ -88,13 +127,11 @@ export class ColumnsBuilder {
     const at = this.#count;
     this.#statuses.set(columns.statuses.subarray(from, to), at);
     this.#durations.set(columns.durations.subarray(from, to), at);
-    for (const [mine, { values, ids }] of [
-      [this.#types, columns.types],
-      [this.#services, columns.services],
-      [this.#routes, columns.routes],
-      [this.#methods, columns.methods],
-    ] as const)
-      for (let i = from; i < to; i += 1) mine.set(at + i - from, values[ids[i] ?? 0] ?? '');
+    this.#types.copy(columns.types, from, to, at);
+    this.#services.copy(columns.services, from, to, at);
+    this.#routes.copy(columns.routes, from, to, at);
+    this.#paths.copy(columns.paths, from, to, at);
+    this.#methods.copy(columns.methods, from, to, at);
     this.#count = at + to - from;
   }
 
@@ -106,6 +143,7 @@ export class ColumnsBuilder {
       types: this.#types.upTo(count),
       services: this.#services.upTo(count),
       routes: this.#routes.upTo(count),
+      paths: this.#paths.upTo(count),
       methods: this.#methods.upTo(count),
     };
   }

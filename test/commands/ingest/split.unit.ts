@@ -143,7 +143,9 @@ describe('guessing the seams of an unspaced array', () => {
           return {
             indexes,
             rejected,
-            texts: received.starts.map((start, i) => received.body.toString('utf8', start, received.ends[i])),
+            texts: Array.from(received.starts, (start, i) =>
+              received.body.toString('utf8', start, received.ends[i]),
+            ),
           };
         };
         expect(read(dense)).toEqual(read(spaced));

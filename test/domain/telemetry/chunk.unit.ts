@@ -44,6 +44,20 @@ describe('reading a chunk', () => {
     expect(texts(chunk.methods)).toEqual(['POST', '', '']);
   });
 
+  it('makes a route only where none was given, were it an empty one', () => {
+    const { values, ids } = decodeChunk(
+      chunkOf([
+        { type: 'a', path: '' },
+        { type: 'a', path: '/u/1' },
+        { type: 'a', route: '', path: '/u/1' },
+        { type: 'a', path: '/u/2' },
+        { type: 'a', route: '/u/{id}' },
+      ]),
+    ).routes;
+    expect([...ids].map((id) => values[id])).toEqual(['/', '/u/{id}', '', '/u/{id}', '/u/{id}']);
+    expect(values).toEqual(['/', '/u/{id}', '']);
+  });
+
   it('is done once for each event object', () => {
     const stored = chunkOf(events);
     expect(decodeChunk(stored)).toBe(decodeChunk(stored));
