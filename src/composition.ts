@@ -273,8 +273,12 @@ const apiConfig = (config: Config, { instance_id, release }: Instance): ApiConfi
   registration: config.PULSESTREAM_REGISTRATION,
   limits: {
     requests: config.PULSESTREAM_RATE_LIMIT_REQUESTS,
+    tenant_requests:
+      config.PULSESTREAM_RATE_LIMIT_TENANT_REQUESTS ?? 10 * config.PULSESTREAM_RATE_LIMIT_REQUESTS,
     events: config.PULSESTREAM_RATE_LIMIT_EVENTS,
+    key_events: config.PULSESTREAM_RATE_LIMIT_KEY_EVENTS ?? config.PULSESTREAM_RATE_LIMIT_EVENTS,
     sign_in: config.PULSESTREAM_RATE_LIMIT_SIGN_IN,
+    burst_seconds: config.PULSESTREAM_RATE_LIMIT_BURST_SECONDS,
   },
   web_root: fileURLToPath(new URL('../../web/dist', import.meta.url)),
 });

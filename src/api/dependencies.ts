@@ -15,11 +15,17 @@ import type { Operations } from '../replay/operations.js';
 import type { ReadStore } from '../readstore/read-store.js';
 import type { Tickets } from './realtime/tickets.js';
 
-/** What a minute allows: requests of a credential, events of a tenant, sign-ins and registrations of an address. */
+/** What a minute allows, and how many seconds' worth of it may be used at once after a pause. */
 export interface LimitsConfig {
+  /** Requests of a credential, ingest aside, and of all of a tenant's credentials together. */
   readonly requests: number;
+  readonly tenant_requests: number;
+  /** Telemetry events of a tenant, and of each of its keys. */
   readonly events: number;
+  readonly key_events: number;
+  /** Sign-ins and registrations from an address. */
   readonly sign_in: number;
+  readonly burst_seconds: number;
 }
 
 /** The part of the configuration that the API looks at. */

@@ -30,7 +30,10 @@ export class ApiServer {
       connections: (tenant) => this.#realtime.stats(tenant),
     };
     const { config, logger } = dependencies;
-    this.#wire = new Wire(services, new Dispatcher(services, new RateLimits(config.limits)));
+    this.#wire = new Wire(
+      services,
+      new Dispatcher(services, new RateLimits(config.limits, dependencies.clock)),
+    );
     const app = expressApp(routes, this.#wire, config, (error, request_id) =>
       logger.error({ err: error, request_id }, 'request failed'),
     );

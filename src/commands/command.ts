@@ -19,6 +19,11 @@ export interface CommandContext {
   readonly idempotency_key?: string;
   /** The version that the client has seen and wants to change (`If-Match`). */
   readonly expected_version?: number;
+  /**
+   * Draws on the sender's budget of events: called once it is known how many a request has, before they are stored.
+   * A refusal ends the request.
+   */
+  readonly charge?: (events: number) => CommandRefusal | undefined;
 }
 
 /** Which way a command was refused; the API's status follows from it. */

@@ -141,19 +141,32 @@ export const variables = {
     read: boolean,
   }),
   PULSESTREAM_RATE_LIMIT_REQUESTS: define({
-    doc: 'Requests a minute for a tenant’s credential, ingest aside.',
+    doc: 'Requests a minute for each of a tenant’s credentials, ingest aside.',
     default: '6000',
     read: integer(1, 1e9),
+  }),
+  PULSESTREAM_RATE_LIMIT_TENANT_REQUESTS: define({
+    doc: 'Requests a minute for all of a tenant’s credentials together; absent: ten times those of one.',
+    read: integer(1, 1e10),
   }),
   PULSESTREAM_RATE_LIMIT_EVENTS: define({
     doc: 'Telemetry events a minute for a tenant.',
     default: '120000000',
     read: integer(1, 1e12),
   }),
+  PULSESTREAM_RATE_LIMIT_KEY_EVENTS: define({
+    doc: 'Telemetry events a minute for each of a tenant’s credentials; absent: as many as the tenant.',
+    read: integer(1, 1e12),
+  }),
   PULSESTREAM_RATE_LIMIT_SIGN_IN: define({
     doc: 'Sign-ins and registrations a minute from one address.',
     default: '60',
     read: integer(1, 1e9),
+  }),
+  PULSESTREAM_RATE_LIMIT_BURST_SECONDS: define({
+    doc: 'How many seconds’ worth of each of these may be used at once after a pause.',
+    default: '60',
+    read: integer(1, 3600),
   }),
   PULSESTREAM_EVALUATION_SECONDS: define({
     doc: 'Seconds between two evaluations of the alert rules.',

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { TObject } from 'typebox';
-import type { CommandContext, FieldError } from '../../commands/handle.js';
+import type { CommandContext, CommandRefusal, FieldError } from '../../commands/handle.js';
 import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.js';
 import { parsePosition } from '../../eventstore/event-store.js';
 import type { ValidationOutcome } from '../../platform/validation.js';
@@ -9,9 +9,9 @@ import { ClientGone, readBody, type BodyLimits } from './body.js';
 import { credentialsOf, expectedVersionOf, idempotencyKeyOf, traceIdOf } from './context.js';
 import { parseJson } from './json.js';
 import type { ApiRequest, ApiResponse } from './message.js';
-import { ofError, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
+import { ofError, ofRefusal, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
-import { budgetHeaders, type RateLimits } from './rate-limits.js';
+import type { Allowance, Drawer, RateLimits } from './rate-limits.js';
 import { ANY_MEDIA_TYPE, type Route } from './route.js';
 
 /** A request that a route was found for, before anything of it is believed. */
@@ -30,6 +30,11 @@ export const JSON_LIMITS: BodyLimits = { received: 256 * 1024, decompressed: 256
 /** How long a read waits for `min_position`. */
 const PATIENCE_MS = 5_000;
 
+/** What a request has got so far, for its answer's headers. */
+interface Passage {
+  allowance: Allowance | undefined;
+}
+
 type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
 const pass = <T>(value: T): Step<T> => ({ ok: true, value });
@@ -44,14 +49,11 @@ export class Dispatcher {
 
   /** Always answers; throws ClientGone alone, where there is nobody left to answer. */
   async dispatch(route: Route, incoming: Incoming): Promise<ApiResponse> {
-    const headers: Record<string, string> = {};
-    const about = { request_id: incoming.request_id, instance: pathOf(incoming.url) };
-    const refuse = (reason: Problem): ApiResponse =>
-      route.failures?.respond(reason, incoming.request.headers) ?? problemResponse(reason, about);
+    const passage: Passage = { allowance: undefined };
+    let response: ApiResponse;
     try {
-      const answer = await this.#carryOut(route, incoming, headers);
-      const response = answer.ok ? answer.value : refuse(answer.problem);
-      return { ...response, headers: { ...headers, ...response.headers } };
+      const answer = await this.#carryOut(route, incoming, passage);
+      response = answer.ok ? answer.value : refusal(route, incoming, answer.problem);
     } catch (error) {
       if (error instanceof ClientGone) throw error;
       const reason = ofError(error);
@@ -60,31 +62,23 @@ export class Dispatcher {
           { err: error, request_id: incoming.request_id, route: route.path },
           'request failed',
         );
-      const response = refuse(reason);
-      return { ...response, headers: { ...headers, ...response.headers } };
+      response = refusal(route, incoming, reason);
     }
+    const { allowance } = passage;
+    return allowance ? { ...response, headers: { ...allowance.headers(), ...response.headers } } : response;
   }
 
-  async #carryOut(
-    route: Route,
-    incoming: Incoming,
-    headers: Record<string, string>,
-  ): Promise<Step<ApiResponse>> {
+  async #carryOut(route: Route, incoming: Incoming, passage: Passage): Promise<Step<ApiResponse>> {
     const principal = await this.#identify(route, incoming);
     if (!principal.ok) return principal;
 
     const name = route.limit ?? (route.auth === 'public' ? 'none' : 'requests');
-    const budgetKey = keyOf(principal.value, name, incoming.ip);
-    const budget = await this.limits.take(name, budgetKey);
-    if (budget) Object.assign(headers, budgetHeaders(budget));
-    if (budget?.exceeded)
-      return stop(
-        problem(429, 'rate_limited', `The budget of ${budget.limit} ${budget.name} a minute is used up.`, {
-          retry_after_seconds: budget.reset_seconds,
-        }),
-      );
+    const allowance = this.limits.allowance(name, drawerOf(principal.value, incoming.ip));
+    passage.allowance = allowance;
+    const wait = allowance?.draw(1);
+    if (wait !== undefined) return stop(ofRefusal(rateLimited(wait)));
 
-    const context = contextOf(route, incoming, principal.value);
+    const context = contextOf(route, incoming, principal.value, name === 'events' ? allowance : undefined);
     if (!context.ok) return context;
     const checked = checkAddress(route, incoming);
     if (!checked.ok) return checked;
@@ -102,9 +96,7 @@ export class Dispatcher {
       url: incoming.url,
       ip: incoming.ip,
     };
-    const response = await route.handle(request, this.api);
-    await this.limits.charge(name, budgetKey, (response.cost ?? 1) - 1);
-    return pass(response);
+    return pass(await route.handle(request, this.api));
   }
 
   async #identify({ auth }: Route, { request }: Incoming): Promise<Step<Principal>> {
@@ -146,16 +138,29 @@ const pathOf = (url: string): string => {
   return end === -1 ? url : url.slice(0, end);
 };
 
-const keyOf = (principal: Principal, name: string, ip: string): string => {
-  if (name === 'sign_in') return ip;
-  if (name === 'events') return principal.tenant_id ?? ip;
-  return `${principal.tenant_id ?? ''}|${principal.actor.kind}|${principal.actor.id}`;
-};
+const refusal = (route: Route, { request, request_id, url }: Incoming, reason: Problem): ApiResponse =>
+  route.failures?.respond(reason, request.headers) ??
+  problemResponse(reason, { request_id, instance: pathOf(url) });
 
+const rateLimited = (retry_after_seconds: number): CommandRefusal => ({
+  kind: 'busy',
+  code: 'rate_limited',
+  detail: `The budget is used up; it allows the next request in ${retry_after_seconds} s.`,
+  retry_after_seconds,
+});
+
+const drawerOf = ({ tenant_id, actor }: Principal, address: string): Drawer => ({
+  ...(tenant_id !== undefined && { tenant: tenant_id }),
+  credential: actor.id,
+  address,
+});
+
+/** The request as commands want to know it; with an `allowance`, events are drawn from it as they are counted. */
 const contextOf = (
   route: Route,
   { request, request_id }: Incoming,
   principal: Principal,
+  allowance: Allowance | undefined,
 ): Step<CommandContext> => {
   const idempotency_key = route.idempotent ? idempotencyKeyOf(request.headers) : undefined;
   if (idempotency_key === null)
@@ -172,8 +177,16 @@ const contextOf = (
     correlation_id: traceIdOf(request.headers) ?? request_id,
     ...(idempotency_key !== undefined && { idempotency_key }),
     ...(expected_version !== undefined && { expected_version }),
+    ...(allowance && { charge: charging(allowance) }),
   });
 };
+
+const charging =
+  (allowance: Allowance): NonNullable<CommandContext['charge']> =>
+  (events) => {
+    const wait = allowance.draw(events);
+    return wait === undefined ? undefined : rateLimited(wait);
+  };
 
 const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false } as unknown as TObject;
 

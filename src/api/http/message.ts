@@ -23,8 +23,6 @@ export interface ApiResponse {
   /** Default: `application/json`. */
   readonly content_type?: string;
   readonly body?: unknown;
-  /** What it costs of the route's budget, where that is more than one. */
-  readonly cost?: number;
 }
 
 export const POSITION_HEADER = 'X-PulseStream-Position';

@@ -111,6 +111,8 @@ export class TelemetryIngest {
         ...invalid(reading.code, reading.detail),
         ...(reading.code === 'too_many_events' && { kind: 'too_large' }),
       });
+    const overdrawn = context.charge?.(reading.indexes.length + reading.rejected.length);
+    if (overdrawn) return refusing(overdrawn);
     if (reading.indexes.length === 0 || (options.atomic && reading.rejected.length > 0))
       return refusing(nothingStored(reading.rejected, options));
     const ticket = this.guard.admit('telemetry');

@@ -113,7 +113,17 @@ beforeAll(async () => {
     clock: systemClock,
     random: systemRandom,
   } as unknown as ApiServices;
-  const limits = new RateLimits({ requests: 1000, events: 1000, sign_in: 2 });
+  const limits = new RateLimits(
+    {
+      requests: 1000,
+      tenant_requests: 10_000,
+      events: 1000,
+      key_events: 1000,
+      sign_in: 2,
+      burst_seconds: 60,
+    },
+    systemClock,
+  );
   const wire = new Wire(api, new Dispatcher(api, limits));
   server = createServer(expressApp(routes, wire, { trust_proxy: 1 }, () => undefined));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -292,6 +302,8 @@ describe('budgets', () => {
     expect(headers.get('ratelimit-policy')).toBe('"requests";q=1000;w=60');
     expect(headers.get('ratelimit')).toMatch(/^"requests";r=\d+;t=\d+$/);
     expect(headers.get('x-ratelimit-limit')).toBe('1000');
+    expect(Number(headers.get('x-ratelimit-remaining'))).toBeLessThan(1000);
+    expect(Number(headers.get('x-ratelimit-reset'))).toBeGreaterThan(0);
   });
 
   it('of sign-ins are those of an address', async () => {

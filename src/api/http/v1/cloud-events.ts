@@ -4,7 +4,7 @@ import { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { compile } from '../../../platform/validation.js';
 import { answer, refuse } from '../answers.js';
 import { BATCHED, readCloudEvents, STRUCTURED } from '../cloud-events.js';
-import { problem } from '../problem.js';
+import { ofRefusal, problem } from '../problem.js';
 import { ANY_MEDIA_TYPE, defineRoute, type Route } from '../route.js';
 import { open } from '../schemas.js';
 import { batchHeaders, IngestedBatch } from './ingestion.js';
@@ -57,6 +57,8 @@ const cloudEvents = defineRoute({
     const { eventsAccepted, eventsRejected } = api.metrics;
     const read = readCloudEvents(request.body, request.headers);
     if (!read.ok) return refuse(read.problem, request);
+    const overdrawn = request.context.charge?.(read.events.length);
+    if (overdrawn) return refuse(ofRefusal(overdrawn), request);
     const places: number[] = [];
     const invalid = read.events.flatMap((event, index) => {
       if ('pointer' in event) return [{ index, ...event, retryable: false }];
@@ -81,7 +83,6 @@ const cloudEvents = defineRoute({
     ].sort((one, other) => one.index - other.index);
     eventsAccepted.inc(accepted);
     if (errors.length > 0) eventsRejected.inc({ code: 'part_of_a_batch' }, errors.length);
-    const cost = Math.max(1, read.events.length);
     if (accepted + duplicates === 0) {
       const told = errors.slice(0, 100).map(({ index, pointer, code, detail }) => ({
         pointer: `/${index}${pointer}`,
@@ -89,11 +90,10 @@ const cloudEvents = defineRoute({
         detail,
       }));
       const reason = problem(400, 'no_valid_events', 'There is no valid CloudEvent.', { errors: told });
-      return { ...refuse(reason, request), cost };
+      return refuse(reason, request);
     }
     const value = { accepted, duplicates, rejected: errors.length, errors: errors.slice(0, 100), batch_id };
-    const response = await answer({ ...result, value }, request, api, { status: 200, body: (body) => body });
-    return { ...response, cost };
+    return answer({ ...result, value }, request, api, { status: 200, body: (body) => body });
   },
 });
 

@@ -137,13 +137,12 @@ export const ingestBatch = defineRoute({
       ...(atomic !== undefined && { atomic }),
     });
     count(api, result, (value) => value);
-    const response = await answer(result, request, api, {
+    return answer(result, request, api, {
       status: 200,
       body: (value) => value,
       headers: ({ errors }): Record<string, string> =>
         errors.some(({ retryable }) => retryable) ? { 'Retry-After': '2' } : {},
     });
-    return result.ok ? { ...response, cost: result.value.accepted + result.value.rejected } : response;
   },
 });
 

@@ -91,6 +91,8 @@ const take = async <T>(
     return otlpFailure(problem(decoded.status, code, decoded.detail), headers);
   }
   const { records } = decoded;
+  const overdrawn = context.charge?.(records.length);
+  if (overdrawn) return otlpFailure(ofRefusal(overdrawn), headers);
   const { events, rejected: unusable, notes } = signal.map(records);
   const result = await ingest.events(
     {
@@ -114,7 +116,6 @@ const take = async <T>(
     status: 200,
     headers: events.length > 0 ? { [POSITION_HEADER]: result.position } : {},
     ...otlpSuccess(partial, signal.rejected_name, headers),
-    cost: Math.max(1, records.length),
   };
 };
 
