@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { ColumnsBuilder, MAX_COLUMN_EVENTS } from '../../domain/telemetry/columns.js';
 import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../domain/telemetry/event.js';
+import { isWeighted, weightFault } from '../../domain/telemetry/weight.js';
 import { compile } from '../../platform/validation.js';
 import type { Received } from './received.js';
 import { deeperThan, guessSplit, split, type BatchFormat, type Slices } from './split.js';
@@ -148,13 +149,15 @@ const readEvent = (
   }
   const validated = validate(value);
   if (!validated.ok) {
-    // What is valid is flat, so depth is looked at only here. The parser itself does not recurse.
+    // What is valid is nearly flat, so depth is looked at only here. The parser itself does not recurse.
     if (deeperThan(body, start, end, MAX_DEPTH))
       return fault('too_deep', `An event may be nested ${MAX_DEPTH} deep.`);
     const [first = fault('invalid', 'The event is not valid.')] = validated.errors;
     return { ...first, ...idOf(value) };
   }
   const event = validated.value;
+  const weighed = isWeighted(event) ? weightFault(event) : undefined;
+  if (weighed) return { ...weighed, ...idOf(value) };
   if (event.timestamp === undefined) return { event, time: NaN };
   const time = timeOf(event.timestamp, now);
   if (time <= now + MAX_AHEAD_MS) return { event, time };

@@ -3,6 +3,7 @@ import { telemetryId } from './address.js';
 import type { ChunkHeader } from './chunk-header.js';
 import { ColumnsBuilder, routeOfEvent, shownRoutes, type EventColumns, type TextColumn } from './columns.js';
 import { timeOf, type TelemetryEvent } from './event.js';
+import type { Durations } from './weight.js';
 
 /** The type of the store event that holds one chunk of telemetry. */
 export const TELEMETRY_RECORDED = 'TelemetryRecorded';
@@ -85,6 +86,8 @@ class ReadChunk implements TelemetryChunk {
   readonly services: TextColumn;
   readonly routes: TextColumn;
   readonly methods: TextColumn;
+  readonly weights?: Float64Array;
+  readonly aggregates?: ReadonlyMap<number, Durations>;
   #events: WeakRef<readonly TelemetryEvent[]> | undefined;
 
   constructor(
@@ -103,6 +106,8 @@ class ReadChunk implements TelemetryChunk {
       methods: this.methods,
     } = columns);
     this.routes = shownRoutes(columns);
+    if (columns.weights) this.weights = columns.weights;
+    if (columns.aggregates) this.aggregates = columns.aggregates;
     this.#events = events && new WeakRef(events);
   }
 

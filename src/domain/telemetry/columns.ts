@@ -1,5 +1,6 @@
 import type { TelemetryEvent } from './event.js';
 import { makeRouteMemo } from './route.js';
+import { isWeighted, weightOf, type Durations } from './weight.js';
 
 /** The values of one field over some events: each different text once, and for each event which of them. `''`: absent. */
 export interface TextColumn {
@@ -21,6 +22,10 @@ export interface EventColumns {
   /** Of the events without a route, which one is made from when they are read; the empty path is `/`. */
   readonly paths: TextColumn;
   readonly methods: TextColumn;
+  /** How many requests each event stands for; absent: one each. */
+  readonly weights?: Float64Array;
+  /** The durations of events that have several, by index; there only where there are such, and weights with them. */
+  readonly aggregates?: ReadonlyMap<number, Durations>;
 }
 
 const pathWithoutRoute = ({ route, path }: TelemetryEvent): string =>
@@ -99,9 +104,11 @@ export class ColumnsBuilder {
   readonly #routes: TextColumnBuilder;
   readonly #paths: TextColumnBuilder;
   readonly #methods: TextColumnBuilder;
+  #weights: Float64Array | undefined;
+  #aggregates: Map<number, Durations> | undefined;
 
   /** `room`: how many events there may be. */
-  constructor(room: number) {
+  constructor(private readonly room: number) {
     this.#statuses = new Uint16Array(room);
     this.#durations = new Float64Array(room);
     this.#types = new TextColumnBuilder(room);
@@ -120,6 +127,7 @@ export class ColumnsBuilder {
     this.#routes.set(index, event.route ?? '');
     this.#paths.set(index, pathWithoutRoute(event));
     this.#methods.set(index, event.method ?? '');
+    if (isWeighted(event)) this.#weigh(index, weightOf(event), event.durations);
   }
 
   /** Takes over the events of other columns from one up to another. */
@@ -132,7 +140,15 @@ export class ColumnsBuilder {
     this.#routes.copy(columns.routes, from, to, at);
     this.#paths.copy(columns.paths, from, to, at);
     this.#methods.copy(columns.methods, from, to, at);
+    for (let i = from; columns.weights && i < to; i += 1)
+      this.#weigh(at + i - from, columns.weights[i] ?? 1, columns.aggregates?.get(i));
     this.#count = at + to - from;
+  }
+
+  #weigh(index: number, weight: number, durations: Durations | undefined): void {
+    this.#weights ??= new Float64Array(this.room).fill(1);
+    this.#weights[index] = weight;
+    if (durations) (this.#aggregates ??= new Map()).set(index, durations);
   }
 
   columns(): EventColumns {
@@ -145,6 +161,8 @@ export class ColumnsBuilder {
       routes: this.#routes.upTo(count),
       paths: this.#paths.upTo(count),
       methods: this.#methods.upTo(count),
+      ...(this.#weights && { weights: this.#weights.subarray(0, count) }),
+      ...(this.#aggregates && { aggregates: this.#aggregates }),
     };
   }
 }

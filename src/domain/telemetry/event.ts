@@ -3,11 +3,16 @@ import { parseTime } from './time.js';
 
 /** Bytes that one event may have in its JSON text. */
 export const MAX_EVENT_BYTES = 256 * 1024;
+/** Requests that one event may stand for. */
+export const MAX_WEIGHT = 1e9;
 /** How far ahead of our clock an event's time may be. */
 export const MAX_AHEAD_MS = 24 * 3_600_000;
 
 const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
 const size = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }));
+const MAX_DURATION_MS = 1e9;
+/** Different durations that one event may hold. */
+const MAX_DURATIONS = 512;
 
 /**
  * A telemetry event as clients send it and as the log keeps it. Everything but `type` may be absent; defaults are
@@ -36,7 +41,43 @@ export const TelemetryEvent = Type.Object(
     route: text(512),
     path: text(8192),
     status_code: Type.Optional(Type.Integer({ minimum: 100, maximum: 599 })),
-    duration_ms: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })),
+    duration_ms: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_DURATION_MS })),
+    weight: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: MAX_WEIGHT,
+        description:
+          'How many requests the event stands for; 1, or as many as it has durations, where absent.',
+      }),
+    ),
+    sample_rate: Type.Optional(
+      Type.Number({
+        minimum: 1 / MAX_WEIGHT,
+        maximum: 1,
+        description: 'The share of requests of which events are sent: the weight is one in it.',
+      }),
+    ),
+    durations: Type.Optional(
+      Type.Object(
+        {
+          values: Type.Array(Type.Number({ minimum: 0, maximum: MAX_DURATION_MS }), {
+            minItems: 1,
+            maxItems: MAX_DURATIONS,
+            description: 'Milliseconds, in any order.',
+          }),
+          counts: Type.Array(Type.Integer({ minimum: 1, maximum: MAX_WEIGHT }), {
+            minItems: 1,
+            maxItems: MAX_DURATIONS,
+            description: 'How many requests took each.',
+          }),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'In place of duration_ms, how long the requests took that the event stands for; not more than its weight.',
+        },
+      ),
+    ),
     request_bytes: size,
     response_bytes: size,
     user_id: text(256),

@@ -4,10 +4,17 @@
  * 2^31 ms. A histogram is its own stored form, and adding two gives the same as counting everything in one, whatever
  * the order (a commutative monoid), which is what lets minutes become hours and ranges of the log fold in parallel.
  *
- * Stored format: empty, or [bytes of a count: 1, 2, 4 or 8] [0] [first bucket, 16 bits] [count, count, …], all little
- * endian; from the first bucket that is not zero to the last one, in the fewest bytes that the greatest count needs.
+ * Counts are whole, or multiples of {@link COUNT_UNIT} where one was added that is not whole.
+ *
+ * Stored format: empty, or [bytes of a count: 1, 2, 4 or 8] [bits of a count's fraction: 0 or 10] [first bucket, 16
+ * bits] [count, count, …], all little endian; from the first bucket that is not zero to the last one, in the fewest
+ * bytes that the greatest count needs.
  */
 export type Histogram = Uint8Array;
+
+const FRACTION_BITS = 10;
+/** What counts are made of: sums of multiples of it are exact in a double up to eight million million. */
+export const COUNT_UNIT = 2 ** -FRACTION_BITS;
 
 const SUB_BITS = 6;
 const MIN_EXPONENT = -10;
@@ -71,16 +78,22 @@ const writeCount = (histogram: Histogram, width: number, slot: number, count: nu
   }
 };
 
-const blank = (width: number, first: number, slots: number): Histogram => {
+/** How many of a histogram's own units make one. */
+const scaleOf = (histogram: Histogram): number => 2 ** (histogram[1] ?? 0);
+
+const bitsFor = (count: number): number => (Number.isInteger(count) ? 0 : FRACTION_BITS);
+
+const blank = (width: number, fraction_bits: number, first: number, slots: number): Histogram => {
   const histogram = new Uint8Array(HEADER + width * slots);
   histogram[0] = width;
+  histogram[1] = fraction_bits;
   histogram[2] = first & 0xff;
   histogram[3] = first >>> 8;
   return histogram;
 };
 
 const resized = (histogram: Histogram, width: number, first: number, slots: number): Histogram => {
-  const grown = blank(width, first, slots);
+  const grown = blank(width, histogram[1] ?? 0, first, slots);
   const old_width = histogram[0] ?? 1;
   const shift = firstBucket(histogram) - first;
   if (old_width === width) grown.set(histogram.subarray(HEADER), HEADER + shift * width);
@@ -90,14 +103,36 @@ const resized = (histogram: Histogram, width: number, first: number, slots: numb
   return grown;
 };
 
-/** Adds to one bucket: changes the histogram in place where it has room, and gives back the one to go on with. */
-export const addToBucket = (histogram: Histogram, bucket: number, times: number): Histogram => {
-  if (times === 0) return histogram;
+/** The same counts in units small enough for fractions. */
+const withFractions = (histogram: Histogram): Histogram => {
+  const width = histogram[0] ?? 1;
+  const counts = Array.from({ length: slotsOf(histogram) }, (_, slot) => readCount(histogram, width, slot));
+  const greatest = counts.reduce((most, count) => Math.max(most, count), 0);
+  const fine = blank(widthFor(greatest / COUNT_UNIT), FRACTION_BITS, firstBucket(histogram), counts.length);
+  for (const [slot, count] of counts.entries()) writeCount(fine, fine[0] ?? 1, slot, count / COUNT_UNIT);
+  return fine;
+};
+
+/**
+ * Adds to one bucket, a multiple of {@link COUNT_UNIT}: changes the histogram in place where it has room, and gives
+ * back the one to go on with.
+ */
+export const addToBucket = (histogram: Histogram, bucket: number, count: number): Histogram => {
+  if (count === 0) return histogram;
+  const bits_needed = bitsFor(count);
   if (histogram.length === 0) {
-    const made = blank(widthFor(times), bucket, 1);
+    const times = count * 2 ** bits_needed;
+    const made = blank(widthFor(times), bits_needed, bucket, 1);
     writeCount(made, made[0] ?? 1, 0, times);
     return made;
   }
+  return bits_needed > (histogram[1] ?? 0)
+    ? addUnits(withFractions(histogram), bucket, count / COUNT_UNIT)
+    : addUnits(histogram, bucket, count * scaleOf(histogram));
+};
+
+/** {@link addToBucket} in the histogram's own units, for one that is not empty. */
+const addUnits = (histogram: Histogram, bucket: number, times: number): Histogram => {
   const first = firstBucket(histogram);
   const slots = slotsOf(histogram);
   let changed = histogram;
@@ -119,6 +154,7 @@ export const addToBuckets = (histogram: Histogram, buckets: readonly number[]): 
   let changed = histogram;
   let width = changed[0] ?? 0;
   let first = firstBucket(changed);
+  if (changed[1]) return buckets.reduce((sum, bucket) => addToBucket(sum, bucket, 1), changed);
   for (const bucket of buckets) {
     const at = HEADER + (bucket - first) * width;
     const low = changed[at] ?? 0xff;
@@ -151,6 +187,7 @@ export class HistogramSum {
   #total = 0;
   #first = BUCKETS;
   #last = -1;
+  #fraction_bits = 0;
 
   get total(): number {
     return this.#total;
@@ -162,6 +199,7 @@ export class HistogramSum {
     this.#total = 0;
     this.#first = BUCKETS;
     this.#last = -1;
+    this.#fraction_bits = 0;
     return this;
   }
 
@@ -170,19 +208,22 @@ export class HistogramSum {
     const width = histogram[0] ?? 1;
     const first = firstBucket(histogram);
     const slots = slotsOf(histogram);
+    const scale = scaleOf(histogram);
     for (let slot = 0; slot < slots; slot += 1) {
-      const count = readCount(histogram, width, slot);
+      const count = readCount(histogram, width, slot) / scale;
       this.#counts[first + slot] = (this.#counts[first + slot] ?? 0) + count;
       this.#total += count;
     }
     this.#first = Math.min(this.#first, first);
     this.#last = Math.max(this.#last, first + slots - 1);
+    this.#fraction_bits = Math.max(this.#fraction_bits, histogram[1] ?? 0);
     return this;
   }
 
   quantile(q: number): number | undefined {
     if (this.#total === 0) return undefined;
-    const rank = Math.max(1, Math.ceil(q * this.#total));
+    const unit = 2 ** -this.#fraction_bits;
+    const rank = Math.max(1, Math.ceil((q * this.#total) / unit)) * unit;
     let seen = 0;
     for (let bucket = this.#first; bucket <= this.#last; bucket += 1) {
       seen += this.#counts[bucket] ?? 0;
@@ -196,10 +237,11 @@ export class HistogramSum {
     let greatest = 0;
     for (let bucket = this.#first; bucket <= this.#last; bucket += 1)
       greatest = Math.max(greatest, this.#counts[bucket] ?? 0);
-    const width = widthFor(greatest);
-    const made = blank(width, this.#first, this.#last - this.#first + 1);
+    const scale = 2 ** this.#fraction_bits;
+    const width = widthFor(greatest * scale);
+    const made = blank(width, this.#fraction_bits, this.#first, this.#last - this.#first + 1);
     for (let bucket = this.#first; bucket <= this.#last; bucket += 1)
-      writeCount(made, width, bucket - this.#first, this.#counts[bucket] ?? 0);
+      writeCount(made, width, bucket - this.#first, (this.#counts[bucket] ?? 0) * scale);
     return made;
   }
 }

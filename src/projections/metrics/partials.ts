@@ -14,18 +14,21 @@ export interface SeriesName {
 
 /** What one minute of one chunk says about one series. */
 export interface SeriesPartial extends SeriesName {
+  /** Requests: each event as many as it stands for. */
   count: number;
   errors: number;
   client_errors: number;
-  /** Events with a duration; their sum in whole microseconds, so that adding in any order gives the same. */
+  /** Requests with a duration; their sum in whole microseconds, so that adding in any order gives the same. */
   timed: number;
   sum_us: number;
   min_ms: number;
   max_ms: number;
   /** Exact status codes, 0 where there is none. */
   readonly statuses: Map<number, number>;
-  /** Histogram buckets, one for each event with a duration. */
+  /** Histogram buckets, one for each event with a duration that stands for itself alone. */
   readonly buckets: number[];
+  /** Histogram buckets of other events, and how many requests each holds. */
+  weighted: { readonly bucket: number; readonly times: number }[] | undefined;
 }
 
 /** What a chunk says of one minute. */
@@ -79,6 +82,7 @@ const begin = (chunk: TelemetryChunk, index: number): SeriesPartial => ({
   max_ms: 0,
   statuses: new Map(),
   buckets: [],
+  weighted: undefined,
 });
 
 const count = (partial: SeriesPartial, status: number, duration: number): void => {
@@ -94,9 +98,35 @@ const count = (partial: SeriesPartial, status: number, duration: number): void =
   partial.buckets.push(bucketOf(duration));
 };
 
+/** {@link count} for a chunk in which some events stand for many requests. */
+const countWeighted = (
+  partial: SeriesPartial,
+  { statuses, durations, aggregates }: TelemetryChunk,
+  index: number,
+  weight: number,
+): void => {
+  const status = statuses[index] ?? 0;
+  partial.count += weight;
+  if (isError(partial.type, status)) partial.errors += weight;
+  else if (isClientError(partial.type, status)) partial.client_errors += weight;
+  partial.statuses.set(status, (partial.statuses.get(status) ?? 0) + weight);
+  const time = (duration: number, times: number): void => {
+    partial.timed += times;
+    partial.sum_us += Math.round(Math.round(duration * 1000) * times);
+    if (duration < partial.min_ms) partial.min_ms = duration;
+    if (duration > partial.max_ms) partial.max_ms = duration;
+    (partial.weighted ??= []).push({ bucket: bucketOf(duration), times });
+  };
+  const duration = durations[index] ?? NaN;
+  const several = aggregates?.get(index);
+  several?.values.forEach((value, i) => time(value, several.counts[i] ?? 0));
+  if (duration >= 0) time(duration, weight);
+};
+
 /** Sums a chunk up by minute and series, in one pass over its columns; minutes in the order of their first event. */
 export const partialsOf = (chunk: TelemetryChunk): readonly MinutePartial[] => {
   const series = numberSeries(chunk);
+  const { weights } = chunk;
   const minutes = new Map<number, { series: SeriesPartial[]; by_number: (SeriesPartial | undefined)[] }>();
   let minute = NaN;
   let current: { series: SeriesPartial[]; by_number: (SeriesPartial | undefined)[] } | undefined;
@@ -118,7 +148,8 @@ export const partialsOf = (chunk: TelemetryChunk): readonly MinutePartial[] => {
       current.by_number[number] = partial;
       current.series.push(partial);
     }
-    count(partial, chunk.statuses[i] ?? 0, chunk.durations[i] ?? NaN);
+    if (weights) countWeighted(partial, chunk, i, weights[i] ?? 1);
+    else count(partial, chunk.statuses[i] ?? 0, chunk.durations[i] ?? NaN);
   }
   return [...minutes].map(([start, { series: found }]) => ({ minute: start, series: found }));
 };

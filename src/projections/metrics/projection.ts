@@ -1,5 +1,10 @@
 import { decodeChunk, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
-import { addToBuckets, emptyHistogram, type Histogram } from '../../domain/telemetry/histogram.js';
+import {
+  addToBucket,
+  addToBuckets,
+  emptyHistogram,
+  type Histogram,
+} from '../../domain/telemetry/histogram.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
@@ -21,6 +26,7 @@ export const resolutionMs: Readonly<Record<Resolution, number>> = {
 
 /** A series of a bucket. Everything adds up, so that series of any buckets can be merged. */
 export interface Series extends SeriesName {
+  /** Requests: each event as many as it stands for, in multiples of `COUNT_UNIT`. */
   count: number;
   errors: number;
   client_errors: number;
@@ -125,6 +131,8 @@ const add = (series: Series, partial: SeriesPartial): void => {
   series.min_ms = Math.min(series.min_ms ?? Infinity, partial.min_ms);
   series.max_ms = Math.max(series.max_ms ?? 0, partial.max_ms);
   series.latency = addToBuckets(series.latency, partial.buckets);
+  for (const { bucket, times } of partial.weighted ?? [])
+    series.latency = addToBucket(series.latency, bucket, times);
 };
 
 /** What an event says to one bucket: the minutes of its chunk that lie in it. */
@@ -154,7 +162,7 @@ const partOf = (
 /** Volume, errors and latency by minute, hour and day, for each type, service, route, method and status class. */
 export const metrics = defineProjection<MetricsBucket, BucketPart>({
   name: 'metrics',
-  version: 100 * ROUTE_RULES_VERSION + 1,
+  version: 100 * ROUTE_RULES_VERSION + 2,
   reads: [TELEMETRY_RECORDED],
   indexes: [{ name: 'by_time', fields: ['resolution', 'time'] }],
 

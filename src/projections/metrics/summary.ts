@@ -9,7 +9,10 @@ export interface Latency {
   readonly p99_ms: number | null;
 }
 
-/** Volume and failures. Errors are the service's, client errors the clients': neither contains the other. */
+/**
+ * Volume and failures, in whole requests. Errors are the service's, client errors the clients': neither contains the
+ * other. Rates are of the exact sums.
+ */
 export interface Volume {
   readonly requests: number;
   readonly errors: number;
@@ -49,9 +52,9 @@ export class Summary {
   volume(): Volume {
     const rate = (count: number): number => (this.requests === 0 ? 0 : count / this.requests);
     return {
-      requests: this.requests,
-      errors: this.errors,
-      client_errors: this.client_errors,
+      requests: Math.round(this.requests),
+      errors: Math.round(this.errors),
+      client_errors: Math.round(this.client_errors),
       error_rate: rate(this.errors),
       client_error_rate: rate(this.client_errors),
     };
@@ -88,10 +91,11 @@ export const summarise = <K>(series: Iterable<Series>, keyOf: (series: Series) =
   return groups;
 };
 
-/** Exact status codes of some series; `0` where events have none. */
+/** Requests by exact status code, to whole ones; `0` where events have none. */
 export const statusCounts = (series: Iterable<Series>): Record<string, number> => {
   const counts: Record<string, number> = {};
   for (const { statuses } of series)
     for (const [status, count] of Object.entries(statuses)) counts[status] = (counts[status] ?? 0) + count;
+  for (const status of Object.keys(counts)) counts[status] = Math.round(counts[status] ?? 0);
   return counts;
 };

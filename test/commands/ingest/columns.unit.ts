@@ -25,15 +25,29 @@ const event = fc.record(
     status_code: fc.integer({ min: 99, max: 600 }),
     duration_ms: fc.double({ min: 0, max: 1e9, noNaN: true }),
     user_id: word,
+    weight: fc.constantFrom(1, 2.5, 1000, 0),
+    durations: fc.constantFrom({ values: [1, 3], counts: [4, 5] }, { values: [1], counts: [1, 2] }),
   },
   { requiredKeys: ['type'] },
 );
 
-const shape = ({ count, times, statuses, durations, events, ...chunk }: TelemetryChunk) => ({
+const shape = ({
   count,
   times,
   statuses,
   durations,
+  weights,
+  aggregates,
+  events,
+  ...chunk
+}: TelemetryChunk) => ({
+  count,
+  times,
+  statuses,
+  durations,
+  // Events that say that they stand for one request are plain, with and without the column.
+  weights: Array.from({ length: count }, (_, index) => weights?.[index] ?? 1),
+  aggregates: new Map(aggregates),
   events,
   texts: [chunk.types, chunk.services, chunk.routes, chunk.methods].map(({ values, ids }) => ({
     values,

@@ -70,6 +70,33 @@ describe('sending one event', () => {
     ['an array', [], '', 'wrong_type'],
     ['a nested attribute', { type: 'a', attributes: { a: { b: 1 } } }, '/attributes/a', 'wrong_type'],
     ['no time', { type: 'a', timestamp: 'yesterday' }, '/timestamp', 'invalid_timestamp'],
+    ['a weight of nothing', { type: 'a', weight: 0 }, '/weight', 'too_small'],
+    ['a sampling rate above one', { type: 'a', sample_rate: 1.1 }, '/sample_rate', 'too_large'],
+    ['durations without counts', { type: 'a', durations: { values: [1] } }, '/durations/counts', 'required'],
+    [
+      'a negative duration',
+      { type: 'a', durations: { values: [1, -1], counts: [1, 1] } },
+      '/durations/values/1',
+      'too_small',
+    ],
+    [
+      'a part of a request',
+      { type: 'a', durations: { values: [1], counts: [1.5] } },
+      '/durations/counts/0',
+      'wrong_type',
+    ],
+    [
+      'too many durations',
+      { type: 'a', durations: { values: Array(513).fill(1), counts: Array(513).fill(1) } },
+      '/durations/values',
+      'too_many',
+    ],
+    [
+      'more durations than requests',
+      { type: 'a', weight: 1, durations: { values: [1], counts: [2] } },
+      '/durations/counts',
+      'too_large',
+    ],
     ['a time far ahead', { type: 'a', timestamp: NOW + 86_400_001 }, '/timestamp', 'timestamp_in_future'],
   ])('names what is wrong: %s', async (_, event, pointer, code) => {
     const { log, ingest } = ingestBench();

@@ -110,6 +110,57 @@ describe('a histogram', () => {
   });
 });
 
+describe('a histogram of counts that are not whole', () => {
+  const counted = fc.array(
+    fc.tuple(
+      fc.integer({ min: 690, max: 710 }),
+      fc.oneof(
+        fc.integer({ min: 1, max: 70_000 }),
+        fc.integer({ min: 1, max: 5_000 }).map((n) => n / 1024),
+      ),
+    ),
+    { maxLength: 30 },
+  );
+  type Counts = readonly (readonly [number, number])[];
+  const build = (counts: Counts): Histogram =>
+    counts.reduce((sum, [bucket, count]) => addToBucket(sum, bucket, count), emptyHistogram());
+
+  it('holds them exactly, in one form whatever the order, merged or counted', () => {
+    fc.assert(
+      fc.property(counted, counted, (one, other) => {
+        const whole = build([...one, ...other]);
+        expect(build([...one, ...other].toReversed())).toEqual(whole);
+        expect(merge(build(one), build(other))).toEqual(whole);
+        const total = [...one, ...other].reduce((sum, [, count]) => sum + count, 0);
+        expect(new HistogramSum().add(whole).total).toBe(total);
+      }),
+      { seed: 6, numRuns: 300 },
+    );
+  });
+
+  it('goes on counting whole ones in the same units', () => {
+    fc.assert(
+      fc.property(counted, fc.array(fc.integer({ min: 690, max: 710 })), (counts, buckets) => {
+        expect(addToBuckets(build(counts), buckets)).toEqual(
+          build([...counts, ...buckets.map((bucket) => [bucket, 1] as const)]),
+        );
+      }),
+      { seed: 7 },
+    );
+  });
+
+  it('has the quantiles of its counts, also where there is less than one of everything', () => {
+    const [low, high] = [bucketOf(10), bucketOf(1000)];
+    const histogram = build([
+      [low, 0.25],
+      [high, 0.125],
+    ]);
+    expect(quantile(histogram, 0.5)).toBe(valueOf(low));
+    expect(quantile(histogram, 2 / 3)).toBe(valueOf(low));
+    expect(quantile(histogram, 0.67)).toBe(valueOf(high));
+  });
+});
+
 describe('merging histograms', () => {
   it('is the same as counting everything in one', () => {
     fc.assert(

@@ -1,6 +1,12 @@
 import { isClientError, isError } from '../../telemetry/event.js';
 import type { TelemetryChunk } from '../../telemetry/chunk.js';
-import { emptyHistogram, HistogramSum, record, type Histogram } from '../../telemetry/histogram.js';
+import {
+  addToBucket,
+  bucketOf,
+  emptyHistogram,
+  HistogramSum,
+  type Histogram,
+} from '../../telemetry/histogram.js';
 import { addDistinct, countDistinct, emptyDistinct, mergeDistinct, type Distinct } from './distinct.js';
 
 /** What a rule's metrics need beyond counts; what none of them needs is not kept. */
@@ -13,14 +19,15 @@ export interface Needs {
 
 /** What the events of one bucket come to. Cells add up: a window is the sum of its cells. */
 export interface Cell {
+  /** Requests: each event as many as it stands for. */
   count: number;
   errors: number;
   client_errors: number;
-  /** Events with a duration; their sum in whole microseconds, so that adding in any order gives the same. */
+  /** Requests with a duration; their sum in whole microseconds, so that adding in any order gives the same. */
   timed: number;
   sum_us: number;
   max_ms: number;
-  /** Events up to the apdex target, and up to four times that. */
+  /** Requests up to the apdex target, and up to four times that. */
   satisfied: number;
   tolerating: number;
   latencies: Histogram;
@@ -33,25 +40,31 @@ export const emptyCell = ({ users }: Needs): Cell => ({
   ...(users && { users: emptyDistinct() }),
 });
 
-/** Counts an event, in place. */
+/** Counts requests that took so long, in place. */
+const addDuration = (cell: Cell, duration: number, times: number, needs: Needs): void => {
+  cell.timed += times;
+  cell.sum_us += Math.round(Math.round(duration * 1000) * times);
+  if (duration > cell.max_ms) cell.max_ms = duration;
+  if (needs.latencies) cell.latencies = addToBucket(cell.latencies, bucketOf(duration), times);
+  if (needs.apdex !== undefined) {
+    if (duration <= needs.apdex) cell.satisfied += times;
+    else if (duration <= 4 * needs.apdex) cell.tolerating += times;
+  }
+};
+
+/** Counts an event as the requests that it stands for, in place; its user once. */
 export const addEvent = (cell: Cell, chunk: TelemetryChunk, index: number, needs: Needs): void => {
   const status = chunk.statuses[index] ?? 0;
   const type = chunk.types.values[chunk.types.ids[index] ?? 0] ?? '';
-  cell.count += 1;
-  if (isError(type, status)) cell.errors += 1;
-  else if (isClientError(type, status)) cell.client_errors += 1;
+  const weight = chunk.weights?.[index] ?? 1;
+  cell.count += weight;
+  if (isError(type, status)) cell.errors += weight;
+  else if (isClientError(type, status)) cell.client_errors += weight;
 
   const duration = chunk.durations[index] ?? NaN;
-  if (duration >= 0) {
-    cell.timed += 1;
-    cell.sum_us += Math.round(duration * 1000);
-    if (duration > cell.max_ms) cell.max_ms = duration;
-    if (needs.latencies) cell.latencies = record(cell.latencies, duration);
-    if (needs.apdex !== undefined) {
-      if (duration <= needs.apdex) cell.satisfied += 1;
-      else if (duration <= 4 * needs.apdex) cell.tolerating += 1;
-    }
-  }
+  if (duration >= 0) addDuration(cell, duration, weight, needs);
+  const several = chunk.aggregates?.get(index);
+  several?.values.forEach((value, i) => addDuration(cell, value, several.counts[i] ?? 0, needs));
   const user = cell.users && chunk.events[index]?.user_id;
   if (cell.users && user !== undefined) addDistinct(cell.users, user);
 };

@@ -5,8 +5,13 @@ import type { AlertStanding, Group } from './group.js';
 import type { Cause } from './transition.js';
 import { RuleWatch, type WatchedRule } from './watch.js';
 
-/** Raised when states of before cannot be gone on with: the evaluation then starts from the log's beginning. */
-export const EVALUATION_VERSION = 1;
+/**
+ * Raised when a release before could not go on with a state of this one: it then starts from the log's beginning.
+ * 2: counts may have fractions.
+ */
+export const EVALUATION_VERSION = 2;
+/** States that this release can go on with. */
+const READABLE: ReadonlySet<number> = new Set([1, EVALUATION_VERSION]);
 
 type SavedCell = readonly [
   bucket: number,
@@ -63,7 +68,7 @@ export const restoreEvaluation = (
   saved: SavedEvaluation,
   options: EvaluationOptions,
 ): AlertEvaluation | undefined => {
-  if (saved.version !== EVALUATION_VERSION || saved.grid_ms !== options.grid_ms) return undefined;
+  if (!READABLE.has(saved.version) || saved.grid_ms !== options.grid_ms) return undefined;
   const evaluation = new AlertEvaluation(options);
   evaluation.resume(saved.time, saved.boundary ?? undefined);
   for (const { tenant_id, orphans, watches } of saved.tenants)

@@ -37,6 +37,30 @@ describe('a metric', () => {
     expect(valueOf(metric, events)).toBeCloseTo(expected, 9);
   });
 
+  const [few, many] = [
+    { status_code: 500, durations: { values: [300, 700, 2_500], counts: [3, 2, 1] }, user_id: 'a' },
+    { status_code: 200, weight: 40, duration_ms: 20 },
+  ];
+
+  it.each<Metric>([
+    'request_count',
+    'error_count',
+    'error_rate',
+    'latency_avg',
+    'latency_p50',
+    'latency_p95',
+    'latency_p99',
+    'latency_max',
+    'apdex',
+    'unique_users',
+  ])('%s of events that stand for many requests is that of the requests', (metric) => {
+    const plain = [
+      ...[300, 300, 300, 700, 700, 2_500].map((duration_ms) => failed({ duration_ms, user_id: 'a' })),
+      ...times(40, ok({ duration_ms: 20 })),
+    ];
+    expect(valueOf(metric, [ok(few), ok(many)])).toBe(valueOf(metric, plain));
+  });
+
   it.each<[Metric, number]>([
     ['latency_p50', 500],
     ['latency_p95', 950],

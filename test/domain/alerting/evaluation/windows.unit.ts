@@ -131,6 +131,23 @@ describe('a saved evaluation', () => {
     expect(restored?.passed(at(200))).toEqual(original.evaluation.passed(at(200)));
   });
 
+  it('is gone on with where it is of the release before, and not where it is of one to come', () => {
+    const { evaluation } = busy();
+    const saved = saveEvaluation(evaluation);
+    const before = restoreEvaluation({ ...saved, version: saved.version - 1 }, evaluation.options);
+    expect(before && saveEvaluation(before)).toEqual(saved);
+    expect(restoreEvaluation({ ...saved, version: saved.version + 1 }, evaluation.options)).toBeUndefined();
+  });
+
+  it('keeps parts of requests', () => {
+    const original = new Evaluating()
+      .watching(1, aRule({ condition: { metric: 'latency_p95', operator: '>', threshold: 1e9 } }))
+      .receiving(2, [ok({ weight: 2.5, duration_ms: 3 }), ok({ weight: 1 / 3, duration_ms: 900 })]);
+    const text = JSON.stringify(saveEvaluation(original.evaluation));
+    const restored = restoreEvaluation(JSON.parse(text) as SavedEvaluation, original.evaluation.options);
+    expect(restored && JSON.stringify(saveEvaluation(restored))).toBe(text);
+  });
+
   it('is of no use on another grid', () => {
     const { evaluation } = busy();
     expect(
