@@ -45,6 +45,10 @@ describeOnSmallDisk('a disk that fills up', () => {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-api-key': tenant.api_key },
       body: JSON.stringify(BATCH),
+    }).catch((error: unknown) => {
+      throw new Error(`No answer; the server is ${server.state()} and said:\n${server.output()}`, {
+        cause: error,
+      });
     });
   const stored = async (position: string): Promise<number> => {
     const response = await fetch(`${server.url}/api/v1/dashboard/overview?min_position=${position}`, {

@@ -69,6 +69,8 @@ export interface StartedServer {
   readonly data_directory: string;
   /** What it has printed so far. */
   output(): string;
+  /** Whether it runs, or how it ended. */
+  state(): string;
   /** Resident memory of the process, in bytes, from the kernel's own account. */
   memory(): Promise<number>;
   /** Ends it as an operator would, and answers its exit code; or as a power cut would. */
@@ -103,6 +105,10 @@ export const startServer = async (
     url,
     data_directory,
     output: () => output,
+    state: () =>
+      child.exitCode === null && child.signalCode === null
+        ? 'running'
+        : `ended by ${String(child.signalCode ?? child.exitCode)}`,
     memory: async () => {
       const status = await readFile(`/proc/${String(child.pid)}/status`, 'utf8');
       return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;

@@ -1,5 +1,5 @@
-import { stat, statfs } from 'node:fs/promises';
-import { open, type RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
+import { committed, openEnvironment } from '../../platform/lmdb.js';
 import { EventStoreUnavailable } from '../event-store.js';
 
 /** One append as the index knows it: records of one stream that follow each other in the log. */
@@ -107,20 +107,11 @@ const readRun = (key: Buffer, value: Buffer): RunPlace => ({
   bytes: numberAt(value, 3),
 });
 
-const PAGE_BYTES = 4_096;
-/** What a record's entries take in half-empty pages, at most, and what a batch takes besides. */
-const ENTRY_BYTES = 512;
-const ROOM_BYTES = 256 * 1024;
-
 /** The index in LMDB: one database, the kinds of entries told apart by their keys' first byte. */
 export class LmdbIndex implements LogIndex {
   #closed = false;
-  #broken = false;
 
-  private constructor(
-    private readonly path: string,
-    private readonly open: RootDatabase<Buffer, Buffer>,
-  ) {}
+  private constructor(private readonly open: RootDatabase<Buffer, Buffer>) {}
 
   /** A database that was closed must not be touched: it may end the process. */
   private get db(): RootDatabase<Buffer, Buffer> {
@@ -130,7 +121,7 @@ export class LmdbIndex implements LogIndex {
 
   /** Opens the index in a file, or makes it. */
   static open(path: string): LmdbIndex {
-    return new LmdbIndex(path, open<Buffer, Buffer>({ path, encoding: 'binary', keyEncoding: 'binary' }));
+    return new LmdbIndex(openEnvironment<Buffer>({ path, encoding: 'binary', keyEncoding: 'binary' }));
   }
 
   checkpoint(): IndexCheckpoint | undefined {
@@ -173,38 +164,13 @@ export class LmdbIndex implements LogIndex {
 
   async write(commits: readonly IndexedCommit[]): Promise<void> {
     const last = commits.at(-1);
-    if (!last) return;
-    if (this.#broken) throw new Error('the index failed; it is made good at the next start');
-    await this.#insistOnRoom(commits.reduce((sum, { count }) => sum + count, 0));
-    try {
-      await this.#put(commits, last);
-    } catch (error) {
-      this.#broken = true;
-      throw error;
-    }
+    if (last) await committed(this.db.childTransaction(() => this.#put(commits, last)));
   }
 
-  /**
-   * LMDB does not bear a full disk: after a write that failed the next one may never return. So it is not tried
-   * where the pages that a batch can touch might not fit, and not again where it failed all the same.
-   */
-  async #insistOnRoom(records: number): Promise<void> {
-    const [{ size }, { bavail, bsize }] = await Promise.all([stat(this.path), statfs(this.path)]);
-    const touched = Math.min(size, records * 3 * PAGE_BYTES);
-    if (bavail * bsize < ROOM_BYTES + records * ENTRY_BYTES + touched)
-      throw new EventStoreUnavailable('disk_full', 'there is no room for the index');
-  }
-
-  async #put(commits: readonly IndexedCommit[], last: IndexedCommit): Promise<void> {
+  #put(commits: readonly IndexedCommit[], last: IndexedCommit): void {
     const heads = new Map<string, { key: Buffer; next: number; before: number }>();
-    // Puts of one turn of the event loop are one transaction, and its fate is that of each.
-    let done: Promise<unknown> = Promise.resolve();
-    const put = (key: Buffer, value: Buffer): void => {
-      done = this.db.put(key, value);
-      done.catch(ignoreCause);
-    };
     for (const commit of commits) {
-      put(numberKey(commit.number), numbers(commit.offset));
+      this.db.putSync(numberKey(commit.number), numbers(commit.offset));
       for (const run of commit.runs) {
         const name = run.stream.toString('latin1');
         let head = heads.get(name);
@@ -217,13 +183,16 @@ export class LmdbIndex implements LogIndex {
           continue;
         }
         head.next = run.revision + run.count;
-        put(runKey(run.stream, run.revision), numbers(run.number, run.count, run.offset, run.bytes));
-        for (const [i, id] of run.ids.entries()) put(idKey(id), numbers(run.number + i, run.revision + i));
+        this.db.putSync(
+          runKey(run.stream, run.revision),
+          numbers(run.number, run.count, run.offset, run.bytes),
+        );
+        for (const [i, id] of run.ids.entries())
+          this.db.putSync(idKey(id), numbers(run.number + i, run.revision + i));
       }
     }
-    for (const { key, next, before } of heads.values()) put(key, numbers(next, before));
-    put(CHECKPOINT_KEY, Buffer.concat([numbers(last.number + last.count - 1), last.chain]));
-    await done;
+    for (const { key, next, before } of heads.values()) this.db.putSync(key, numbers(next, before));
+    this.db.putSync(CHECKPOINT_KEY, Buffer.concat([numbers(last.number + last.count - 1), last.chain]));
   }
 
   counts(): { streams: number; ids: number } {
@@ -235,13 +204,6 @@ export class LmdbIndex implements LogIndex {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    // What failed may wait for itself.
-    if (!this.#broken) await this.open.close();
+    await this.open.close();
   }
 }
-
-/** A failed put carries a second promise, of the cause, which rejects on its own; the first one is what is waited for. */
-const ignoreCause = (error: unknown): void => {
-  if (typeof error === 'object' && error !== null && 'commitError' in error)
-    Promise.resolve(error.commitError).catch(() => undefined);
-};

@@ -1,7 +1,8 @@
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode } from '../../platform/files.js';
-import { EventStoreUnavailable, LogCorrupt } from '../event-store.js';
+import { LmdbWriteFailed } from '../../platform/lmdb.js';
+import { LogCorrupt } from '../event-store.js';
 import { HEADER_BYTES, readHeader } from './format.js';
 import { LmdbIndex, type IndexCheckpoint, type IndexedCommit, type LogIndex } from './log-index.js';
 import type { LogCursor } from './log-reader.js';
@@ -114,13 +115,13 @@ export const catchUp = async (
   }
 };
 
-/** Whether there was room for them. */
+/** Whether they could be written. */
 const written = async (index: LogIndex, commits: readonly IndexedCommit[]): Promise<boolean> => {
   try {
     await index.write(commits);
     return true;
   } catch (error) {
-    if (error instanceof EventStoreUnavailable && error.reason === 'disk_full') return false;
+    if (error instanceof LmdbWriteFailed) return false;
     throw error;
   }
 };

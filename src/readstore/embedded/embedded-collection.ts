@@ -2,7 +2,7 @@ import type { Database } from 'lmdb';
 import { lastChanges } from '../collection-spec.js';
 import { placeOf } from '../place.js';
 import type { Change, Collection, CollectionSpec, Document, DocumentKey, Query } from '../read-store.js';
-import { committed } from './committed.js';
+import { committed } from '../../platform/lmdb.js';
 import { documentKey, DOCUMENTS, entryKey, tenantOf, walkBounds } from './keys.js';
 import { decodeDocument, encodeDocument, entriesOf } from './stored-document.js';
 

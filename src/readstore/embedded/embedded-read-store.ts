@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
 import type { TenantId } from '../../domain/ids.js';
 import { checkedSpec, checkSameIndexes, indexOf } from '../collection-spec.js';
 import type {
@@ -13,7 +13,7 @@ import type {
   Register,
   TenantReader,
 } from '../read-store.js';
-import { committed } from './committed.js';
+import { committed, openEnvironment } from '../../platform/lmdb.js';
 import { EmbeddedCollection, settled } from './embedded-collection.js';
 import { EmbeddedRegister } from './embedded-register.js';
 import { documentKey } from './keys.js';
@@ -148,13 +148,7 @@ export class EmbeddedReadStore implements ReadStore {
 }
 
 const environment = (directory: string): RootDatabase<string, string> =>
-  open<string, string>({
-    path: join(directory, FILE),
-    encoding: 'string',
-    maxDbs: MAX_COLLECTIONS,
-    // Each write is a transaction of its own; a commit of LMDB's batches would reject where nobody can catch it.
-    eventTurnBatching: false,
-  });
+  openEnvironment<string>({ path: join(directory, FILE), encoding: 'string', maxDbs: MAX_COLLECTIONS });
 
 const catalogOf = (root: RootDatabase<string, string>): Database<string, string> =>
   root.openDB<string, string>({ name: 'catalog', encoding: 'string' });

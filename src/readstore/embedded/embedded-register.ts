@@ -1,7 +1,7 @@
 import type { Database } from 'lmdb';
 import type { Json } from '../../domain/json.js';
 import type { Register } from '../read-store.js';
-import { committed } from './committed.js';
+import { committed } from '../../platform/lmdb.js';
 import { settled } from './embedded-collection.js';
 
 interface Entry {
