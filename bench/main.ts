@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { table } from '../src/cli/output.js';
-import { rowsOf } from './report.js';
-import { steps, type Figures, type Step } from './steps.js';
+import type { Figures, Step } from './step.js';
+import { steps } from './steps/all.js';
 import { freshData, registerTenant, removeData, startServer } from '../test/support/started-server.js';
 
 const names = steps.map(({ name }) => name);
@@ -11,8 +11,8 @@ const names = steps.map(({ name }) => name);
 const help = `npm run bench -- [--seconds N] [--only NAME,…] [--json FILE]
 
 Measures the compiled server on a fresh data directory, side by side in one run:
-batch ingest and its share of bare JSON.parse, single events over 64 connections,
-time from a POST to the Socket.IO message, replay of all projections, memory.
+batch ingest and its share of bare JSON.parse, the same at a rate, OTLP, single
+events, the overview, time from a POST to the Socket.IO message, replay, memory.
 The load comes from this machine too: rates are those of server and load together,
 the CPU time of the server alone stands beside them.
 
@@ -59,7 +59,7 @@ const measure = async ({ seconds, chosen }: Options): Promise<Figures> => {
       let figures: Figures = { cores: cpus().length, load_average_before: loadavg()[0] ?? NaN };
       for (const [index, { what, measure: figuresOf }] of chosen.entries()) {
         console.error(`${String(index + 1)}/${String(chosen.length)} ${what(seconds)} …`);
-        figures = { ...figures, ...(await figuresOf(run)) };
+        figures = { ...figures, ...(await figuresOf(run, figures)) };
       }
       return figures;
     } finally {
@@ -81,11 +81,13 @@ else {
       `\nNode ${process.versions.node}, ${String(cpus().length)} cores shared by server and load, ` +
         `load average before ${(figures['load_average_before'] ?? NaN).toFixed(1)}\n`,
     );
-    console.log(table(rowsOf(figures)));
+    console.log(table(options.chosen.flatMap(({ rows }) => rows(figures))));
     if (options.json === undefined) console.log(`\n${json}`);
     else await writeFile(options.json, `${json}\n`);
   }
-  const refused = (figures['ingest_refused'] ?? 0) + (figures['single_refused'] ?? 0);
+  const refused = Object.entries(figures)
+    .filter(([name]) => name.endsWith('_refused'))
+    .reduce((sum, [, requests]) => sum + requests, 0);
   if (refused > 0) {
     console.error(`${String(refused)} requests were refused: the rates count them and do not hold.`);
     process.exitCode = 1;

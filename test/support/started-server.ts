@@ -73,6 +73,8 @@ export interface StartedServer {
   state(): string;
   /** Resident memory of the process, in bytes, from the kernel's own account. */
   memory(): Promise<number>;
+  /** The most that it ever was, in bytes. */
+  peakMemory(): Promise<number>;
   /** Ends it as an operator would, and answers its exit code; or as a power cut would. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
 }
@@ -109,10 +111,8 @@ export const startServer = async (
       child.exitCode === null && child.signalCode === null
         ? 'running'
         : `ended by ${String(child.signalCode ?? child.exitCode)}`,
-    memory: async () => {
-      const status = await readFile(`/proc/${String(child.pid)}/status`, 'utf8');
-      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
-    },
+    memory: () => memoryOf(child, /VmRSS:\s+(\d+) kB/),
+    peakMemory: () => memoryOf(child, /VmHWM:\s+(\d+) kB/),
     stop: async (signal = 'SIGTERM') => {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill(signal);
@@ -121,6 +121,11 @@ export const startServer = async (
       return child.exitCode;
     },
   };
+};
+
+const memoryOf = async ({ pid }: ChildProcess, line: RegExp): Promise<number> => {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+  return Number(line.exec(status)?.[1] ?? 0) * 1024;
 };
 
 /** Waits until the server of this very process says where it listens. */

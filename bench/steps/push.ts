@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { io } from 'socket.io-client';
-import { KeptConnection, requestBytes } from './connection.js';
-import { at } from './load.js';
-import type { RegisteredTenant } from '../test/support/started-server.js';
+import { KeptConnection, requestBytes } from '../load/connection.js';
+import { singles } from '../load/events.js';
+import { at } from '../load/result.js';
+import { megabytes, milliseconds, type Step } from '../step.js';
+import type { RegisteredTenant } from '../../test/support/started-server.js';
 
 /** Rooms are updated at most every 50 ms: events that come further apart each have an update of their own. */
 const APART_MS = 60;
 const LONGEST_WAIT_MS = 10_000;
 
 /** How long it takes from sending an event until a dashboard has it, with nothing else going on. */
-export const pushLatency = async (
+const pushLatency = async (
   url: string,
   tenant: RegisteredTenant,
   bodies: readonly Buffer[],
@@ -73,4 +75,24 @@ const within = async (waiting: Promise<void>): Promise<void> => {
   } finally {
     given_up.abort();
   }
+};
+
+export const push: Step = {
+  name: 'push',
+  what: () => 'From POST to dashboard, and idle memory',
+  measure: async (run) => {
+    const events = singles(100);
+    const idle = await run.server.memory();
+    const { p50_ms, p99_ms } = await pushLatency(run.server.url, run.tenant, events);
+    run.stored += events.length;
+    return { push_p50_ms: p50_ms, push_p99_ms: p99_ms, memory_idle_bytes: idle };
+  },
+  rows: (figures) => [
+    [
+      'POST to Socket.IO message, p50 / p99',
+      `${milliseconds(figures, 'push_p50_ms')} / ${milliseconds(figures, 'push_p99_ms')}`,
+      '',
+    ],
+    ['memory of the server, idle', megabytes(figures, 'memory_idle_bytes'), ''],
+  ],
 };

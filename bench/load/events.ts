@@ -12,7 +12,7 @@ const services = ['checkout', 'accounts', 'catalogue'];
 const statuses = [200, 200, 200, 200, 200, 200, 201, 204, 304, 400, 404, 500];
 
 /** A small generator with a seed (a linear congruence, Numerical Recipes' constants): runs are comparable. */
-const seeded = (seed: number): (() => number) => {
+export const seeded = (seed: number): (() => number) => {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

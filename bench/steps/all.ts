@@ -1,0 +1,11 @@
+import type { Step } from '../step.js';
+import { batch, open } from './batch.js';
+import { otlp } from './otlp.js';
+import { overview } from './overview.js';
+import { parse } from './parse.js';
+import { push } from './push.js';
+import { replay } from './replay.js';
+import { single } from './single.js';
+
+/** Everything that is measured, in its order: the server is stopped by the last. */
+export const steps: readonly Step[] = [parse, push, batch, open, overview, otlp, single, replay];
