@@ -43,8 +43,17 @@ module.exports = {
       '^src/domain/',
       '^src/platform/',
     ]),
+    only('client-ids-port', '^src/clientids/[^/]+$', ['^src/eventstore/event-store\\.ts$', '^src/domain/']),
+    only('client-ids-adapters', '^src/clientids/([^/]+)/', [
+      '^src/clientids/$1/',
+      '^src/clientids/[^/]+$',
+      '^src/eventstore/event-store\\.ts$',
+      '^src/domain/',
+      '^src/platform/',
+    ]),
     only('commands-point-inwards', '^src/commands/', [
       '^src/commands/',
+      '^src/clientids/[^/]+$',
       '^src/domain/',
       '^src/platform/',
       '^src/eventstore/[^/]+$',
@@ -79,7 +88,7 @@ module.exports = {
       name: 'api-knows-no-adapter',
       severity: 'error',
       from: { path: '^src/api/' },
-      to: { path: ['^src/(eventstore|readstore)/[^/]+/', '^src/(cli|composition|stores|main)'] },
+      to: { path: ['^src/(eventstore|readstore|clientids)/[^/]+/', '^src/(cli|composition|stores|main)'] },
     },
     {
       name: 'only-the-composition-knows-inversify',
@@ -92,9 +101,9 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore)/', '^src/cli/explain\\.ts$'],
+        pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore|clientids)/', '^src/cli/explain\\.ts$'],
       },
-      to: { path: '^src/(eventstore|readstore)/[^/]+/' },
+      to: { path: '^src/(eventstore|readstore|clientids)/[^/]+/' },
     },
     {
       name: 'one-writer',

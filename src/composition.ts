@@ -27,7 +27,8 @@ import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { ProjectionHost } from './projections/runner/host.js';
 import { Operations } from './replay/operations.js';
-import type { Stores } from './stores.js';
+import type { ClientIds } from './clientids/client-ids.js';
+import { clientIdsOn, type Stores } from './stores.js';
 
 /** What a process is made of besides its code: read before anything is composed. */
 export interface Given {
@@ -37,6 +38,9 @@ export interface Given {
   readonly operator_token: string;
   readonly stores: Stores;
 }
+
+/** Reads what the log has new when it is started, and keeps up with it until it is closed. */
+type StartedClientIds = ClientIds & { start(): Promise<void>; close(): Promise<void> };
 
 /** How long a record of another process may take from its stamp into the log. */
 const OTHER_WRITERS_MS = 1_000;
@@ -53,6 +57,7 @@ export const tokens = {
   guard: token<DeploymentGuard>('guard'),
   writer: token<RecordWriter>('writer'),
   claims: token<Claims>('claims'),
+  clientIds: token<StartedClientIds>('client ids'),
   passwords: token<PasswordHasher>('passwords'),
   accessTokens: token<AccessTokens>('access tokens'),
   authenticator: token<Authenticator>('authenticator'),
@@ -137,11 +142,19 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         new CommandPipeline(log, writer, guard, claims, access),
       [t.writer, t.guard, t.claims, t.access],
     );
+  container.bind(t.clientIds).toResolvedValue(
+    (logger: Logger): StartedClientIds =>
+      clientIdsOn(log, config, (error) => {
+        logger.warn({ err: error }, 'The index of client ids could not be brought up to date.');
+      }),
+    [t.logger],
+  );
   container
     .bind(t.ingest)
     .toResolvedValue(
       (
         writer: RecordWriter,
+        clientIds: ClientIds,
         guard: DeploymentGuard,
         claims: Claims,
         instance: Instance,
@@ -150,12 +163,13 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       ) =>
         new TelemetryIngest(
           new ChunkWriter(writer, clock, random, instance, { shard: config.PULSESTREAM_SHARD }),
+          clientIds,
           guard,
           claims,
           clock,
           random,
         ),
-      [t.writer, t.guard, t.claims, t.instance, t.clock, t.random],
+      [t.writer, t.clientIds, t.guard, t.claims, t.instance, t.clock, t.random],
     );
 
   // What follows the log.

@@ -89,9 +89,10 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     const given = await prepare(config, opened);
     const { log } = given.stores;
     const container = compose(given);
-    const [guard, claims, host, evaluator, api, passwords, logger] = await Promise.all([
+    const [guard, claims, clientIds, host, evaluator, api, passwords, logger] = await Promise.all([
       container.getAsync(tokens.guard),
       container.getAsync(tokens.claims),
+      container.getAsync(tokens.clientIds),
       container.getAsync(tokens.host),
       container.getAsync(tokens.evaluator),
       container.getAsync(tokens.api),
@@ -107,6 +108,8 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
       following.abort();
       await Promise.allSettled([guardFollowed]);
     });
+    opened.add(() => clientIds.close());
+    await clientIds.start();
     opened.add(() => host.stop());
     await host.start();
     opened.add(() => evaluator.stop());

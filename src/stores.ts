@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { LogClientIds } from './clientids/embedded/log-client-ids.js';
 import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
 import type { EmbeddedOptions } from './eventstore/embedded/options.js';
 import type { EventLogWriter } from './eventstore/event-log-writer.js';
@@ -95,6 +96,21 @@ const openReadStore = async (config: Config): Promise<ReadStore> => {
   const { MongoReadStore } = await import('./readstore/mongodb/mongo-read-store.js');
   return MongoReadStore.connect(url, { database });
 };
+
+/** The index of client ids on a log; nothing is opened before it is started. */
+export const clientIdsOn = (
+  log: EventLog,
+  config: Config,
+  onTrouble: (error: unknown) => void,
+): LogClientIds =>
+  new LogClientIds({
+    directory: join(config.PULSESTREAM_DATA_DIR, 'index', `client-ids-${config.PULSESTREAM_SHARD}`),
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    shared: config.EVENTSTOREDB_URL !== undefined,
+    onTrouble,
+  });
 
 /** Checks an embedded log that nobody has open, damaged as it may be. */
 export const verifyClosedLog = (

@@ -6,6 +6,7 @@ export interface Metrics {
   readonly requests: Counter<'method' | 'route' | 'status'>;
   readonly requestSeconds: Histogram<'method' | 'route'>;
   readonly eventsAccepted: Counter;
+  readonly eventsDuplicate: Counter;
   readonly eventsRejected: Counter<'code'>;
   readonly projectionLag: Gauge<'projection'>;
   readonly guardUp: Gauge;
@@ -33,6 +34,11 @@ export const makeMetrics = (): Metrics => {
     eventsAccepted: new Counter({
       name: 'pulsestream_events_accepted_total',
       help: 'Telemetry events stored.',
+      registers,
+    }),
+    eventsDuplicate: new Counter({
+      name: 'pulsestream_events_duplicate_total',
+      help: 'Telemetry events that were stored already.',
       registers,
     }),
     eventsRejected: new Counter({

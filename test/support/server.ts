@@ -71,8 +71,9 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const operator_token = await readKey(directory, 'operatorToken');
   const container = compose({ config, release: 'test', keys, operator_token, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
-  const [guard, host, evaluator, api] = await Promise.all([
+  const [guard, clientIds, host, evaluator, api] = await Promise.all([
     container.getAsync(tokens.guard),
+    container.getAsync(tokens.clientIds),
     container.getAsync(tokens.host),
     container.getAsync(tokens.evaluator),
     container.getAsync(tokens.api),
@@ -80,6 +81,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const stopping = new AbortController();
   const restored = await restoreGuard(stores.log, guard);
   const following = followGuard(stores.log, guard, restored, stopping.signal);
+  await clientIds.start();
   await host.start();
   evaluator.start();
   const { port } = await api.listen(config.PORT, '127.0.0.1');
@@ -119,7 +121,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
     stop: async () => {
       await api.close();
       stopping.abort();
-      await Promise.allSettled([evaluator.stop(), host.stop(), following]);
+      await Promise.allSettled([evaluator.stop(), host.stop(), clientIds.close(), following]);
       await stores.close();
       if (kept === undefined) await rm(directory, { recursive: true });
     },

@@ -1,4 +1,5 @@
 import { NEVER } from 'rxjs';
+import type { ClientIds } from '../../src/clientids/client-ids.js';
 import { ChunkWriter, type ChunkWriterOptions } from '../../src/commands/ingest/chunk-writer.js';
 import { Claims } from '../../src/commands/claims.js';
 import { TelemetryIngest } from '../../src/commands/ingest/ingest.js';
@@ -27,6 +28,7 @@ import type { Clock } from '../../src/platform/clock.js';
 import type { AnyProjection, Projection } from '../../src/projections/projection.js';
 import type { ModelReader, ReadModels } from '../../src/projections/read-models.js';
 import type { Document, TenantReader } from '../../src/readstore/read-store.js';
+import { MemoryClientIds } from './memory-client-ids.js';
 import { MemoryReadStore } from './memory-read-store.js';
 
 export const tenant = 'ten_0190b3c5d1f87c0e8a4f3b2a1c0d9e8f' as TenantId;
@@ -128,7 +130,12 @@ export interface IngestBench {
 /** Ingest as the composition builds it, on stores in memory. A second one on the same stores is a restart. */
 export const ingestBench = (
   options: Partial<ChunkWriterOptions> = {},
-  { log = new TestLog(), clock = new TestClock(), store = new MemoryReadStore() } = {},
+  {
+    log = new TestLog(),
+    clock = new TestClock(),
+    store = new MemoryReadStore(),
+    clientIds = new MemoryClientIds(log, clock, log.events),
+  }: { log?: TestLog; clock?: TestClock; store?: MemoryReadStore; clientIds?: ClientIds } = {},
 ): IngestBench => {
   const instance = { instance_id: 'test', release: '1' };
   const guard = new DeploymentGuard(false);
@@ -142,7 +149,7 @@ export const ingestBench = (
     store,
     guard,
     chunks,
-    ingest: new TelemetryIngest(chunks, guard, claims, clock, random),
+    ingest: new TelemetryIngest(chunks, clientIds, guard, claims, clock, random),
   };
 };
 

@@ -13,8 +13,8 @@ import { guarded, unavailable } from '../refusals.js';
 import type { Cause, Draft, Instance, RecordWriter, WriteOutcome } from '../writer.js';
 import { columnsOf, cut, pack, timesOf, type ChunkLimits, type Piece, type Received } from './received.js';
 
-/** Some of a request's events, those from `from` up to `to`, and what became of them. */
-export type PieceOutcome = { readonly from: number; readonly to: number } & (
+/** What became of a piece. */
+export type PieceOutcome =
   | {
       readonly ok: true;
       readonly chunk: EventId;
@@ -25,16 +25,16 @@ export type PieceOutcome = { readonly from: number; readonly to: number } & (
       /** True where the chunk was in the log before this request. */
       readonly repeated: boolean;
     }
-  | { readonly ok: false; readonly refusal: CommandRefusal }
-);
+  | { readonly ok: false; readonly refusal: CommandRefusal };
 
 export interface WriteRequest {
   readonly tenant: TenantId;
   readonly cause: Cause;
   readonly ticket: GuardTicket;
-  readonly received: Received;
-  /** Given for a request with an `Idempotency-Key`: the id of its k-th chunk. It then shares no chunk with others. */
-  readonly chunk_id?: (k: number) => EventId;
+  /** Pieces of the request's events, as {@link ChunkWriter.cut} cuts them; none of them empty. */
+  readonly pieces: readonly Piece[];
+  /** Given for a request with an `Idempotency-Key`: the ids of its pieces' chunks. It then shares no chunk with others. */
+  readonly chunk_ids?: readonly EventId[];
 }
 
 export interface ChunkWriterOptions {
@@ -107,13 +107,18 @@ export class ChunkWriter {
     return this.#waiting_bytes;
   }
 
-  /** Stores a request's events; one outcome for each piece that they were cut into, in their order. */
+  /** Cuts a request's events into pieces that fit a chunk; the same events always at the same places. */
+  cut(received: Received): readonly Piece[] {
+    return cut(received, this.#limits);
+  }
+
+  /** Stores a request's events; one outcome for each piece, in their order. */
   async write(request: WriteRequest): Promise<readonly PieceOutcome[]> {
-    const pieces = cut(request.received, this.#limits);
+    const { pieces } = request;
     const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
     // A single request always fits into an empty queue, however large.
     if (this.#waiting_bytes > 0 && this.#waiting_bytes + bytes > this.#waiting_limit)
-      return pieces.map(({ from, to }) => ({ from, to, ok: false, refusal: overloaded }));
+      return pieces.map(() => ({ ok: false, refusal: overloaded }));
 
     this.#waiting_bytes += bytes;
     const lane = this.#laneOf(request.tenant);
@@ -142,7 +147,7 @@ export class ChunkWriter {
 
   #enqueue(lane: Lane, request: WriteRequest, piece: Piece, k: number, waiting: Waiting): void {
     const { cause, ticket } = request;
-    const id = request.chunk_id?.(k);
+    const id = request.chunk_ids?.[k];
     const group = `${cause.actor.kind} ${cause.actor.id} ${cause.origin}`;
     const events = piece.to - piece.from;
     const last = lane.queue.at(-1);
@@ -186,13 +191,12 @@ export class ChunkWriter {
       const outcome = await this.#append(lane, chunk, draft);
       let index = 0;
       for (const { piece, settle } of chunk.waiting) {
-        const { from, to } = piece;
         settle(
           'refusal' in outcome
-            ? { from, to, ok: false, refusal: outcome.refusal }
-            : { from, to, ok: true, chunk: draft.id, index, ...outcome },
+            ? { ok: false, refusal: outcome.refusal }
+            : { ok: true, chunk: draft.id, index, ...outcome },
         );
-        index += to - from;
+        index += piece.to - piece.from;
       }
     } catch (error) {
       for (const { fail } of chunk.waiting) fail(error);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { EventId, TenantId } from '../../domain/ids.js';
+import type { ClientIds, IdClaim, SpanOutcome } from '../../clientids/client-ids.js';
+import type { TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryId } from '../../domain/telemetry/address.js';
 import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import { START, type Position } from '../../eventstore/event-store.js';
@@ -11,18 +12,21 @@ import type { Claims, Keyed } from '../claims.js';
 import { refused, type CommandContext, type CommandRefusal, type CommandResult } from '../command.js';
 import { guarded } from '../refusals.js';
 import type { Cause } from '../writer.js';
-import type { ChunkWriter, PieceOutcome } from './chunk-writer.js';
+import type { ChunkWriter, PieceOutcome, WriteRequest } from './chunk-writer.js';
 import { readBatch, readOne, type Reading, type RejectedEvent } from './read-events.js';
+import { without, type Piece } from './received.js';
 import type { BatchFormat } from './split.js';
 
 export interface OneAnswer {
   readonly event_id: string;
   readonly recorded_at: string;
+  /** Present where an event with this id was stored before: the answer tells of that one. */
+  readonly duplicate?: true;
 }
 
 export interface BatchAnswer {
   readonly accepted: number;
-  /** Events that an earlier request under the same key has stored, whose answer is no longer kept. */
+  /** Events that are stored already: under the same id, or by an earlier request under the same key. */
   readonly duplicates: number;
   readonly rejected: number;
   /** The rejected ones; the first hundred unless more were asked for. */
@@ -56,6 +60,24 @@ export interface IngestLimits {
 const DEFAULT_LIMITS: IngestLimits = { events: 10_000 };
 const ERRORS_SHOWN = 100;
 
+/** What became of a request's events. */
+interface Written {
+  /** The pieces that were to be stored: as cut, and how many of their events are no repetitions. */
+  readonly pieces: readonly { readonly cut: Piece; readonly count: number; readonly outcome: PieceOutcome }[];
+  /** Present where events have ids: knows which of them are repetitions, and of what. */
+  readonly claim?: IdClaim;
+  /** By here the repeated events are in the log. */
+  readonly position: Position;
+}
+
+const settlementOf = (outcome: PieceOutcome | undefined): SpanOutcome => {
+  if (!outcome?.ok) return { outcome: 'failed' };
+  const { chunk, index, recorded_at, repeated } = outcome;
+  return repeated
+    ? { outcome: 'stored_before' }
+    : { outcome: 'stored', chunk, index, recorded_at: Date.parse(recorded_at) };
+};
+
 const refusing = (refusal: CommandRefusal): { readonly ok: false; readonly refusal: CommandRefusal } => ({
   ok: false,
   refusal,
@@ -65,6 +87,7 @@ const refusing = (refusal: CommandRefusal): { readonly ok: false; readonly refus
 export class TelemetryIngest {
   constructor(
     private readonly chunks: ChunkWriter,
+    private readonly client_ids: ClientIds,
     private readonly guard: DeploymentGuard,
     private readonly claims: Claims,
     private readonly clock: Clock,
@@ -84,15 +107,24 @@ export class TelemetryIngest {
     if (!ticket) return refusing(guarded);
 
     return this.#once('one', body, context, async (keyed): Promise<CommandResult<OneAnswer>> => {
-      const [outcome] = await this.#write(admitted.tenant, context, ticket, reading, keyed);
-      if (!outcome?.ok) return refusing(outcome?.refusal ?? noEvents);
-      const { chunk, index, recorded_at, position, repeated } = outcome;
-      return {
-        ok: true,
-        value: { event_id: telemetryId(chunk, index), recorded_at },
-        position,
-        replayed: repeated,
+      const written = await this.#write(admitted.tenant, context, ticket, reading, keyed);
+      const [piece] = written.pieces;
+      if (piece) {
+        const { outcome } = piece;
+        if (!outcome.ok) return refusing(outcome.refusal);
+        const { chunk, index, recorded_at, position, repeated } = outcome;
+        const value = { event_id: telemetryId(chunk, index), recorded_at };
+        return { ok: true, value, position, replayed: repeated };
+      }
+      const { event_id, recorded_at } = written.claim?.first(0) ?? {};
+      if (event_id === undefined || recorded_at === undefined)
+        throw new Error('An event was neither stored nor known.');
+      const value: OneAnswer = {
+        event_id,
+        recorded_at: new Date(recorded_at).toISOString(),
+        duplicate: true,
       };
+      return { ok: true, value, position: written.position, replayed: false };
     });
   }
 
@@ -119,9 +151,9 @@ export class TelemetryIngest {
     if (!ticket) return refusing(guarded);
 
     return this.#once('batch', body, context, async (keyed): Promise<CommandResult<BatchAnswer>> => {
-      const outcomes = await this.#write(admitted.tenant, context, ticket, reading, keyed);
+      const written = await this.#write(admitted.tenant, context, ticket, reading, keyed);
       const batch_id = keyed ? uuidFrom('batch', keyed.key, keyed.body) : uuidV7(this.clock, this.random);
-      return batchResult(reading, outcomes, `bat_${batch_id.replaceAll('-', '')}`, options, keyed);
+      return batchResult(reading, written, `bat_${batch_id.replaceAll('-', '')}`, options, keyed);
     });
   }
 
@@ -145,9 +177,9 @@ export class TelemetryIngest {
     const body = identity && sha256(identity);
     const scope = [admitted.tenant, actor.kind, actor.id, `telemetry/${format}`, body];
     const keyed = body === undefined ? undefined : { key: sha256(JSON.stringify(scope)), body };
-    const outcomes = await this.#write(admitted.tenant, context, ticket, reading, keyed);
+    const written = await this.#write(admitted.tenant, context, ticket, reading, keyed);
     const batch_id = keyed ? uuidFrom('batch', keyed.key, keyed.body) : uuidV7(this.clock, this.random);
-    return batchResult(reading, outcomes, `bat_${batch_id.replaceAll('-', '')}`, { verbose: true }, keyed);
+    return batchResult(reading, written, `bat_${batch_id.replaceAll('-', '')}`, { verbose: true }, keyed);
   }
 
   #admit({
@@ -159,13 +191,14 @@ export class TelemetryIngest {
       : refused('forbidden', 'forbidden', 'These credentials may not send telemetry.');
   }
 
-  #write(
+  /** Stores the events whose ids are new. */
+  async #write(
     tenant: TenantId,
     context: CommandContext,
     ticket: GuardTicket,
     { received }: Reading,
     keyed: Keyed | undefined,
-  ): Promise<readonly PieceOutcome[]> {
+  ): Promise<Written> {
     const { principal, origin, request_id, correlation_id, causation_id } = context;
     const cause: Cause = {
       tenant_id: tenant,
@@ -176,10 +209,42 @@ export class TelemetryIngest {
       causation_id: causation_id ?? request_id,
       ...(keyed && { idempotency: keyed }),
     };
+    // Cut before repetitions are left out: a key's chunks are numbered alike, whatever is known by then.
+    const cuts = this.chunks.cut(received);
+    const claim = received.client_ids && (await this.client_ids.claim(tenant, received.client_ids, cuts));
+    const { repeats } = claim ?? {};
+    const kept = cuts
+      .map((cut, k) => ({ k, cut, piece: repeats ? without(cut, repeats) : cut }))
+      .filter(({ piece }) => piece.to > piece.from);
+    const outcomes = await this.#store(kept, claim, { tenant, cause, ticket }, keyed);
+    return {
+      pieces: kept.flatMap(({ cut, piece }, n) => {
+        const outcome = outcomes[n];
+        return outcome ? [{ cut, count: piece.to - piece.from, outcome }] : [];
+      }),
+      ...(claim && { claim }),
+      position: repeats ? await this.client_ids.position() : START,
+    };
+  }
+
+  async #store(
+    kept: readonly { readonly k: number; readonly piece: Piece }[],
+    claim: IdClaim | undefined,
+    request: Pick<WriteRequest, 'tenant' | 'cause' | 'ticket'>,
+    keyed: Keyed | undefined,
+  ): Promise<readonly PieceOutcome[]> {
     // The body is part of the name: where the claim of a key has lapsed, another body under it is another batch.
-    const chunk_id =
-      keyed && ((k: number): EventId => chunkIdOf(uuidFrom('telemetry', keyed.key, keyed.body, String(k))));
-    return this.chunks.write({ tenant, cause, ticket, received, ...(chunk_id && { chunk_id }) });
+    const chunk_ids =
+      keyed && kept.map(({ k }) => chunkIdOf(uuidFrom('telemetry', keyed.key, keyed.body, String(k))));
+    try {
+      const pieces = kept.map(({ piece }) => piece);
+      const outcomes = await this.chunks.write({ ...request, pieces, ...(chunk_ids && { chunk_ids }) });
+      for (const [n, { k }] of kept.entries()) claim?.settle(k, settlementOf(outcomes[n]));
+      return outcomes;
+    } catch (error) {
+      for (const { k } of kept) claim?.settle(k, { outcome: 'failed' });
+      throw error;
+    }
   }
 
   /** Carries a request out; one with an `Idempotency-Key` once, and the same answer for its repetitions. */
@@ -237,28 +302,34 @@ const nothingStored = (rejected: readonly RejectedEvent[], options: BatchOptions
  */
 const batchResult = (
   reading: Reading,
-  outcomes: readonly PieceOutcome[],
+  { pieces, claim, position: known }: Written,
   batch_id: string,
   options: BatchOptions,
   keyed: Keyed | undefined,
 ): CommandResult<BatchAnswer> => {
+  const { indexes } = reading;
   const errors = [...reading.rejected];
   let accepted = 0;
   let duplicates = 0;
-  let position: Position = START;
+  let position = known;
   let refusal: CommandRefusal | undefined;
-  for (const outcome of outcomes) {
+  const fail = ({ code, detail }: CommandRefusal, place: number): void => {
+    errors.push({ index: indexes[place] ?? 0, pointer: '', code, detail, retryable: true });
+  };
+  for (const { cut, count, outcome } of pieces) {
     if (outcome.ok) {
-      if (outcome.repeated) duplicates += outcome.to - outcome.from;
-      else accepted += outcome.to - outcome.from;
+      if (outcome.repeated) duplicates += count;
+      else accepted += count;
       if (outcome.position > position) ({ position } = outcome);
       continue;
     }
     ({ refusal } = outcome);
-    const { code, detail } = outcome.refusal;
-    for (const index of reading.indexes.slice(outcome.from, outcome.to))
-      errors.push({ index, pointer: '', code, detail, retryable: true });
+    for (let i = cut.from; i < cut.to; i += 1) if (claim?.repeats?.[i] !== 1) fail(outcome.refusal, i);
   }
+  for (let i = claim?.repeats?.indexOf(1) ?? -1; i >= 0; i = claim?.repeats?.indexOf(1, i + 1) ?? -1)
+    if (claim?.first(i)) duplicates += 1;
+    // It repeats an event of this request that was not stored.
+    else fail(refusal ?? noEvents, i);
   if (refusal && (accepted === 0 || keyed)) return refusing(refusal);
   return {
     ok: true,

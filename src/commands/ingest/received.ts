@@ -56,6 +56,38 @@ export const cut = (received: Received, limits: ChunkLimits): readonly Piece[] =
   return pieces;
 };
 
+/** A piece without those of its events that are marked in `left_out` (by 1, at their places in the request). */
+export const without = (piece: Piece, left_out: Uint8Array): Piece => {
+  const { received } = piece;
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const times: number[] = [];
+  const columns = received.columns && new ColumnsBuilder(piece.to - piece.from);
+  let bytes = 0;
+  let kept_from = piece.from;
+  for (let i = piece.from; i < piece.to; i += 1) {
+    if (left_out[i] === 1) {
+      if (received.columns) columns?.addFrom(received.columns, kept_from, i);
+      kept_from = i + 1;
+      continue;
+    }
+    const start = received.starts[i] ?? 0;
+    const end = received.ends[i] ?? 0;
+    starts.push(start);
+    ends.push(end);
+    times.push(received.times[i] ?? NaN);
+    bytes += end - start + 1;
+  }
+  if (received.columns) columns?.addFrom(received.columns, kept_from, piece.to);
+  const { body } = received;
+  return {
+    received: { body, starts, ends, times, ...(columns && { columns: columns.columns() }) },
+    from: 0,
+    to: starts.length,
+    bytes,
+  };
+};
+
 /** The data of a chunk: its events' bytes as received, a line break between them. */
 export const pack = (pieces: readonly Piece[]): Buffer => {
   const data = Buffer.allocUnsafe(pieces.reduce((sum, { bytes }) => sum + bytes, 0));

@@ -54,7 +54,7 @@ const cloudEvents = defineRoute({
     200: { description: 'At least one event is stored.', schema: IngestedBatch, headers: batchHeaders },
   },
   async handle(request, api) {
-    const { eventsAccepted, eventsRejected } = api.metrics;
+    const { eventsAccepted, eventsDuplicate, eventsRejected } = api.metrics;
     const read = readCloudEvents(request.body, request.headers);
     if (!read.ok) return refuse(read.problem, request);
     const overdrawn = request.context.charge?.(read.events.length);
@@ -82,6 +82,7 @@ const cloudEvents = defineRoute({
       ...result.value.errors.map((error) => ({ ...error, index: places[error.index] ?? error.index })),
     ].sort((one, other) => one.index - other.index);
     eventsAccepted.inc(accepted);
+    eventsDuplicate.inc(duplicates);
     if (errors.length > 0) eventsRejected.inc({ code: 'part_of_a_batch' }, errors.length);
     if (accepted + duplicates === 0) {
       const told = errors.slice(0, 100).map(({ index, pointer, code, detail }) => ({

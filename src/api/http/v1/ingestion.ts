@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import type { CommandResult } from '../../../commands/handle.js';
+import type { BatchAnswer } from '../../../commands/ingest/ingest.js';
 import { MAX_EVENT_BYTES, TelemetryEvent } from '../../../domain/telemetry/event.js';
 import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
 import { MAX_QUERY_LENGTH, parseQuery } from '../../../domain/telemetry/query/parse.js';
@@ -60,16 +61,17 @@ export const batchHeaders = {
 
 /** What was refused is counted by its reason; what was stored by its number. */
 const count = <R>(
-  { metrics: { eventsAccepted, eventsRejected } }: Pick<ApiServices, 'metrics'>,
+  { metrics: { eventsAccepted, eventsDuplicate, eventsRejected } }: Pick<ApiServices, 'metrics'>,
   result: CommandResult<R>,
-  numbers: (value: R) => { readonly accepted: number; readonly rejected: number },
+  numbers: (value: R) => Pick<BatchAnswer, 'accepted' | 'duplicates' | 'rejected'>,
 ): void => {
   if (!result.ok) {
     eventsRejected.inc({ code: result.refusal.code });
     return;
   }
-  const { accepted, rejected } = numbers(result.value);
+  const { accepted, duplicates, rejected } = numbers(result.value);
   eventsAccepted.inc(accepted);
+  if (duplicates > 0) eventsDuplicate.inc(duplicates);
   if (rejected > 0) eventsRejected.inc({ code: 'part_of_a_batch' }, rejected);
 };
 
@@ -85,13 +87,28 @@ export const ingestOne = defineRoute({
   responses: {
     201: {
       description: 'Stored.',
-      schema: open({ event_id: Type.String(), recorded_at: Time, position: Position }, 'IngestedEvent'),
+      schema: open(
+        {
+          event_id: Type.String(),
+          recorded_at: Time,
+          position: Position,
+          duplicate: Type.Optional(
+            Type.Literal(true, {
+              description: 'An event with this id was stored in the last 24 hours: this is that one.',
+            }),
+          ),
+        },
+        'IngestedEvent',
+      ),
       headers,
     },
   },
   async handle(request, api) {
     const result = await api.ingest.one(request.body, request.context);
-    count(api, result, () => ({ accepted: 1, rejected: 0 }));
+    count(api, result, ({ duplicate }) => ({
+      ...(duplicate ? { accepted: 0, duplicates: 1 } : { accepted: 1, duplicates: 0 }),
+      rejected: 0,
+    }));
     return answer(result, request, api, { status: 201, body: (value) => value });
   },
 });

@@ -106,9 +106,10 @@ const take = async <T>(
     metrics.eventsRejected.inc({ code: result.refusal.code });
     return otlpFailure(ofRefusal(result.refusal), headers);
   }
-  const { accepted, errors } = result.value;
+  const { accepted, duplicates, errors } = result.value;
   const rejected = unusable + errors.length;
   metrics.eventsAccepted.inc(accepted);
+  metrics.eventsDuplicate.inc(duplicates);
   if (rejected > 0) metrics.eventsRejected.inc({ code: 'part_of_a_batch' }, rejected);
   const reasons = new Set(errors.slice(0, 100).map(({ pointer, detail }) => `${pointer} ${detail}`.trim()));
   const partial: Partial = { rejected, message: [...notes, ...reasons].slice(0, 10).join(' ') };

@@ -1,0 +1,163 @@
+import { openSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Position } from '../../eventstore/event-store.js';
+import { systemFiles } from '../../platform/files.js';
+import type { First } from '../client-ids.js';
+import type { HashKey } from './hash.js';
+import { Run } from './run.js';
+import { decodeRun, encodeRun, ENTRY_BYTES, recordedAt, type RunHeader } from './run-format.js';
+
+const NAME = /^([0-9]{12})\.ids$/;
+
+/** Ids in a run that smaller ones are merged into, at most. */
+const LARGEST_RUN = 524_288;
+/** A new run takes in the last one while that is not so many times as large. */
+const MERGE_RATIO = 2;
+/** Memory for filters; the oldest runs go without. */
+const FILTER_BYTES = 64 * 1024 * 1024;
+
+/** The ids on disk, in runs. Crash-safe by order alone: a run counts once it has its name, and what it replaces goes after. */
+export class Runs {
+  #next: number;
+
+  private constructor(
+    private readonly directory: string,
+    /** The oldest first. */
+    private runs: readonly Run[],
+  ) {
+    this.#next = (runs.at(-1)?.number ?? 0) + 1;
+    this.#boundFilters();
+  }
+
+  /** Opens the runs in a directory, or makes it. Where one of them is damaged, all are thrown away: they can be made again. */
+  static async open(directory: string): Promise<Runs> {
+    await mkdir(directory, { recursive: true, mode: 0o750 });
+    const names = (await readdir(directory)).sort();
+    const runs: Run[] = [];
+    for (const name of names) {
+      const path = join(directory, name);
+      const number = Number(NAME.exec(name)?.[1] ?? 0);
+      const read = number > 0 && decodeRun(await readFile(path));
+      if (read)
+        runs.push(new Run(number, path, read.header, read.directory, openSync(path, 'r'), read.entries));
+      else await rm(path);
+      // What has no run's name was being written when a process ended.
+      if (read || number === 0) continue;
+      for (const run of runs) run.close();
+      for (const other of names) await rm(join(directory, other), { force: true });
+      return new Runs(directory, []);
+    }
+    return new Runs(directory, runs);
+  }
+
+  /** The secret of the hashes in the runs; undefined where there is no run. */
+  get key(): HashKey | undefined {
+    return this.runs.at(-1)?.header.key;
+  }
+
+  /** Up to this position all ids of the log are in the runs. */
+  get checkpoint(): Position | undefined {
+    return this.runs.at(-1)?.header.checkpoint;
+  }
+
+  get count(): number {
+    return this.runs.length;
+  }
+
+  /** The event of the hash at `at` that was recorded after a time. */
+  find(hashes: Uint32Array, at: number, after: number): First | undefined {
+    for (let i = this.runs.length - 1; i >= 0; i -= 1) {
+      const found = this.runs[i]?.find(hashes, at, after);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** Adds a run of entries, durably, and takes in small ones before it; what was recorded up to a time is left out. */
+  async add(entries: Buffer, header: Pick<RunHeader, 'key' | 'checkpoint'>, after: number): Promise<void> {
+    const merged: Run[] = [];
+    let count = entries.length / ENTRY_BYTES;
+    for (const run of [...this.runs].reverse()) {
+      const { count: more } = run.header;
+      if (more > count * MERGE_RATIO || count + more > LARGEST_RUN) break;
+      merged.push(run);
+      count += more;
+    }
+    const older = await Promise.all(merged.map(({ path }) => entriesIn(path)));
+    const run = await this.#write(recordedAfter([...older.reverse(), entries], after), header);
+    const gone = new Set(merged);
+    for (const old of this.runs) if (old.header.newest <= after) gone.add(old);
+    this.runs = [...this.runs.filter((old) => !gone.has(old)), run];
+    this.#boundFilters();
+    for (const old of gone) {
+      old.close();
+      await rm(old.path);
+    }
+  }
+
+  /** Forgets everything. */
+  async clear(): Promise<void> {
+    const { runs } = this;
+    this.runs = [];
+    for (const run of runs) {
+      run.close();
+      await rm(run.path);
+    }
+  }
+
+  close(): void {
+    for (const run of this.runs) run.close();
+    this.runs = [];
+  }
+
+  async #write(entries: Buffer, header: Pick<RunHeader, 'key' | 'checkpoint'>): Promise<Run> {
+    const bytes = await encodeRun(entries, header);
+    const number = this.#next;
+    const path = join(this.directory, `${String(number).padStart(12, '0')}.ids`);
+    const unnamed = `${path}.new`;
+    try {
+      const file = await open(unnamed, 'w', 0o640);
+      try {
+        await file.writeFile(bytes);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await rename(unnamed, path);
+      // What it replaces goes when its name is durable, and not before.
+      await systemFiles.flushDirectory(this.directory);
+    } catch (error) {
+      await rm(unnamed, { force: true });
+      throw error;
+    }
+    this.#next += 1;
+    const read = decodeRun(bytes);
+    if (!read) throw new Error('A run was written that cannot be read.');
+    return new Run(number, path, read.header, read.directory, openSync(path, 'r'), read.entries);
+  }
+
+  #boundFilters(): void {
+    let bytes = 0;
+    for (const run of [...this.runs].reverse()) {
+      bytes += run.filter_bytes;
+      if (bytes > FILTER_BYTES) run.dropFilter();
+    }
+  }
+}
+
+const entriesIn = async (path: string): Promise<Buffer> => {
+  const read = decodeRun(await readFile(path));
+  if (!read) throw new Error(`${path} is damaged.`);
+  return read.entries;
+};
+
+/** The entries that were recorded after a time, in one buffer. */
+const recordedAfter = (parts: readonly Buffer[], after: number): Buffer => {
+  const kept = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts)
+    for (let offset = 0; offset < part.length; offset += ENTRY_BYTES)
+      if (recordedAt(part, offset) > after) at += part.copy(kept, at, offset, offset + ENTRY_BYTES);
+  return kept.subarray(0, at);
+};
