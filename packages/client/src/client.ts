@@ -1,3 +1,4 @@
+import { Aggregator, type AggregateLimits } from './aggregator.js';
 import { writeEvent, type TelemetryEvent } from './event.js';
 import type { Limits } from './queue.js';
 import { systemRuntime, type Runtime } from './runtime.js';
@@ -5,6 +6,16 @@ import { looksSecret } from './secrets.js';
 import { Sender, type SenderStats } from './sender.js';
 import { flushAtTheEnd } from './shutdown.js';
 import { httpTransport, type Transport } from './transport.js';
+
+/** How requests are added up. */
+export interface AggregateOptions {
+  /** How long they are added up before they are sent. Ten seconds. */
+  readonly intervalMs?: number;
+  /** Kinds of requests that are kept apart; more of them are added up under the route `__other__`. 1,000. */
+  readonly maxKeys?: number;
+  /** Failed requests (5xx) of each interval that are sent by themselves, with path and trace. Ten. */
+  readonly examples?: number;
+}
 
 export interface ClientOptions {
   /** Where PulseStream answers: `https://pulse.example.com`. */
@@ -21,6 +32,11 @@ export interface ClientOptions {
   readonly batch?: Partial<Limits>;
   /** How long an event waits for others at most. One second. */
   readonly flushIntervalMs?: number;
+  /**
+   * Adds requests up in memory instead of sending each: one event stands for all that are alike in service, environment,
+   * region, method, route, status and consumer, with how long they took in a histogram.
+   */
+  readonly aggregate?: boolean | AggregateOptions;
   /** Bodies above this are compressed. 1 KiB. */
   readonly gzipAboveBytes?: number;
   /** For one request. Ten seconds. */
@@ -40,7 +56,7 @@ export interface ClientOptions {
   readonly runtime?: Runtime;
 }
 
-/** What has become of the events recorded: each is queued, sent or dropped, and counted once. */
+/** What has become of the events recorded: each is queued, sent or dropped, and counted once, also where it is added up. */
 export type ClientStats = SenderStats;
 
 export interface Client {
@@ -75,6 +91,16 @@ export const credentials = (apiKey: string): Readonly<Record<string, string>> =>
   return { 'x-api-key': apiKey, accept: 'application/json', 'user-agent': 'pulsestream-client' };
 };
 
+const aggregateLimits = ({
+  intervalMs = 10_000,
+  maxKeys = 1_000,
+  examples = 10,
+}: AggregateOptions): AggregateLimits => ({
+  interval_ms: intervalMs,
+  keys: maxKeys,
+  examples,
+});
+
 /** A client that sends events. Throws where its options make none, which shows when the host starts, and never later. */
 export const createClient = (options: ClientOptions): Client => {
   const { service, environment, region, isSecret = looksSecret, runtime = systemRuntime } = options;
@@ -98,24 +124,44 @@ export const createClient = (options: ClientOptions): Client => {
     ...(environment !== undefined && { environment }),
     ...(region !== undefined && { region }),
   };
+  const send = (event: TelemetryEvent, recorded: number): void => {
+    try {
+      const written = writeEvent(event, defaults, runtime.now(), isSecret, recorded);
+      if (typeof written === 'string') sender.drop(written, recorded);
+      else sender.add(written);
+    } catch {
+      // The event itself threw when it was read: a getter, a proxy, a rule of the host's own.
+      sender.drop('invalid', recorded);
+    }
+  };
+  const { aggregate = false } = options;
+  const aggregator = aggregate
+    ? new Aggregator(aggregateLimits(aggregate === true ? {} : aggregate), defaults, runtime, send)
+    : undefined;
   const client: Client = {
     record: (event) => {
+      let added = false;
       try {
-        const written = writeEvent(event, defaults, runtime.now(), isSecret);
-        if (typeof written === 'string') sender.drop(written);
-        else sender.add(written);
+        added = aggregator?.add(event) ?? false;
       } catch {
-        // The event itself threw when it was read: a getter, a proxy, a rule of the host's own.
-        sender.drop('invalid');
+        // What threw here throws there again, and is counted.
       }
+      if (!added) send(event, 1);
     },
-    flush: (withinMs = FLUSH_MS) => sender.flush(withinMs),
+    flush: (withinMs = FLUSH_MS) => {
+      aggregator?.flush();
+      return sender.flush(withinMs);
+    },
     close: async (withinMs = CLOSE_MS) => {
       forget();
+      aggregator?.stop();
       await sender.flush(withinMs);
       sender.stop();
     },
-    stats: () => sender.stats,
+    stats: () => {
+      const { queued, ...stats } = sender.stats;
+      return { queued: queued + (aggregator?.requests ?? 0), ...stats };
+    },
     monotonic: () => runtime.monotonic(),
   };
   const { flushAtExit = false } = options;

@@ -1,4 +1,5 @@
 import { MASK, maskText } from './secrets.js';
+import { weightOf } from './weight.js';
 
 export type AttributeValue = string | number | boolean | null;
 
@@ -18,6 +19,12 @@ export interface TelemetryEvent {
   readonly path?: string;
   readonly status_code?: number;
   readonly duration_ms?: number;
+  /** How many requests the event stands for; 1, or as many as it has durations, where absent. */
+  readonly weight?: number;
+  /** The share of requests of which events are sent, in place of a weight. */
+  readonly sample_rate?: number;
+  /** In place of `duration_ms`: `counts[i]` of the requests that the event stands for took `values[i]` milliseconds. */
+  readonly durations?: { readonly values: readonly number[]; readonly counts: readonly number[] };
   readonly request_bytes?: number;
   readonly response_bytes?: number;
   readonly user_id?: string;
@@ -84,11 +91,14 @@ export interface WrittenEvent {
   readonly line: string;
   /** Of the line in UTF-8. */
   readonly bytes: number;
+  /** How many recorded events it is made of. */
+  readonly recorded: number;
 }
 
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
-const isTime = (given: unknown): given is string | number =>
+/** Whether something is a time that the API takes. */
+export const isTime = (given: unknown): given is string | number =>
   typeof given === 'number'
     ? given >= 0 && given <= 8.64e15
     : typeof given === 'string' &&
@@ -135,6 +145,7 @@ export const writeEvent = (
   defaults: EventDefaults,
   now: number,
   isSecret: (name: string) => boolean,
+  recorded = 1,
 ): WrittenEvent | 'invalid' | 'too_large' => {
   const { type, id, timestamp, attributes } = given as Partial<Record<keyof TelemetryEvent, unknown>>;
   if (typeof type !== 'string' || !TYPE.test(type)) return 'invalid';
@@ -154,11 +165,14 @@ export const writeEvent = (
     const { from, to, whole } = numberLimits[field];
     if (number >= from && number <= to && (!whole || Number.isInteger(number))) event[field] = number;
   }
+  const weight = weightOf(given);
+  if (weight.durations) delete event.duration_ms;
+  Object.assign(event, weight);
   if (typeof attributes === 'object' && attributes !== null) {
     const kept = attributesOf(attributes, isSecret);
     if (kept) event.attributes = kept;
   }
   const line = JSON.stringify(event);
   const bytes = Buffer.byteLength(line);
-  return bytes > EVENT_BYTES ? 'too_large' : { line, bytes };
+  return bytes > EVENT_BYTES ? 'too_large' : { line, bytes, recorded };
 };

@@ -1,4 +1,10 @@
-export { createClient, type Client, type ClientOptions, type ClientStats } from './client.js';
+export {
+  createClient,
+  type AggregateOptions,
+  type Client,
+  type ClientOptions,
+  type ClientStats,
+} from './client.js';
 export { createApi, ApiError, type Api, type ApiOptions } from './api.js';
 export { expressMiddleware, type ExpressRequest } from './middleware/express.js';
 export { fastifyPlugin, type FastifyRequest } from './middleware/fastify.js';

@@ -7,9 +7,9 @@ export type DropReason =
 export type Verdict =
   | {
       readonly kind: 'stored';
-      readonly stored: number;
-      readonly rejected: number;
-      readonly again: readonly number[];
+      /** Those that were not stored, by their places in the batch: for good, and worth another attempt. */
+      readonly refused: ReadonlySet<number>;
+      readonly again: ReadonlySet<number>;
     }
   | { readonly kind: 'retry'; readonly after_ms?: number; readonly why: string }
   | { readonly kind: 'split'; readonly why: string }
@@ -38,18 +38,18 @@ const parse = (text: string): Readonly<Record<string, unknown>> => {
   }
 };
 
-/** What a 200 says; undefined where it does not account for every event and so is not this API's. */
+/** What a 200 says; undefined where it does not account for every event by name and so is not this API's. */
 const storedOf = (body: Readonly<Record<string, unknown>>, events: number): Verdict | undefined => {
   const { accepted, duplicates, rejected, errors } = body;
   if (!isCount(accepted) || !isCount(duplicates) || !isCount(rejected)) return undefined;
   if (accepted + duplicates + rejected !== events) return undefined;
-  const again = (Array.isArray(errors) ? (errors as unknown[]) : []).flatMap((error) => {
-    if (typeof error !== 'object' || error === null) return [];
-    const { index, retryable } = error as Record<string, unknown>;
-    return retryable === true && isCount(index) && index < events ? [index] : [];
-  });
-  const unique = [...new Set(again)].slice(0, rejected);
-  return { kind: 'stored', stored: accepted + duplicates, rejected: rejected - unique.length, again: unique };
+  const refused = new Set<number>();
+  const again = new Set<number>();
+  for (const error of Array.isArray(errors) ? (errors as unknown[]) : []) {
+    const { index, retryable } = Object(error) as Record<string, unknown>;
+    if (isCount(index) && index < events) (retryable === true ? again : refused).add(index);
+  }
+  return refused.size + again.size === rejected ? { kind: 'stored', refused, again } : undefined;
 };
 
 /** What to do with a batch of so many events after this answer. */

@@ -44,7 +44,7 @@ export interface SenderStats {
 
 /**
  * Sends events in batches, one batch at a time, in the order of their recording. Every event that was added ends as
- * sent or as dropped, and stands in the counts as queued until then.
+ * sent or as dropped, and stands in the counts as queued until then, as the recorded events that it is made of.
  */
 export class Sender {
   readonly #queue = new Queue();
@@ -52,7 +52,7 @@ export class Sender {
   readonly #parts: Batch[] = [];
   readonly #dropped = new Map<DropReason, number>();
   readonly #stopping = new AbortController();
-  #held: Limits = { events: 0, bytes: 0 };
+  #held: Limits & { readonly recorded: number } = { events: 0, bytes: 0, recorded: 0 };
   #added = 0;
   #sent = 0;
   #retries = 0;
@@ -72,7 +72,7 @@ export class Sender {
 
   get stats(): SenderStats {
     return {
-      queued: this.#held.events,
+      queued: this.#held.recorded,
       queued_bytes: this.#held.bytes,
       sent: this.#sent,
       dropped: Object.fromEntries(this.#dropped),
@@ -84,16 +84,16 @@ export class Sender {
   /** Takes an event in, or drops it where there is no room. Nothing is sent before the caller has gone on. */
   add(event: WrittenEvent): void {
     if (this.#stopping.signal.aborted) {
-      this.drop('closed');
+      this.drop('closed', event.recorded);
       return;
     }
-    const { events, bytes } = this.#held;
+    const { events, bytes, recorded } = this.#held;
     if (events >= this.options.queue.events || bytes + event.bytes > this.options.queue.bytes) {
-      this.drop('queue_full');
+      this.drop('queue_full', event.recorded);
       return;
     }
     this.#queue.add(event);
-    this.#held = { events: events + 1, bytes: bytes + event.bytes };
+    this.#held = { events: events + 1, bytes: bytes + event.bytes, recorded: recorded + event.recorded };
     this.#added += 1;
     if (this.#running) return;
     if (this.#isFull()) this.#start();
@@ -248,11 +248,15 @@ export class Sender {
     });
     switch (verdict.kind) {
       case 'stored': {
-        const again = new Set(verdict.again);
+        const { refused, again } = verdict;
         if (again.size > 0) this.#parts.unshift(part(events.filter((_, index) => again.has(index))));
-        this.#sent += verdict.stored;
-        this.drop('rejected', verdict.rejected);
-        this.#release(events.filter((_, index) => !again.has(index)));
+        const stored = events.filter((_, index) => !refused.has(index) && !again.has(index));
+        this.#sent += recordedIn(stored);
+        this.#release(stored);
+        this.#settle(
+          events.filter((_, index) => refused.has(index)),
+          'rejected',
+        );
         return;
       }
       case 'split': {
@@ -268,16 +272,17 @@ export class Sender {
   }
 
   #settle(events: readonly WrittenEvent[], reason: DropReason): void {
-    this.drop(reason, events.length);
+    this.drop(reason, recordedIn(events));
     this.#release(events);
   }
 
   /** Events that nothing more happens to; who waited for them goes on. */
   #release(events: readonly WrittenEvent[]): void {
-    const { events: held, bytes } = this.#held;
+    const { events: held, bytes, recorded } = this.#held;
     this.#held = {
       events: held - events.length,
       bytes: bytes - events.reduce((sum, event) => sum + event.bytes, 0),
+      recorded: recorded - recordedIn(events),
     };
     const gone = this.#added - this.#held.events;
     for (const { until, done } of this.#waiting) if (gone >= until) done();
@@ -301,6 +306,9 @@ export class Sender {
     });
   }
 }
+
+const recordedIn = (events: readonly WrittenEvent[]): number =>
+  events.reduce((sum, { recorded }) => sum + recorded, 0);
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : 'An error without a text.';

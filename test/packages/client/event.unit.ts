@@ -25,6 +25,9 @@ describe('an event as it is sent', () => {
     'path',
     'status_code',
     'duration_ms',
+    'weight',
+    'sample_rate',
+    'durations',
     'request_bytes',
     'response_bytes',
     'user_id',
@@ -42,6 +45,11 @@ describe('an event as it is sent', () => {
     fc.double(),
     fc.integer(),
     fc.anything({ maxDepth: 2 }),
+    fc.constantFrom(0.5, 1, 2, 1e9, 1e-9),
+    fc.record({
+      values: fc.array(fc.double({ min: -1, max: 1e3 }), { maxLength: 3 }),
+      counts: fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 3 }),
+    }),
     fc.dictionary(fc.string(), fc.anything({ maxDepth: 1 }), { maxKeys: 80 }),
   );
   const time = fc.oneof(

@@ -12,7 +12,7 @@ import {
   type TelemetryEvent,
 } from '../../../packages/client/src/index.js';
 import { expressRoute } from '../../../packages/client/src/middleware/express.js';
-import { pathOf } from '../../../packages/client/src/middleware/observe.js';
+import { pathOf } from '../../../packages/client/src/path.js';
 
 const fail = (): never => {
   throw new Error('hostile');

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Client } from '../client.js';
-import { attempt, observe, pathOf, type ObserveOptions } from './observe.js';
+import { pathOf } from '../path.js';
+import { attempt, observe, type ObserveOptions } from './observe.js';
 
 /** What is looked at of a request of Express 4 or 5. */
 export interface ExpressRequest extends IncomingMessage {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Client } from '../client.js';
 import type { TelemetryEvent } from '../event.js';
+import { pathOf } from '../path.js';
 
 type Recorder = Pick<Client, 'record' | 'monotonic'>;
 
@@ -33,14 +34,6 @@ const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-
 const traceIdOf = (request: IncomingMessage): string | undefined => {
   const header: unknown = request.headers.traceparent;
   return typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined;
-};
-
-/** Without query and fragment, and without the origin that a proxy's client puts before it. */
-export const pathOf = (url: unknown): string | undefined => {
-  if (typeof url !== 'string') return undefined;
-  const local = url.startsWith('/') ? url : url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
-  const path = local.split(/[?#]/, 1)[0];
-  return path === undefined || path === '' ? '/' : path;
 };
 
 const sizeOf = (header: unknown): number | undefined => {
