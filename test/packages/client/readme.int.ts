@@ -52,13 +52,15 @@ const run = async (program: string): Promise<{ child: ChildProcess; line: string
   return { child, line: line.toString().trim() };
 };
 
-const eventsAt = async (path: string): Promise<readonly StoredEvent[]> => {
+const eventsOf = async (which: (event: StoredEvent) => boolean): Promise<readonly StoredEvent[]> => {
   await server.settled();
   const api = createApi({ url: server.url, apiKey: key });
   const { data } = await api.search({ service: 'checkout' });
   api.close();
-  return data.filter((event) => event.path === path);
+  return data.filter(which);
 };
+
+const eventsAt = (path: string): Promise<readonly StoredEvent[]> => eventsOf((event) => event.path === path);
 
 describe('the README', () => {
   it('has an example that records requests, and sends the last of them when the process is ended', async () => {
@@ -74,9 +76,27 @@ describe('the README', () => {
     expect(await eventsAt('/orders/42')).toMatchObject([{ route: '/orders/:id', status_code: 200 }]);
   });
 
+  it('has an example that adds requests up, which are sent when the process is ended too', async () => {
+    const plain = await example(0);
+    const client = /^const pulse = .*$/m;
+    expect(plain).toMatch(client);
+    const adding = await example(1);
+    const { child, line } = await run(`${plain.replace(client, () => adding)}
+      app.get('/carts/:id', (request, response) => response.json({}));
+      const listening = app.listen(0, '127.0.0.1', () => console.log(listening.address().port));`);
+    for (let n = 0; n < 3; n += 1) await fetch(`http://127.0.0.1:${line}/carts/${String(n)}`);
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([null, 'SIGTERM']);
+    const events = await eventsOf(({ route }) => route === '/carts/:id');
+    const counts = events.flatMap(({ durations }) => durations?.counts ?? []);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(3);
+    expect(events.every(({ path }) => path === undefined)).toBe(true);
+  });
+
   it('has an example that reads', async () => {
     const { child, line } = await run(
-      `${await example(1)}\nconsole.log(typeof totals.requests, Array.isArray(failed.data), by_route.data.length > 0);`,
+      `${await example(2)}\nconsole.log(typeof totals.requests, Array.isArray(failed.data), by_route.data.length > 0);`,
     );
     if (child.exitCode === null) await once(child, 'exit');
     expect(line).toBe('number true true');
