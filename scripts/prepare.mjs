@@ -79,12 +79,13 @@ export const buildBench = () => {
     'src',
     'bench',
     'test/support',
+    'test/fuzz',
     'tsconfig.json',
     'tsconfig.bench.json',
     'package-lock.json',
   ];
   unlessUnchanged('bench', 'dist', digestOf(inputs), () => {
-    console.log('Building the benchmarks …');
+    console.log('Building benchmarks and fuzzer …');
     run(process.execPath, ['node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.bench.json']);
   });
 };

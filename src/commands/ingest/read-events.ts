@@ -1,10 +1,11 @@
-import { isAscii, isUtf8 } from 'node:buffer';
-import { ColumnsBuilder, MAX_COLUMN_EVENTS } from '../../domain/telemetry/columns.js';
+import { isUtf8 } from 'node:buffer';
+import { MAX_COLUMN_EVENTS } from '../../domain/telemetry/columns.js';
 import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../domain/telemetry/event.js';
+import { EventScanner } from '../../domain/telemetry/scan/event-scanner.js';
 import { isWeighted, weightFault } from '../../domain/telemetry/weight.js';
 import { compile } from '../../platform/validation.js';
 import type { Received } from './received.js';
-import { deeperThan, guessSplit, split, type BatchFormat, type Slices } from './split.js';
+import { deeperThan, split, type BatchFormat, type Elements } from './split.js';
 
 /** An event of a batch that was not stored. */
 export interface RejectedEvent {
@@ -31,8 +32,16 @@ export interface Reading {
 export type ReadOutcome =
   ({ readonly ok: true } & Reading) | { readonly ok: false; readonly code: string; readonly detail: string };
 
+export interface ReadLimits {
+  readonly events: number;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
 /** Nesting beyond which an event is not looked into any further. */
 const MAX_DEPTH = 32;
+/** `{"type":"a"}` */
+const MIN_EVENT_BYTES = 12;
 const LF = 0x0a;
 const SPACE = 0x20;
 
@@ -41,26 +50,91 @@ const validate = compile(TelemetryEvent);
 const notUtf8: ReadOutcome = { ok: false, code: 'not_utf8', detail: 'The body is not valid UTF-8.' };
 
 /** Reads a body of many events. */
-export const readBatch = (
-  body: Buffer,
-  format: BatchFormat,
-  limits: { readonly events: number; readonly now: number },
-): ReadOutcome => {
-  const ascii = isAscii(body) ? body.toString('latin1') : undefined;
-  if (ascii === undefined && !isUtf8(body)) return notUtf8;
-  const guessed = ascii !== undefined && format === 'json' ? guessSplit(ascii, limits.events) : undefined;
-  const quick = guessed && readSlices(body, ascii, guessed, limits.now, true);
-  if (quick) return { ok: true, ...quick };
-  const slices = split(body, format, limits.events);
-  return slices.ok ? { ok: true, ...readSlices(body, ascii, slices, limits.now, false) } : slices;
+export const readBatch = (body: Buffer, format: BatchFormat, limits: ReadLimits): ReadOutcome => {
+  if (!isUtf8(body)) return notUtf8;
+  const reader = new EventsReader(body, format, limits);
+  const broken = split(body, format, limits.events, reader);
+  return broken ? { ok: false, ...broken } : { ok: true, ...reader.reading() };
 };
 
 /** Reads a body that is one event. */
 export const readOne = (body: Buffer, now: number): ReadOutcome => {
   if (!isUtf8(body)) return notUtf8;
   const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
-  return { ok: true, ...readSlices(body, undefined, { starts: [start], ends: [body.length] }, now, false) };
+  const reader = new EventsReader(body, 'json', { events: 1, now });
+  if (reader.scan(start) === body.length) reader.keep(start, body.length);
+  else reader.parse(start, body.length);
+  return { ok: true, ...reader.reading() };
 };
+
+const scanner = new EventScanner();
+
+/** Reads events where they stand in a body them: scans what is plain, and parses and checks what is not. */
+class EventsReader implements Elements {
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  readonly #times: number[] = [];
+  readonly #client_ids: (string | undefined)[] = [];
+  #has_ids = false;
+  readonly #indexes: number[] = [];
+  readonly #rejected: RejectedEvent[] = [];
+  readonly #room: number;
+  #index = 0;
+
+  constructor(
+    private readonly body: Buffer,
+    private readonly format: BatchFormat,
+    private readonly limits: ReadLimits,
+  ) {
+    const most = Math.min(limits.events, Math.ceil(body.length / MIN_EVENT_BYTES));
+    this.#room = Math.min(most, MAX_COLUMN_EVENTS);
+    scanner.begin(body, this.#room);
+  }
+
+  scan(start: number): number {
+    const end = scanner.scan(start);
+    if (end < 0 || (scanner.broken_line && this.format === 'ndjson')) return -1;
+    return scanner.time > this.limits.now + MAX_AHEAD_MS ? -1 : end;
+  }
+
+  keep(start: number, end: number): void {
+    if (this.#starts.length < this.#room) scanner.keep();
+    this.#accept(start, end, scanner.time, scanner.id);
+  }
+
+  parse(start: number, end: number): void {
+    const found = readEvent(this.body, start, end, this.limits.now);
+    if ('event' in found) {
+      if (this.#starts.length < this.#room) scanner.columns.add(found.event);
+      this.#accept(start, end, found.time, found.event.id);
+    } else this.#rejected.push({ index: this.#index++, ...found, retryable: false });
+  }
+
+  #accept(start: number, end: number, time: number, id: string | undefined): void {
+    this.#starts.push(start);
+    this.#ends.push(end);
+    this.#times.push(time);
+    this.#client_ids.push(id);
+    this.#has_ids ||= id !== undefined;
+    this.#indexes.push(this.#index++);
+  }
+
+  reading(): Reading {
+    const slices = { starts: this.#starts, ends: this.#ends };
+    return {
+      received: {
+        body: onOneLine(this.body, slices),
+        ...slices,
+        times: this.#times,
+        // One event is as soon scanned again where it is read.
+        ...(this.#index > 1 && slices.starts.length <= this.#room && { columns: scanner.columns.columns() }),
+        ...(this.#has_ids && { client_ids: this.#client_ids }),
+      },
+      indexes: this.#indexes,
+      rejected: this.#rejected,
+    };
+  }
+}
 
 interface Fault {
   readonly pointer: string;
@@ -70,71 +144,9 @@ interface Fault {
 
 const fault = (code: string, detail: string, pointer = ''): Fault => ({ pointer, code, detail });
 
-/**
- * Reads what stands in the slices of a body; `ascii` is the body as text where its characters are its bytes.
- * With `guessed` slices: undefined where one of them does not parse, which may be the guess's fault.
- */
-function readSlices(
-  body: Buffer,
-  ascii: string | undefined,
-  slices: Slices,
-  now: number,
-  guessed: false,
-): Reading;
-function readSlices(
-  body: Buffer,
-  ascii: string | undefined,
-  slices: Slices,
-  now: number,
-  guessed: true,
-): Reading | undefined;
-function readSlices(
-  body: Buffer,
-  ascii: string | undefined,
-  { starts, ends }: Slices,
-  now: number,
-  guessed: boolean,
-): Reading | undefined {
-  const accepted = { starts: [] as number[], ends: [] as number[], times: [] as number[] };
-  const client_ids: (string | undefined)[] = [];
-  let has_ids = false;
-  const indexes: number[] = [];
-  const rejected: RejectedEvent[] = [];
-  // For one event there is less to do in parsing it again.
-  const columns =
-    starts.length > 1 && starts.length <= MAX_COLUMN_EVENTS ? new ColumnsBuilder(starts.length) : undefined;
-  for (let index = 0; index < starts.length; index += 1) {
-    const start = starts[index] ?? 0;
-    const end = ends[index] ?? 0;
-    const found = readEvent(body, ascii, start, end, now);
-    if ('event' in found) {
-      columns?.add(found.event);
-      accepted.starts.push(start);
-      accepted.ends.push(end);
-      accepted.times.push(found.time);
-      client_ids.push(found.event.id);
-      has_ids ||= found.event.id !== undefined;
-      indexes.push(index);
-    } else if (guessed && (found.code === 'invalid_json' || found.code === 'event_too_large'))
-      return undefined;
-    else rejected.push({ index, ...found, retryable: false });
-  }
-  return {
-    received: {
-      body: onOneLine(body, accepted),
-      ...accepted,
-      ...(columns && { columns: columns.columns() }),
-      ...(has_ids && { client_ids }),
-    },
-    indexes,
-    rejected,
-  };
-}
-
 /** An event and the time that it says (NaN: it says none), or what is wrong with it. */
 const readEvent = (
   body: Buffer,
-  ascii: string | undefined,
   start: number,
   end: number,
   now: number,
@@ -143,7 +155,7 @@ const readEvent = (
     return fault('event_too_large', `An event may have ${MAX_EVENT_BYTES} bytes.`);
   let value: unknown;
   try {
-    value = JSON.parse(ascii === undefined ? body.toString('utf8', start, end) : ascii.slice(start, end));
+    value = JSON.parse(body.toString('utf8', start, end));
   } catch {
     return fault('invalid_json', 'The event is not valid JSON.');
   }

@@ -125,6 +125,8 @@ export const timesOf = (
   return { min_time, max_time };
 };
 
+const builder = new ColumnsBuilder();
+
 /** The columns of a chunk made of these pieces; undefined where one of them has none. */
 export const columnsOf = (pieces: readonly Piece[], received_at: number): PackedColumns | undefined => {
   const count = pieces.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -138,7 +140,7 @@ export const columnsOf = (pieces: readonly Piece[], received_at: number): Packed
   const [only] = pieces;
   const whole = pieces.length === 1 && only?.received.times.length === count;
   if (whole) return only.received.columns && { ...only.received.columns, times };
-  const builder = new ColumnsBuilder(count);
+  builder.begin(count);
   for (const { received, from, to } of pieces) {
     if (!received.columns) return undefined;
     builder.addFrom(received.columns, from, to);

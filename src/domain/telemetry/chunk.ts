@@ -1,9 +1,12 @@
 import type { EventId } from '../ids.js';
 import { telemetryId } from './address.js';
 import type { ChunkHeader } from './chunk-header.js';
-import { ColumnsBuilder, routeOfEvent, shownRoutes, type EventColumns, type TextColumn } from './columns.js';
+import { routeOfEvent, shownRoutes, type EventColumns, type TextColumn } from './columns.js';
 import { timeOf, type TelemetryEvent } from './event.js';
+import { EventScanner } from './scan/event-scanner.js';
 import type { Durations } from './weight.js';
+
+const LF = 0x0a;
 
 /** The type of the store event that holds one chunk of telemetry. */
 export const TELEMETRY_RECORDED = 'TelemetryRecorded';
@@ -73,8 +76,7 @@ export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string
 };
 
 // The log holds only what ingest let through, and ingest lets through only what this type says.
-const parse = (stored: StoredChunk): readonly TelemetryEvent[] =>
-  linesOf(stored).map((line) => JSON.parse(line) as TelemetryEvent);
+const parseLine = (line: string): TelemetryEvent => JSON.parse(line) as TelemetryEvent;
 
 /** The columns stay as long as the chunk's event does; the events themselves, twenty times as large, do not. */
 class ReadChunk implements TelemetryChunk {
@@ -94,7 +96,6 @@ class ReadChunk implements TelemetryChunk {
     private readonly stored: StoredChunk,
     columns: EventColumns,
     readonly times: Float64Array,
-    events?: readonly TelemetryEvent[],
   ) {
     this.id = stored.id;
     this.count = times.length;
@@ -108,21 +109,22 @@ class ReadChunk implements TelemetryChunk {
     this.routes = shownRoutes(columns);
     if (columns.weights) this.weights = columns.weights;
     if (columns.aggregates) this.aggregates = columns.aggregates;
-    this.#events = events && new WeakRef(events);
   }
 
   get events(): readonly TelemetryEvent[] {
     const known = this.#events?.deref();
     if (known) return known;
-    const events = parse(this.stored);
+    const events = linesOf(this.stored).map(parseLine);
     this.#events = new WeakRef(events);
     return events;
   }
 }
 
+const scanner = new EventScanner();
+
 const columnsOf = (events: readonly TelemetryEvent[], received_at: number): PackedColumns => {
   const times = new Float64Array(events.length);
-  const columns = new ColumnsBuilder(events.length);
+  const columns = scanner.columns.begin(events.length);
   events.forEach((event, index) => {
     times[index] = timeOf(event.timestamp, received_at);
     columns.add(event);
@@ -130,10 +132,32 @@ const columnsOf = (events: readonly TelemetryEvent[], received_at: number): Pack
   return { ...columns.columns(), times };
 };
 
-const decode = (stored: StoredChunk): TelemetryChunk => {
-  const events = parse(stored);
-  const columns = columnsOf(events, headerOf(stored).received_at);
-  return new ReadChunk(stored, columns, columns.times, events);
+/** Makes a chunk's columns of its bytes; lines that the scanner does not take are parsed. */
+const scanColumns = (stored: StoredChunk): PackedColumns => {
+  const bytes = bytesOf(stored);
+  const { count, received_at } = headerOf(stored);
+  const times = new Float64Array(count);
+  let lines: readonly string[] | undefined;
+  scanner.begin(bytes, count);
+  let start = 0;
+  for (let index = 0; index < count; index += 1) {
+    let end = scanner.scan(start);
+    if (end >= 0 && (end === bytes.length || bytes[end] === LF) && !scanner.broken_line) {
+      scanner.keep();
+      times[index] = Number.isNaN(scanner.time) ? received_at : scanner.time;
+    } else {
+      lines ??= linesOf(stored);
+      const event = parseLine(lines[index] ?? '');
+      scanner.columns.add(event);
+      times[index] = timeOf(event.timestamp, received_at);
+      end = bytes.indexOf(LF, start);
+      if (end < 0) end = bytes.length;
+    }
+    start = end + 1;
+  }
+  // Says how many there are instead.
+  if (start !== bytes.length + 1) linesOf(stored);
+  return { ...scanner.columns.columns(), times };
 };
 
 /** What this process has packed itself and not yet read back, the oldest first. */
@@ -178,8 +202,8 @@ const decoded = new WeakMap<StoredChunk, TelemetryChunk>();
 export const decodeChunk = (stored: StoredChunk): TelemetryChunk => {
   const known = decoded.get(stored);
   if (known) return known;
-  const columns = takeColumns(stored);
-  const chunk = columns ? new ReadChunk(stored, columns, columns.times) : decode(stored);
+  const columns = takeColumns(stored) ?? scanColumns(stored);
+  const chunk = new ReadChunk(stored, columns, columns.times);
   decoded.set(stored, chunk);
   return chunk;
 };
@@ -193,7 +217,7 @@ export const decodeLines = (stored: StoredChunk, numbers: readonly number[]): Te
   for (const number of numbers) {
     for (; line < number; line += 1) start = bytes.indexOf(0x0a, start) + 1;
     const end = bytes.indexOf(0x0a, start);
-    events.push(JSON.parse(bytes.toString('utf8', start, end < 0 ? bytes.length : end)) as TelemetryEvent);
+    events.push(parseLine(bytes.toString('utf8', start, end < 0 ? bytes.length : end)));
   }
   const { paths, routes, ...columns } = columnsOf(events, headerOf(stored).received_at);
   return {

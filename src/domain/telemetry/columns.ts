@@ -1,5 +1,6 @@
 import type { TelemetryEvent } from './event.js';
 import { makeRouteMemo } from './route.js';
+import { TextTable } from './scan/text-table.js';
 import { isWeighted, weightOf, type Durations } from './weight.js';
 
 /** The values of one field over some events: each different text once, and for each event which of them. `''`: absent. */
@@ -42,92 +43,155 @@ export const routeOfEvent = (event: TelemetryEvent): string => {
 /** The routes that events are shown under; the rules for making one are applied once for each different path. */
 export const shownRoutes = ({ routes, paths }: Pick<EventColumns, 'routes' | 'paths'>): TextColumn => {
   if (paths.values.every((path) => path === '')) return routes;
-  const count = routes.ids.length;
-  const shown = new TextColumnBuilder(count);
   const of_path = paths.values.map((path) => (path === '' ? undefined : routeFromPath(path)));
-  for (let i = 0; i < count; i += 1)
-    shown.set(i, of_path[paths.ids[i] ?? 0] ?? routes.values[routes.ids[i] ?? 0] ?? '');
-  return shown.upTo(count);
-};
-
-class TextColumnBuilder implements TextColumn {
-  readonly values: string[] = [];
-  readonly ids: Uint16Array;
-  readonly #known = new Map<string, number>();
-
-  constructor(count: number) {
-    this.ids = new Uint16Array(count);
-  }
-
-  set(index: number, value: string): void {
-    this.ids[index] = this.#numberOf(value);
-  }
-
-  #numberOf(value: string): number {
-    let id = this.#known.get(value);
+  const values: string[] = [];
+  const known = new Map<string, number>();
+  const ids = routes.ids.map((route, i) => {
+    const shown = of_path[paths.ids[i] ?? 0] ?? routes.values[route] ?? '';
+    let id = known.get(shown);
     if (id === undefined) {
-      id = this.values.push(value) - 1;
-      this.#known.set(value, id);
+      id = values.push(shown) - 1;
+      known.set(shown, id);
     }
     return id;
-  }
-
-  /** Takes over another column's values from one place up to another. */
-  copy({ values, ids }: TextColumn, from: number, to: number, at: number): void {
-    const mine = new Int32Array(values.length).fill(-1);
-    for (let i = from; i < to; i += 1) {
-      const id = ids[i] ?? 0;
-      let known = mine[id] ?? -1;
-      if (known < 0) {
-        known = this.#numberOf(values[id] ?? '');
-        mine[id] = known;
-      }
-      this.ids[at + i - from] = known;
-    }
-  }
-
-  upTo(count: number): TextColumn {
-    return { values: this.values, ids: this.ids.subarray(0, count) };
-  }
-}
+  });
+  return { values, ids };
+};
 
 /** The most events that columns hold: texts are numbered with 16 bits. */
 export const MAX_COLUMN_EVENTS = 65_536;
 
-/** Collects the columns of events, one event after another. */
-export class ColumnsBuilder {
-  #count = 0;
-  readonly #statuses: Uint16Array;
-  readonly #durations: Float64Array;
-  readonly #types: TextColumnBuilder;
-  readonly #services: TextColumnBuilder;
-  readonly #routes: TextColumnBuilder;
-  readonly #paths: TextColumnBuilder;
-  readonly #methods: TextColumnBuilder;
-  #weights: Float64Array | undefined;
-  #aggregates: Map<number, Durations> | undefined;
+/** Collects the texts of one field. The texts stay known when the next column is begun. */
+class TextColumnBuilder {
+  readonly table = new TextTable();
+  #ids = new Uint16Array(0);
+  #values: string[] = [];
+  /** By number in the table: the text's number in this column, and the column for which that holds. */
+  #local = new Uint16Array(0);
+  #holds_for = new Float64Array(0);
+  #column = 0;
 
-  /** `room`: how many events there may be. */
-  constructor(private readonly room: number) {
-    this.#statuses = new Uint16Array(room);
-    this.#durations = new Float64Array(room);
-    this.#types = new TextColumnBuilder(room);
-    this.#services = new TextColumnBuilder(room);
-    this.#routes = new TextColumnBuilder(room);
-    this.#paths = new TextColumnBuilder(room);
-    this.#methods = new TextColumnBuilder(room);
+  begin(room: number): void {
+    if (this.#ids.length < room) this.#ids = new Uint16Array(room);
+    this.#values = [];
+    this.#column += 1;
+    this.table.trim();
   }
 
+  set(index: number, text: number): void {
+    if (text >= this.#local.length) this.#grow(text);
+    if (this.#holds_for[text] !== this.#column) {
+      this.#holds_for[text] = this.#column;
+      this.#local[text] = this.#values.push(this.table.texts[text] ?? '') - 1;
+    }
+    this.#ids[index] = this.#local[text] ?? 0;
+  }
+
+  #grow(text: number): void {
+    const room = Math.max(64, 2 * text);
+    const local = new Uint16Array(room);
+    local.set(this.#local);
+    this.#local = local;
+    const holds_for = new Float64Array(room);
+    holds_for.set(this.#holds_for);
+    this.#holds_for = holds_for;
+  }
+
+  /** Takes over another column's values from one place up to another. */
+  copy({ values, ids }: TextColumn, from: number, to: number, at: number): void {
+    const texts = new Int32Array(values.length).fill(-1);
+    for (let i = from; i < to; i += 1) {
+      const id = ids[i] ?? 0;
+      let text = texts[id] ?? -1;
+      if (text < 0) {
+        text = this.table.ofText(values[id] ?? '');
+        texts[id] = text;
+      }
+      this.set(at + i - from, text);
+    }
+  }
+
+  column(count: number): TextColumn {
+    return { values: this.#values, ids: this.#ids.slice(0, count) };
+  }
+}
+
+/** One event as a scanner found it; texts by their numbers in the builder's tables. */
+export interface ScannedRow {
+  readonly status: number;
+  readonly duration: number;
+  readonly type: number;
+  readonly service: number;
+  readonly route: number;
+  readonly path: number;
+  readonly method: number;
+}
+
+/** Collects the columns of events, one event after another; for one batch or chunk after another. */
+export class ColumnsBuilder {
+  readonly #types = new TextColumnBuilder();
+  readonly #services = new TextColumnBuilder();
+  readonly #routes = new TextColumnBuilder();
+  readonly #paths = new TextColumnBuilder();
+  readonly #methods = new TextColumnBuilder();
+  #statuses = new Uint16Array(0);
+  #durations = new Float64Array(0);
+  #weights: Float64Array | undefined;
+  #aggregates: Map<number, Durations> | undefined;
+  #room = 0;
+  #count = 0;
+
+  /** The texts that are known, by field. */
+  readonly tables = {
+    types: this.#types.table,
+    services: this.#services.table,
+    routes: this.#routes.table,
+    paths: this.#paths.table,
+    methods: this.#methods.table,
+  } as const;
+
+  /** Begins anew. `room`: how many events there may be, at most {@link MAX_COLUMN_EVENTS}. */
+  begin(room: number): this {
+    this.#count = 0;
+    this.#room = room;
+    this.#weights = undefined;
+    this.#aggregates = undefined;
+    if (this.#statuses.length < room) {
+      this.#statuses = new Uint16Array(room);
+      this.#durations = new Float64Array(room);
+    }
+    this.#types.begin(room);
+    this.#services.begin(room);
+    this.#routes.begin(room);
+    this.#paths.begin(room);
+    this.#methods.begin(room);
+    return this;
+  }
+
+  /** Adds a parsed event. */
   add(event: TelemetryEvent): void {
+    if (isWeighted(event)) this.#weigh(this.#count, weightOf(event), event.durations);
+    const { types, services, routes, paths, methods } = this.tables;
+    this.addRow({
+      status: event.status_code ?? 0,
+      duration: event.duration_ms ?? NaN,
+      type: types.ofText(event.type),
+      service: services.ofText(event.service ?? ''),
+      route: routes.ofText(event.route ?? ''),
+      path: paths.ofText(pathWithoutRoute(event)),
+      method: methods.ofText(event.method ?? ''),
+    });
+  }
+
+  addRow(row: ScannedRow): void {
     const index = this.#count++;
-    this.#statuses[index] = event.status_code ?? 0;
-    this.#durations[index] = event.duration_ms ?? NaN;
-    this.#types.set(index, event.type);
-    this.#services.set(index, event.service ?? '');
-    this.#routes.set(index, event.route ?? '');
-    this.#paths.set(index, pathWithoutRoute(event));
-    this.#methods.set(index, event.method ?? '');
-    if (isWeighted(event)) this.#weigh(index, weightOf(event), event.durations);
+    this.#statuses[index] = row.status;
+    this.#durations[index] = row.duration;
+    this.#types.set(index, row.type);
+    this.#services.set(index, row.service);
+    this.#routes.set(index, row.route);
+    this.#paths.set(index, row.path);
+    this.#methods.set(index, row.method);
   }
 
   /** Takes over the events of other columns from one up to another. */
@@ -146,7 +210,7 @@ export class ColumnsBuilder {
   }
 
   #weigh(index: number, weight: number, durations: Durations | undefined): void {
-    this.#weights ??= new Float64Array(this.room).fill(1);
+    this.#weights ??= new Float64Array(this.#room).fill(1);
     this.#weights[index] = weight;
     if (durations) (this.#aggregates ??= new Map()).set(index, durations);
   }
@@ -154,14 +218,14 @@ export class ColumnsBuilder {
   columns(): EventColumns {
     const count = this.#count;
     return {
-      statuses: this.#statuses.subarray(0, count),
-      durations: this.#durations.subarray(0, count),
-      types: this.#types.upTo(count),
-      services: this.#services.upTo(count),
-      routes: this.#routes.upTo(count),
-      paths: this.#paths.upTo(count),
-      methods: this.#methods.upTo(count),
-      ...(this.#weights && { weights: this.#weights.subarray(0, count) }),
+      statuses: this.#statuses.slice(0, count),
+      durations: this.#durations.slice(0, count),
+      types: this.#types.column(count),
+      services: this.#services.column(count),
+      routes: this.#routes.column(count),
+      paths: this.#paths.column(count),
+      methods: this.#methods.column(count),
+      ...(this.#weights && { weights: this.#weights.slice(0, count) }),
       ...(this.#aggregates && { aggregates: this.#aggregates }),
     };
   }

@@ -1,0 +1,195 @@
+import { readBatch, readOne, type ReadOutcome } from '../../src/commands/ingest/read-events.js';
+import { columnsOf, cut, pack, timesOf } from '../../src/commands/ingest/received.js';
+import { deeperThan, split, type BatchFormat } from '../../src/commands/ingest/split.js';
+import type { EventId } from '../../src/domain/ids.js';
+import { decodeChunk } from '../../src/domain/telemetry/chunk.js';
+import type { EventColumns, TextColumn } from '../../src/domain/telemetry/columns.js';
+import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../src/domain/telemetry/event.js';
+import { routeOf } from '../../src/domain/telemetry/route.js';
+import { isWeighted, weightFault, weightOf } from '../../src/domain/telemetry/weight.js';
+import { compile } from '../../src/platform/validation.js';
+
+/** Reading by the book: each event by `JSON.parse` and the schema, nothing remembered from one to the next. */
+
+export type Form = BatchFormat | 'one';
+
+export const LIMIT = 8;
+export const NOW = Date.parse('2026-03-01T12:00:00.000Z');
+
+interface Accepted {
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+  readonly event: TelemetryEvent;
+}
+
+interface Rejected {
+  readonly index: number;
+  readonly code: string;
+  readonly pointer: string;
+  readonly id?: string;
+}
+
+type Reading =
+  | { readonly code: string; readonly detail: string }
+  | { readonly accepted: readonly Accepted[]; readonly rejected: readonly Rejected[] };
+
+const validate = compile(TelemetryEvent);
+
+const judge = (body: Buffer, start: number, end: number): TelemetryEvent | Omit<Rejected, 'index'> => {
+  if (end - start > MAX_EVENT_BYTES) return { code: 'event_too_large', pointer: '' };
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8', start, end));
+  } catch {
+    return { code: 'invalid_json', pointer: '' };
+  }
+  const given: unknown = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined;
+  const id = typeof given === 'string' ? { id: given } : {};
+  const checked = validate(value);
+  if (!checked.ok) {
+    if (deeperThan(body, start, end, 32)) return { code: 'too_deep', pointer: '' };
+    const { code, pointer } = checked.errors[0] ?? { code: '', pointer: '' };
+    return { code, pointer, ...id };
+  }
+  const weighed = isWeighted(checked.value) ? weightFault(checked.value) : undefined;
+  if (weighed) return { code: weighed.code, pointer: weighed.pointer, ...id };
+  const time = timeOf(checked.value.timestamp, NOW);
+  if (Number.isNaN(time)) return { code: 'invalid_timestamp', pointer: '/timestamp', ...id };
+  if (time > NOW + MAX_AHEAD_MS) return { code: 'timestamp_in_future', pointer: '/timestamp', ...id };
+  return checked.value;
+};
+
+const readByParsing = (body: Buffer, form: Form): Reading => {
+  const accepted: Accepted[] = [];
+  const rejected: Rejected[] = [];
+  let index = 0;
+  const parse = (start: number, end: number): void => {
+    const verdict = judge(body, start, end);
+    if ('code' in verdict) rejected.push({ index, ...verdict });
+    else accepted.push({ index, start, end, event: verdict });
+    index += 1;
+  };
+  if (!Buffer.from(body.toString()).equals(body)) return { code: 'not_utf8', detail: '' };
+  if (form === 'one') parse(body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0, body.length);
+  else {
+    const broken = split(body, form, LIMIT, { scan: () => -1, keep: () => undefined, parse });
+    if (broken) return broken;
+  }
+  return { accepted, rejected };
+};
+
+const textAt = ({ values, ids }: TextColumn, index: number): string => values[ids[index] ?? 0] ?? '';
+
+/** Whether a text stands among the values exactly once, in the order of first occurrence, and none that has no event. */
+const isNumbered = ({ values, ids }: TextColumn): boolean => {
+  let seen = 0;
+  for (const id of ids) {
+    if (id > seen) return false;
+    if (id === seen) seen += 1;
+  }
+  return seen === values.length && new Set(values).size === values.length;
+};
+
+type Shown = Omit<EventColumns, 'paths'> & { readonly paths?: TextColumn };
+
+const sameColumns = (columns: Shown, accepted: readonly Accepted[]): string | undefined => {
+  const { types, services, routes, paths, methods } = columns;
+  for (const [name, column] of Object.entries({ types, services, routes, paths, methods }))
+    if (column && !isNumbered(column)) return `${name} are not numbered as they should be`;
+  for (const [i, { event }] of accepted.entries()) {
+    const { type, service = '', route, path, method = '', status_code = 0, duration_ms = NaN } = event;
+    const bare = route === undefined && path !== undefined ? path || '/' : '';
+    const shown = paths ? (route ?? '') : (route ?? (bare === '' ? '' : routeOf(bare)));
+    if (textAt(types, i) !== type) return `type ${String(i)}`;
+    if (textAt(services, i) !== service) return `service ${String(i)}`;
+    if (textAt(methods, i) !== method) return `method ${String(i)}`;
+    if (textAt(routes, i) !== shown) return `route ${String(i)}`;
+    if (paths && textAt(paths, i) !== bare) return `path ${String(i)}`;
+    if (columns.statuses[i] !== status_code) return `status ${String(i)}`;
+    if (!Object.is(columns.durations[i], duration_ms)) return `duration ${String(i)}`;
+    const weight = isWeighted(event) ? weightOf(event) : 1;
+    if ((columns.weights?.[i] ?? 1) !== weight) return `weight ${String(i)}`;
+    if (JSON.stringify(columns.aggregates?.get(i)) !== JSON.stringify(event.durations))
+      return `durations ${String(i)}`;
+  }
+  return undefined;
+};
+
+const sameTimes = (
+  times: ArrayLike<number>,
+  accepted: readonly Accepted[],
+  received_at: number,
+): string | undefined => {
+  const wrong = accepted.findIndex(
+    ({ event }, i) =>
+      !Object.is(times[i], event.timestamp === undefined ? received_at : timeOf(event.timestamp, NOW)),
+  );
+  return wrong < 0 ? undefined : `time ${String(wrong)}`;
+};
+
+const sameReading = (read: ReadOutcome, parsed: Reading, body: Buffer): string | undefined => {
+  if ('code' in parsed) {
+    if (read.ok) return `accepted, where it is ${parsed.code}`;
+    return read.code === parsed.code && (read.code === 'not_utf8' || read.detail === parsed.detail)
+      ? undefined
+      : `${read.code}, where it is ${parsed.code}`;
+  }
+  if (!read.ok) return `${read.code}, where it is right`;
+  const { received, indexes, rejected } = read;
+  const { accepted } = parsed;
+  const said = JSON.stringify(rejected.map(({ index, code, pointer, id }) => ({ index, code, pointer, id })));
+  const right = parsed.rejected.map(({ index, code, pointer, id }) => ({ index, code, pointer, id }));
+  if (said !== JSON.stringify(right)) return `rejected ${said}, where it should be ${JSON.stringify(right)}`;
+  if (indexes.join() !== accepted.map(({ index }) => index).join()) return `accepted ${indexes.join()}`;
+  for (const [i, { start, end, event }] of accepted.entries()) {
+    if (received.starts[i] !== start || received.ends[i] !== end) return `slice ${String(i)}`;
+    if (received.client_ids?.[i] !== event.id) return `id ${String(i)}`;
+    const text = body.toString('utf8', start, end).replaceAll('\n', ' ');
+    if (received.body.toString('utf8', start, end) !== text) return `bytes ${String(i)}`;
+  }
+  return (
+    sameTimes(received.times, accepted, NaN) ?? (received.columns && sameColumns(received.columns, accepted))
+  );
+};
+
+const id = '0197280d-5e00-7000-8000-000000000000' as EventId;
+
+/** Whether the chunk that the events are stored in says the same when it is read again from its bytes. */
+const sameChunk = (read: ReadOutcome, accepted: readonly Accepted[]): string | undefined => {
+  if (!read.ok || accepted.length === 0) return undefined;
+  const pieces = cut(read.received, { bytes: Infinity, events: Infinity });
+  const chunk = decodeChunk({
+    id,
+    data: pack(pieces),
+    metadata: {
+      chunk: {
+        codec: 'ndjson',
+        count: accepted.length,
+        ...timesOf(pieces, NOW),
+        received_at: NOW,
+        producer: 'fuzz',
+        first_sequence: 0,
+      },
+    },
+  });
+  if (chunk.count !== accepted.length) return 'count';
+  const given = columnsOf([...pieces, ...pieces], NOW);
+  if (given && given.times.length !== 2 * accepted.length) return 'merged count';
+  return (
+    sameTimes(chunk.times, accepted, NOW) ??
+    sameColumns(chunk, accepted) ??
+    (given && sameColumns(given, [...accepted, ...accepted]))
+  );
+};
+
+/** What reading a body, storing it, and reading the chunk again gets wrong; undefined: nothing. */
+export const difference = (body: Buffer, form: Form): string | undefined => {
+  const limits = { events: LIMIT, now: NOW };
+  const read = form === 'one' ? readOne(body, NOW) : readBatch(body, form, limits);
+  const parsed = readByParsing(body, form);
+  const wrong = sameReading(read, parsed, body);
+  if (wrong !== undefined) return wrong;
+  const stored = 'code' in parsed ? undefined : sameChunk(read, parsed.accepted);
+  return stored === undefined ? undefined : `stored: ${stored}`;
+};
