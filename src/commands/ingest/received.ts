@@ -4,6 +4,9 @@ import { ColumnsBuilder, type EventColumns } from '../../domain/telemetry/column
 
 const LF = 0x0a;
 
+/** For one set of columns after another. */
+const builder = new ColumnsBuilder();
+
 /**
  * Events of one request that may be stored: event `i` is the bytes `starts[i]` to `ends[i]` of the body as received,
  * without a line break, and happened at `times[i]` (NaN: when it was received).
@@ -62,7 +65,7 @@ export const without = (piece: Piece, left_out: Uint8Array): Piece => {
   const starts: number[] = [];
   const ends: number[] = [];
   const times: number[] = [];
-  const columns = received.columns && new ColumnsBuilder(piece.to - piece.from);
+  const columns = received.columns && builder.begin(piece.to - piece.from);
   let bytes = 0;
   let kept_from = piece.from;
   for (let i = piece.from; i < piece.to; i += 1) {
@@ -124,8 +127,6 @@ export const timesOf = (
     }
   return { min_time, max_time };
 };
-
-const builder = new ColumnsBuilder();
 
 /** The columns of a chunk made of these pieces; undefined where one of them has none. */
 export const columnsOf = (pieces: readonly Piece[], received_at: number): PackedColumns | undefined => {
