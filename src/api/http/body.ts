@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
+import { hasErrorCode } from '../../platform/files.js';
 import { problem, type Problem } from './problem.js';
+import { unzstd } from './zstd.js';
 
 export interface BodyLimits {
   /** Bytes on the wire. */
@@ -16,22 +18,39 @@ export type BodyOutcome =
 /** The client went away in the middle of its request: there is nobody to answer. */
 export class ClientGone extends Error {}
 
-type Inflate = (bytes: Buffer, options: { maxOutputLength: number; chunkSize: number }) => Promise<Buffer>;
-const rawInflate: Inflate = promisify(inflateRaw);
-const zlibInflate: Inflate = promisify(inflate);
+type DecompressOutcome =
+  | { readonly outcome: 'decompressed'; readonly body: Buffer }
+  | { readonly outcome: 'too_large' | 'undecodable' };
 
-const inflaters: ReadonlyMap<string, Inflate> = new Map<string, Inflate>([
-  ['gzip', promisify(gunzip)],
-  ['x-gzip', promisify(gunzip)],
-  ['br', promisify(brotliDecompress)],
-  // RFC 9110 means the zlib format by `deflate`; some clients send the bare one, which never begins with method 8.
-  [
-    'deflate',
-    (bytes, options) => (((bytes[0] ?? 0) & 0x0f) === 8 ? zlibInflate : rawInflate)(bytes, options),
-  ],
-]);
-const ENCODINGS = 'gzip, deflate, br';
+/** Decompresses to a limit: what comes to more is too large, whatever it would come to. */
+type Decompress = (bytes: Buffer, limit: number) => Promise<DecompressOutcome>;
+
+type Inflate = (bytes: Buffer, options: { maxOutputLength: number; chunkSize: number }) => Promise<Buffer>;
 const INFLATE_CHUNK = 128 * 1024;
+
+const ofZlib =
+  (decompress: Inflate): Decompress =>
+  async (bytes, limit) => {
+    try {
+      const body = await decompress(bytes, { maxOutputLength: limit, chunkSize: INFLATE_CHUNK });
+      return { outcome: 'decompressed', body };
+    } catch (error) {
+      return { outcome: hasErrorCode(error, 'ERR_BUFFER_TOO_LARGE') ? 'too_large' : 'undecodable' };
+    }
+  };
+
+const rawInflate = ofZlib(promisify(inflateRaw));
+const zlibInflate = ofZlib(promisify(inflate));
+
+const decompressors: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
+  ['gzip', ofZlib(promisify(gunzip))],
+  ['x-gzip', ofZlib(promisify(gunzip))],
+  ['br', ofZlib(promisify(brotliDecompress))],
+  // RFC 9110 means the zlib format by `deflate`; some clients send the bare one, which never begins with method 8.
+  ['deflate', (bytes, limit) => (((bytes[0] ?? 0) & 0x0f) === 8 ? zlibInflate : rawInflate)(bytes, limit)],
+  ['zstd', unzstd],
+]);
+const ENCODINGS = 'gzip, deflate, br, zstd';
 
 const fail = (reason: Problem): BodyOutcome => ({ ok: false, problem: reason });
 
@@ -64,7 +83,7 @@ const collect = (request: IncomingMessage, limit: number): Promise<Buffer | unde
  */
 export const readBody = async (request: IncomingMessage, limits: BodyLimits): Promise<BodyOutcome> => {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  const decompress = inflaters.get(encoding);
+  const decompress = decompressors.get(encoding);
   if (encoding !== 'identity' && encoding !== '' && !decompress)
     return fail(
       problem(415, 'unsupported_encoding', `Content-Encoding may be one of ${ENCODINGS}.`, {
@@ -76,13 +95,13 @@ export const readBody = async (request: IncomingMessage, limits: BodyLimits): Pr
   const received = await collect(request, limit);
   if (!received) return tooLarge(limit, '');
   if (!decompress || received.length === 0) return { ok: true, body: received };
-  try {
-    const options = { maxOutputLength: limits.decompressed, chunkSize: INFLATE_CHUNK };
-    return { ok: true, body: await decompress(received, options) };
-  } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-    return code === 'ERR_BUFFER_TOO_LARGE'
-      ? tooLarge(limits.decompressed, ' after decompression')
-      : fail(problem(400, 'undecodable_body', `The body is not valid ${encoding}.`));
+  const result = await decompress(received, limits.decompressed);
+  switch (result.outcome) {
+    case 'decompressed':
+      return { ok: true, body: result.body };
+    case 'too_large':
+      return tooLarge(limits.decompressed, ' after decompression');
+    case 'undecodable':
+      return fail(problem(400, 'undecodable_body', `The body is not valid ${encoding}.`));
   }
 };
