@@ -36,7 +36,9 @@ export interface BatchAnswer {
 
 /** Events that a request in another format was read into. */
 export interface MadeEvents {
-  readonly events: readonly TelemetryEvent[];
+  /** The events' JSON texts, a line break between them. */
+  readonly lines: Buffer;
+  readonly count: number;
   /** The format; its requests share no identity with another's. */
   readonly format: string;
   /**
@@ -45,6 +47,12 @@ export interface MadeEvents {
    */
   readonly identity?: Buffer;
 }
+
+/** Events as {@link MadeEvents} has them. */
+export const linesOf = (events: readonly TelemetryEvent[]): Pick<MadeEvents, 'lines' | 'count'> => ({
+  lines: Buffer.from(events.map((event) => JSON.stringify(event)).join('\n')),
+  count: events.length,
+});
 
 export interface BatchOptions {
   /** Names every rejected event instead of the first hundred. */
@@ -162,15 +170,14 @@ export class TelemetryIngest {
    * empty, or have nothing that is valid: its sender then has an answer of its own.
    */
   async events(
-    { events, format, identity }: MadeEvents,
+    { lines, count, format, identity }: MadeEvents,
     context: CommandContext,
   ): Promise<CommandResult<BatchAnswer>> {
     const admitted = this.#admit(context);
     if (!admitted.ok) return admitted;
     const ticket = this.guard.admit('telemetry');
     if (!ticket) return refusing(guarded);
-    const lines = Buffer.from(events.map((event) => JSON.stringify(event)).join('\n'));
-    const reading = readBatch(lines, 'ndjson', { events: events.length, now: this.clock.now() });
+    const reading = readBatch(lines, 'ndjson', { events: count, now: this.clock.now() });
     if (!reading.ok) throw new Error(`Made events that cannot be read: ${reading.detail}`);
 
     const { actor } = context.principal;

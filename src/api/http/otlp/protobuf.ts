@@ -193,6 +193,18 @@ const readExport = <T>(
     return records;
   }, 'protobuf');
 
+/** Reads the attributes of a Resource; undefined where it is not valid. */
+export const readResource = (bytes: Uint8Array, budget: Budget): OtlpMap | undefined => {
+  const decoded = decoding(() => [readMap(messages(bytes, budget, 1)[0] ?? [], budget)], 'protobuf');
+  return decoded.ok ? decoded.records[0] : undefined;
+};
+
+/** Reads one Span; undefined where it is not valid. */
+export const readOneSpan = (bytes: Uint8Array, resource: OtlpMap, budget: Budget): OtlpSpan | undefined => {
+  const decoded = decoding(() => [readSpan(bytes, resource, budget)], 'protobuf');
+  return decoded.ok ? decoded.records[0] : undefined;
+};
+
 /** Reads an ExportTraceServiceRequest. */
 export const readProtobufSpans = (body: Uint8Array): Decoded<OtlpSpan> =>
   readExport(body, (bytes, resource, _scope, budget) => readSpan(bytes, resource, budget));

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { linesOf } from '../../../commands/ingest/ingest.js';
 import { eventOfCloudEvent } from '../../../domain/telemetry/cloud-event.js';
 import { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { compile } from '../../../platform/validation.js';
@@ -69,7 +70,7 @@ const cloudEvents = defineRoute({
       'pointer' in event ? [] : [eventOfCloudEvent(event, fits)],
     );
     const result = await api.ingest.events(
-      { events, format: 'cloudevents', identity: read.identity },
+      { ...linesOf(events), format: 'cloudevents', identity: read.identity },
       request.context,
     );
     if (!result.ok) {

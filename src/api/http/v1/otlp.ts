@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { linesOf, type MadeEvents } from '../../../commands/ingest/ingest.js';
 import type { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { eventOfLogRecord } from '../../../domain/telemetry/otlp/log.js';
 import type { OtlpLogRecord, OtlpSpan } from '../../../domain/telemetry/otlp/model.js';
@@ -10,6 +11,7 @@ import { encodingOf, JSON_TYPE, otlpFailure, otlpSuccess, PROTOBUF, type Partial
 import type { Decoded } from '../otlp/budget.js';
 import { readJsonLogs, readJsonSpans } from '../otlp/json.js';
 import { readProtobufLogs, readProtobufSpans } from '../otlp/protobuf.js';
+import { spanLines } from '../otlp/span-lines.js';
 import { ofRefusal, problem } from '../problem.js';
 import { defineRoute, type FailureForm, type Route } from '../route.js';
 import { open } from '../schemas.js';
@@ -27,22 +29,29 @@ const failures: FailureForm = {
 };
 
 /** What an export came to before it is stored. */
-interface Mapped {
-  readonly events: readonly TelemetryEvent[];
+interface Mapped extends Omit<MadeEvents, 'format'> {
+  /** Spans or log records. */
+  readonly records: number;
   readonly rejected: number;
   /** Sentences for the sender about what is not stored. */
   readonly notes: readonly string[];
 }
 
+type Reading = { readonly ok: true; readonly mapped: Mapped } | Exclude<Decoded<never>, { ok: true }>;
+
+const ignoredNote = (ignored: number): readonly string[] =>
+  ignored === 0
+    ? []
+    : [`${ignored} spans are of no HTTP server or client and were ignored; nothing needs to be sent again.`];
+
 const mapSpans = (spans: readonly OtlpSpan[]): Mapped => {
-  // The same span twice in one export is one span.
-  const events = new Map<string, TelemetryEvent>();
+  const events: TelemetryEvent[] = [];
   const reasons = new Set<string>();
   let ignored = 0;
   let rejected = 0;
   for (const span of spans) {
     const outcome = eventOfSpan(span);
-    if (outcome.kind === 'event') events.set(`${span.trace_id}:${span.span_id}`, outcome.event);
+    if (outcome.kind === 'event') events.push(outcome.event);
     else if (outcome.kind === 'ignored') ignored += 1;
     else {
       rejected += 1;
@@ -50,94 +59,87 @@ const mapSpans = (spans: readonly OtlpSpan[]): Mapped => {
     }
   }
   return {
-    events: [...events.values()],
+    ...linesOf(events),
+    records: spans.length,
     rejected,
-    notes: [
-      ...reasons,
-      ...(ignored > 0
-        ? [
-            `${ignored} spans are of no HTTP server or client and were ignored; nothing needs to be sent again.`,
-          ]
-        : []),
-    ],
+    notes: [...reasons, ...ignoredNote(ignored)],
   };
 };
 
-const mapRecords = (records: readonly OtlpLogRecord[]): Mapped => ({
-  events: records.map(eventOfLogRecord),
-  rejected: 0,
-  notes: [],
-});
+const mapRecords =
+  (body: Buffer) =>
+  (records: readonly OtlpLogRecord[]): Mapped => ({
+    ...linesOf(records.map(eventOfLogRecord)),
+    records: records.length,
+    rejected: 0,
+    notes: [],
+    // Records have no ids, but exporters give them their nanosecond; one that has none may well be meant twice.
+    ...(records.every(({ time, observed }) => time > 0n || observed > 0n) && { identity: body }),
+  });
 
-interface Signal<T> {
+const mapped = <T>(decoded: Decoded<T>, map: (records: readonly T[]) => Mapped): Reading =>
+  decoded.ok ? { ok: true, mapped: map(decoded.records) } : decoded;
+
+interface Signal {
   readonly name: 'traces' | 'logs';
   readonly rejected_name: 'rejectedSpans' | 'rejectedLogRecords';
-  readonly fromProtobuf: (body: Uint8Array) => Decoded<T>;
-  readonly fromJson: (body: Buffer) => Decoded<T>;
-  readonly map: (records: readonly T[]) => Mapped;
-  /** Whether the same bytes again can only be the same export again. */
-  readonly isUnique: (records: readonly T[]) => boolean;
+  readonly fromProtobuf: (body: Buffer) => Reading;
+  readonly fromJson: (body: Buffer) => Reading;
 }
 
-const take = async <T>(
-  signal: Signal<T>,
+const traces: Signal = {
+  name: 'traces',
+  rejected_name: 'rejectedSpans',
+  fromProtobuf: (body) => {
+    const quick = spanLines(body);
+    if (!quick) return mapped(readProtobufSpans(body), mapSpans);
+    const { lines, events, spans, ignored, rejected, reasons } = quick;
+    const notes = [...reasons, ...ignoredNote(ignored)];
+    return { ok: true, mapped: { lines, count: events, records: spans, rejected, notes } };
+  },
+  fromJson: (body) => mapped(readJsonSpans(body), mapSpans),
+};
+
+const logs: Signal = {
+  name: 'logs',
+  rejected_name: 'rejectedLogRecords',
+  fromProtobuf: (body) => mapped(readProtobufLogs(body), mapRecords(body)),
+  fromJson: (body) => mapped(readJsonLogs(body), mapRecords(body)),
+};
+
+const take = async (
+  signal: Signal,
   { body, headers, context }: ApiRequest<unknown, unknown, Buffer>,
   { ingest, metrics }: Pick<ApiServices, 'ingest' | 'metrics'>,
 ): Promise<ApiResponse> => {
-  const decoded = encodingOf(headers) === PROTOBUF ? signal.fromProtobuf(body) : signal.fromJson(body);
-  if (!decoded.ok) {
-    const code = decoded.status === 413 ? 'export_too_large' : 'undecodable_body';
+  const reading = encodingOf(headers) === PROTOBUF ? signal.fromProtobuf(body) : signal.fromJson(body);
+  if (!reading.ok) {
+    const code = reading.status === 413 ? 'export_too_large' : 'undecodable_body';
     metrics.eventsRejected.inc({ code });
-    return otlpFailure(problem(decoded.status, code, decoded.detail), headers);
+    return otlpFailure(problem(reading.status, code, reading.detail), headers);
   }
-  const { records } = decoded;
-  const overdrawn = context.charge?.(records.length);
+  const { records, rejected: unusable, notes, ...made } = reading.mapped;
+  const overdrawn = context.charge?.(records);
   if (overdrawn) return otlpFailure(ofRefusal(overdrawn), headers);
-  const { events, rejected: unusable, notes } = signal.map(records);
   const result = await ingest.events(
-    {
-      events,
-      format: `otlp/${signal.name}`,
-      ...(signal.isUnique(records) && { identity: body }),
-    },
+    { ...made, format: `otlp/${signal.name}` },
     { ...context, origin: 'otlp' },
   );
   if (!result.ok) {
     metrics.eventsRejected.inc({ code: result.refusal.code });
     return otlpFailure(ofRefusal(result.refusal), headers);
   }
-  const { accepted, duplicates, errors } = result.value;
+  const { accepted, errors } = result.value;
   const rejected = unusable + errors.length;
   metrics.eventsAccepted.inc(accepted);
-  metrics.eventsDuplicate.inc(duplicates);
   if (rejected > 0) metrics.eventsRejected.inc({ code: 'part_of_a_batch' }, rejected);
   const reasons = new Set(errors.slice(0, 100).map(({ pointer, detail }) => `${pointer} ${detail}`.trim()));
   const partial: Partial = { rejected, message: [...notes, ...reasons].slice(0, 10).join(' ') };
   return {
     status: 200,
-    headers: events.length > 0 ? { [POSITION_HEADER]: result.position } : {},
+    headers: made.count > 0 ? { [POSITION_HEADER]: result.position } : {},
     ...otlpSuccess(partial, signal.rejected_name, headers),
   };
-};
-
-const traces: Signal<OtlpSpan> = {
-  name: 'traces',
-  rejected_name: 'rejectedSpans',
-  fromProtobuf: readProtobufSpans,
-  fromJson: readJsonSpans,
-  map: mapSpans,
-  // Span ids are unique.
-  isUnique: () => true,
-};
-
-const logs: Signal<OtlpLogRecord> = {
-  name: 'logs',
-  rejected_name: 'rejectedLogRecords',
-  fromProtobuf: readProtobufLogs,
-  fromJson: readJsonLogs,
-  map: mapRecords,
-  // Records have no ids, but exporters give them their nanosecond; one that has none may well be meant twice.
-  isUnique: (records) => records.every(({ time, observed }) => time > 0n || observed > 0n),
 };
 
 const binary = (message: string) =>
