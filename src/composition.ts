@@ -294,5 +294,6 @@ const apiConfig = (config: Config, { instance_id, release }: Instance): ApiConfi
     sign_in: config.PULSESTREAM_RATE_LIMIT_SIGN_IN,
     burst_seconds: config.PULSESTREAM_RATE_LIMIT_BURST_SECONDS,
   },
+  ingest_memory_bytes: config.PULSESTREAM_INGEST_MEGABYTES * 1024 * 1024,
   web_root: fileURLToPath(new URL('../../web/dist', import.meta.url)),
 });

@@ -41,6 +41,8 @@ export interface ApiConfig {
   /** Whether anyone may register a tenant. */
   readonly registration: boolean;
   readonly limits: LimitsConfig;
+  /** Memory for telemetry that is being received or waits to be stored. */
+  readonly ingest_memory_bytes: number;
   /** The directory of the built page. */
   readonly web_root?: string;
 }

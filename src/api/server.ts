@@ -4,6 +4,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { ApiDependencies, ApiServices } from './dependencies.js';
 import { Dispatcher } from './http/dispatch.js';
 import { expressApp } from './http/express.js';
+import { Intake } from './http/intake.js';
 import { clientAddress, cors } from './http/origins.js';
 import { RateLimits } from './http/rate-limits.js';
 import { hotRoutes, routes } from './http/routes.js';
@@ -29,11 +30,10 @@ export class ApiServer {
       tickets,
       connections: (tenant) => this.#realtime.stats(tenant),
     };
-    const { config, logger } = dependencies;
-    this.#wire = new Wire(
-      services,
-      new Dispatcher(services, new RateLimits(config.limits, dependencies.clock)),
-    );
+    const { config, logger, clock } = dependencies;
+    const limits = new RateLimits(config.limits, clock);
+    const intake = new Intake(clock, { memory_bytes: config.ingest_memory_bytes });
+    this.#wire = new Wire(services, new Dispatcher(services, limits, intake));
     const app = expressApp(routes, this.#wire, config, (error, request_id) =>
       logger.error({ err: error, request_id }, 'request failed'),
     );
@@ -49,7 +49,8 @@ export class ApiServer {
     });
     this.http.keepAliveTimeout = KEEP_ALIVE_MS;
     this.#realtime = new Realtime(this.http, services, topics);
-    watch(this.#realtime, dependencies.metrics.registry);
+    watchSockets(this.#realtime, dependencies.metrics.registry);
+    watchIntake(intake, dependencies.metrics.registry);
   }
 
   /** Starts answering; port 0 takes a free one. */
@@ -76,23 +77,47 @@ export class ApiServer {
   }
 }
 
-/** Shows Prometheus how the sockets are. */
-const watch = (realtime: Realtime, registry: Registry): void => {
-  const gauge = (name: string, help: string, read: () => number): Gauge =>
-    new Gauge({
-      name: `pulsestream_sockets${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  gauge('', 'Dashboards connected.', () => realtime.totals.connections);
-  gauge('_sent', 'Messages sent to dashboards since the start.', () => realtime.totals.sent);
+/** A gauge that reads its value when it is asked for. */
+const gauge = (registry: Registry, name: string, help: string, read: () => number): Gauge =>
+  new Gauge({
+    name: `pulsestream_${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+
+/** Shows Prometheus how much telemetry is on its way in. */
+const watchIntake = (intake: Intake, registry: Registry): void => {
   gauge(
-    '_skipped',
+    registry,
+    'intake_bytes',
+    'Bytes of telemetry in memory, from their arrival to their answer.',
+    () => intake.held_bytes,
+  );
+  gauge(
+    registry,
+    'intake_waiting',
+    'Requests with telemetry that wait for their turn.',
+    () => intake.waiting,
+  );
+};
+
+/** Shows Prometheus how the sockets are. */
+const watchSockets = (realtime: Realtime, registry: Registry): void => {
+  gauge(registry, 'sockets', 'Dashboards connected.', () => realtime.totals.connections);
+  gauge(registry, 'sockets_sent', 'Messages sent to dashboards since the start.', () => realtime.totals.sent);
+  gauge(
+    registry,
+    'sockets_skipped',
     'Messages that slow dashboards were spared since the start.',
     () => realtime.totals.skipped,
   );
-  gauge('_backlog_bytes', 'Bytes that wait for the slowest dashboard.', () => realtime.totals.backlog_bytes);
+  gauge(
+    registry,
+    'sockets_backlog_bytes',
+    'Bytes that wait for the slowest dashboard.',
+    () => realtime.totals.backlog_bytes,
+  );
 };

@@ -168,6 +168,12 @@ export const variables = {
     default: '60',
     read: integer(1, 3600),
   }),
+  PULSESTREAM_INGEST_MEGABYTES: define({
+    doc: 'Memory for telemetry that is being received or waits to be stored; more is refused with 503.',
+    default: '128',
+    // The largest body, an OTLP export, has 64 MB.
+    read: integer(64, 16_384),
+  }),
   PULSESTREAM_EVALUATION_SECONDS: define({
     doc: 'Seconds between two evaluations of the alert rules.',
     default: '5',

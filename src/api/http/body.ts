@@ -12,6 +12,12 @@ export interface BodyLimits {
   readonly decompressed: number;
 }
 
+/** Where the bytes of bodies are counted, as long as they are in memory. */
+export interface BodyAccount {
+  /** Takes so many; false where there is no room for them now. */
+  take(bytes: number): boolean;
+}
+
 export type BodyOutcome =
   { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly problem: Problem };
 
@@ -57,8 +63,20 @@ const fail = (reason: Problem): BodyOutcome => ({ ok: false, problem: reason });
 const tooLarge = (limit: number, what: string): BodyOutcome =>
   fail(problem(413, 'body_too_large', `The body may have ${limit} bytes${what}.`));
 
-/** Collects the bytes as received; undefined as soon as there are more than the limit. */
-const collect = (request: IncomingMessage, limit: number): Promise<Buffer | undefined> =>
+/** Why telemetry is not taken in just now. */
+export const overloaded = problem(
+  503,
+  'overloaded',
+  'There is more to do than can be done soon. Send the same again later.',
+  { retry_after_seconds: 1 },
+);
+
+/** Collects the bytes as received, until there are more than the limit or than there is room for. */
+const collect = (
+  request: IncomingMessage,
+  limit: number,
+  account: BodyAccount | undefined,
+): Promise<Buffer | 'too_large' | 'no_room'> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -68,7 +86,8 @@ const collect = (request: IncomingMessage, limit: number): Promise<Buffer | unde
     };
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) settle(() => resolve(undefined));
+      if (size > limit) settle(() => resolve('too_large'));
+      else if (account && !account.take(chunk.length)) settle(() => resolve('no_room'));
       else chunks.push(chunk);
     };
     const onEnd = (): void =>
@@ -77,11 +96,33 @@ const collect = (request: IncomingMessage, limit: number): Promise<Buffer | unde
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
 
+/** Memory that inflating takes is counted only when it is done, so few bodies are inflated at once: as many as there are threads for it. */
+const INFLATED_AT_ONCE = 4;
+let inflating = 0;
+const toBeInflated: (() => void)[] = [];
+
+const inOrder = async <T>(inflate: () => Promise<T>): Promise<T> => {
+  if (inflating < INFLATED_AT_ONCE) inflating += 1;
+  else await new Promise<void>((begin) => toBeInflated.push(begin));
+  try {
+    return await inflate();
+  } finally {
+    const next = toBeInflated.shift();
+    if (next) next();
+    else inflating -= 1;
+  }
+};
+
 /**
  * Reads a body, decompressed. What is longer than the limits is refused by its announced length before a byte is
  * read, else as soon as it gets there; inflating stops at the limit too, whatever a few bytes would expand to.
+ * With an `account` it is refused as well where there is no room for it.
  */
-export const readBody = async (request: IncomingMessage, limits: BodyLimits): Promise<BodyOutcome> => {
+export const readBody = async (
+  request: IncomingMessage,
+  limits: BodyLimits,
+  account?: BodyAccount,
+): Promise<BodyOutcome> => {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   const decompress = decompressors.get(encoding);
   if (encoding !== 'identity' && encoding !== '' && !decompress)
@@ -92,13 +133,16 @@ export const readBody = async (request: IncomingMessage, limits: BodyLimits): Pr
     );
   const limit = decompress ? limits.received : limits.decompressed;
   if (Number(request.headers['content-length'] ?? 0) > limit) return tooLarge(limit, '');
-  const received = await collect(request, limit);
-  if (!received) return tooLarge(limit, '');
+  const received = await collect(request, limit, account);
+  if (received === 'too_large') return tooLarge(limit, '');
+  if (received === 'no_room') return fail(overloaded);
   if (!decompress || received.length === 0) return { ok: true, body: received };
-  const result = await decompress(received, limits.decompressed);
+  const result = await inOrder(() => decompress(received, limits.decompressed));
   switch (result.outcome) {
     case 'decompressed':
-      return { ok: true, body: result.body };
+      return account && !account.take(result.body.length)
+        ? fail(overloaded)
+        : { ok: true, body: result.body };
     case 'too_large':
       return tooLarge(limits.decompressed, ' after decompression');
     case 'undecodable':

@@ -5,14 +5,16 @@ import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.
 import { parsePosition } from '../../eventstore/event-store.js';
 import type { ValidationOutcome } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
-import { ClientGone, readBody, type BodyLimits } from './body.js';
+import { ClientGone, overloaded, readBody, type BodyAccount, type BodyLimits } from './body.js';
 import { credentialsOf, expectedVersionOf, idempotencyKeyOf, traceIdOf } from './context.js';
+import type { Intake } from './intake.js';
 import { parseJson } from './json.js';
 import type { ApiRequest, ApiResponse } from './message.js';
 import { ofError, ofRefusal, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
 import type { Allowance, Drawer, RateLimits } from './rate-limits.js';
 import { ANY_MEDIA_TYPE, type Route } from './route.js';
+import { CROWDED } from './turns.js';
 
 /** A request that a route was found for, before anything of it is believed. */
 export interface Incoming {
@@ -45,6 +47,7 @@ export class Dispatcher {
   constructor(
     private readonly api: ApiServices,
     private readonly limits: RateLimits,
+    private readonly intake: Intake,
   ) {}
 
   /** Always answers; throws ClientGone alone, where there is nobody left to answer. */
@@ -82,21 +85,41 @@ export class Dispatcher {
     if (!context.ok) return context;
     const checked = checkAddress(route, incoming);
     if (!checked.ok) return checked;
-    const body = await readRouteBody(route, incoming.request);
-    if (!body.ok) return body;
-    const there = await this.#await(route, checked.value.query);
-    if (!there.ok) return there;
-
-    const request: ApiRequest = {
+    const request: Omit<ApiRequest, 'body'> = {
       ...checked.value,
-      body: body.value,
       principal: principal.value,
       context: context.value,
       headers: incoming.request.headers,
       url: incoming.url,
       ip: incoming.ip,
     };
-    return pass(await route.handle(request, this.api));
+    if (name === 'events') return this.#takeIn(route, incoming.request, request);
+    const body = await readRouteBody(route, incoming.request);
+    if (!body.ok) return body;
+    const there = await this.#await(route, checked.value.query);
+    return there.ok ? pass(await route.handle({ ...request, body: body.value }, this.api)) : there;
+  }
+
+  /** Telemetry has to come through the intake: its body is read where there is room, its work done in its tenant's turn. */
+  async #takeIn(
+    route: Route,
+    message: IncomingMessage,
+    request: Omit<ApiRequest, 'body'>,
+  ): Promise<Step<ApiResponse>> {
+    const { tenant_id, actor } = request.principal;
+    const entry = this.intake.enter(tenant_id ?? actor.id, Number(message.headers['content-length'] ?? 0));
+    if (!entry) return stop(overloaded);
+    try {
+      const body = await readRouteBody(route, message, entry);
+      if (!body.ok) return body;
+      const bytes = Buffer.isBuffer(body.value) ? body.value.length : 0;
+      const response = await entry.turn(bytes, () =>
+        route.handle({ ...request, body: body.value }, this.api),
+      );
+      return response === CROWDED ? stop(overloaded) : pass(response);
+    } finally {
+      entry.leave();
+    }
   }
 
   async #identify({ auth }: Route, { request }: Incoming): Promise<Step<Principal>> {
@@ -231,7 +254,11 @@ const mediaTypeOf = (request: IncomingMessage): string =>
 const hasNoBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 
-const readRouteBody = async (route: Route, request: IncomingMessage): Promise<Step<unknown>> => {
+const readRouteBody = async (
+  route: Route,
+  request: IncomingMessage,
+  account?: BodyAccount,
+): Promise<Step<unknown>> => {
   if (!route.body) return pass(undefined);
   if ('schema' in route.body && route.body.optional && hasNoBody(request)) return pass({});
   const allowed = 'raw' in route.body ? Object.keys(route.body.raw) : ['application/json'];
@@ -241,7 +268,7 @@ const readRouteBody = async (route: Route, request: IncomingMessage): Promise<St
         headers: { Accept: allowed.join(', ') },
       }),
     );
-  const read = await readBody(request, 'raw' in route.body ? route.body.limits : JSON_LIMITS);
+  const read = await readBody(request, 'raw' in route.body ? route.body.limits : JSON_LIMITS, account);
   if (!read.ok) return read;
   if ('raw' in route.body)
     return read.body.length > 0 || route.body.may_be_empty

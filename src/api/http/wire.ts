@@ -4,14 +4,13 @@ import type { ApiServices } from '../dependencies.js';
 import { ClientGone } from './body.js';
 import { requestIdOf } from './context.js';
 import type { Dispatcher } from './dispatch.js';
+import { Leftovers } from './leftovers.js';
 import type { ApiResponse } from './message.js';
 import type { Route } from './route.js';
 
-/** What is left of a refused body is thrown away up to here; then the connection ends. */
-const DISCARD_LIMIT = 64 * 1024 * 1024;
-
 /** Between node's messages and ours: for Express and for the hot routes in front of it, one way of answering. */
 export class Wire {
+  readonly #leftovers = new Leftovers();
   #closing = false;
 
   constructor(
@@ -62,7 +61,7 @@ export class Wire {
       ...(this.#closing && { Connection: 'close' }),
     });
     response.end(request.method === 'HEAD' ? undefined : bytes);
-    if (!request.complete) discard(request);
+    if (!request.complete) this.#leftovers.add(request);
   }
 }
 
@@ -70,18 +69,4 @@ const encode = (body: unknown): Buffer | undefined => {
   if (body === undefined) return undefined;
   if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-};
-
-/**
- * Reads on after an early answer, so that the client gets to read it: closing with bytes unread would reset the
- * connection under the answer.
- */
-const discard = (request: IncomingMessage): void => {
-  let size = 0;
-  request.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > DISCARD_LIMIT) request.destroy();
-  });
-  request.on('error', () => undefined);
-  request.resume();
 };

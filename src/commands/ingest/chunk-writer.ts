@@ -6,6 +6,7 @@ import type { ExpectedRevision } from '../../eventstore/event-log-writer.js';
 import { EventStoreUnavailable, type Position, type StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
+import { SharedBudget } from '../../platform/shared-budget.js';
 import { uuidV7 } from '../../platform/uuid.js';
 import type { GuardTicket } from '../guard.js';
 import type { CommandRefusal } from '../command.js';
@@ -41,12 +42,12 @@ export interface ChunkWriterOptions {
   /** Distinguishes the streams of instances that write side by side. */
   readonly shard: string;
   readonly chunk?: ChunkLimits;
-  /** Bytes that may wait to be written, over all tenants; more are refused. */
+  /** Bytes that may wait to be written, shared by the tenants; more are refused. */
   readonly waiting_bytes?: number;
 }
 
 const DEFAULT_CHUNK: ChunkLimits = { bytes: 900_000, events: MAX_CHUNK_EVENTS };
-const DEFAULT_WAITING_BYTES = 64 * 1024 * 1024;
+const DEFAULT_WAITING_BYTES = 128 * 1024 * 1024;
 /** How often a chunk is tried again after another writer was faster, or the store did not answer. */
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 50;
@@ -87,8 +88,7 @@ interface Lane {
 export class ChunkWriter {
   readonly #lanes = new Map<TenantId, Lane>();
   readonly #limits: ChunkLimits;
-  readonly #waiting_limit: number;
-  #waiting_bytes = 0;
+  readonly #waiting: SharedBudget;
   #sequence = 0;
 
   constructor(
@@ -99,12 +99,12 @@ export class ChunkWriter {
     private readonly options: ChunkWriterOptions,
   ) {
     this.#limits = options.chunk ?? DEFAULT_CHUNK;
-    this.#waiting_limit = options.waiting_bytes ?? DEFAULT_WAITING_BYTES;
+    this.#waiting = new SharedBudget(options.waiting_bytes ?? DEFAULT_WAITING_BYTES);
   }
 
   /** Bytes that wait to be written. */
   get waiting_bytes(): number {
-    return this.#waiting_bytes;
+    return this.#waiting.used;
   }
 
   /** Cuts a request's events into pieces that fit a chunk; the same events always at the same places. */
@@ -116,11 +116,9 @@ export class ChunkWriter {
   async write(request: WriteRequest): Promise<readonly PieceOutcome[]> {
     const { pieces } = request;
     const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
-    // A single request always fits into an empty queue, however large.
-    if (this.#waiting_bytes > 0 && this.#waiting_bytes + bytes > this.#waiting_limit)
+    if (!this.#waiting.take(request.tenant, bytes))
       return pieces.map(() => ({ ok: false, refusal: overloaded }));
 
-    this.#waiting_bytes += bytes;
     const lane = this.#laneOf(request.tenant);
     const outcomes = pieces.map(
       (piece, k) =>
@@ -132,7 +130,7 @@ export class ChunkWriter {
     try {
       return await Promise.all(outcomes);
     } finally {
-      this.#waiting_bytes -= bytes;
+      this.#waiting.release(request.tenant, bytes);
     }
   }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { Type } from 'typebox';
 import {
   apiKeyPrincipal,
@@ -11,6 +12,7 @@ import {
 import { EventStoreUnavailable } from '../../../src/eventstore/event-store.js';
 import { expressApp } from '../../../src/api/http/express.js';
 import { Dispatcher } from '../../../src/api/http/dispatch.js';
+import { Intake } from '../../../src/api/http/intake.js';
 import type { ApiRequest } from '../../../src/api/http/message.js';
 import { RateLimits } from '../../../src/api/http/rate-limits.js';
 import { defineRoute } from '../../../src/api/http/route.js';
@@ -20,6 +22,7 @@ import type { ApiServices } from '../../../src/api/dependencies.js';
 import { makeMetrics } from '../../../src/platform/metrics.js';
 import { systemClock } from '../../../src/platform/clock.js';
 import { systemRandom } from '../../../src/platform/random.js';
+import { until } from '../../support/until.js';
 import { defineProjection } from '../../../src/projections/projection.js';
 
 const model = defineProjection({
@@ -34,8 +37,12 @@ const principals: Record<string, Principal> = {
   person: userPrincipal('ten_a' as never, 'usr_a' as never, 'owner'),
   viewer: userPrincipal('ten_a' as never, 'usr_b' as never, 'viewer'),
   ingest: apiKeyPrincipal('ten_a' as never, 'key_a' as never, ['ingest']),
+  other: apiKeyPrincipal('ten_b' as never, 'key_b' as never, ['ingest']),
 };
 
+const MB = 1024 * 1024;
+/** What handling telemetry waits for. */
+let held = Promise.resolve();
 let seen: ApiRequest | undefined;
 let reached = true;
 const logged: object[] = [];
@@ -83,6 +90,18 @@ const routes = [
   }),
   defineRoute({
     ...common,
+    method: 'POST',
+    path: '/telemetry',
+    auth: 'telemetry:write',
+    limit: 'events',
+    body: { raw: { 'application/json': Type.Unknown() }, limits: { received: 8 * MB, decompressed: 8 * MB } },
+    handle: async (request) => {
+      await held;
+      return { status: 200, body: { bytes: request.body.length } };
+    },
+  }),
+  defineRoute({
+    ...common,
     method: 'GET',
     path: '/broken',
     auth: 'public',
@@ -97,6 +116,7 @@ const routes = [
   }),
 ];
 
+const intake = new Intake(systemClock, { memory_bytes: 4 * MB });
 let server: Server;
 let address = '';
 
@@ -124,7 +144,7 @@ beforeAll(async () => {
     },
     systemClock,
   );
-  const wire = new Wire(api, new Dispatcher(api, limits));
+  const wire = new Wire(api, new Dispatcher(api, limits, intake));
   server = createServer(expressApp(routes, wire, { trust_proxy: 1 }, () => undefined));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
@@ -315,6 +335,81 @@ describe('budgets', () => {
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect((await from('192.0.2.2')).status).toBe(200);
+  });
+});
+
+describe('telemetry', () => {
+  const send = (as: string, bytes: number, headers = {}): ReturnType<typeof call> =>
+    call('POST', '/telemetry', { as, body: `"${'x'.repeat(bytes - 2)}"`, headers });
+
+  it('that memory has no room for is refused, of another tenant it is not, and room comes back', async () => {
+    let release = (): void => undefined;
+    held = new Promise((resolve) => (release = resolve));
+    const first = send('ingest', 1.5 * MB);
+    await until(() => intake.held_bytes >= 1.5 * MB);
+    const refused = await send('ingest', 1.5 * MB);
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([
+      503,
+      'overloaded',
+      '1',
+    ]);
+    const other = send('other', MB);
+    await until(() => intake.held_bytes >= 2.5 * MB);
+    release();
+    expect([(await first).status, (await other).status]).toEqual([200, 200]);
+    expect(intake.held_bytes).toBe(0);
+    expect((await send('ingest', 1.5 * MB)).status).toBe(200);
+  });
+
+  it('counts what it is once it is inflated', async () => {
+    let release = (): void => undefined;
+    held = new Promise((resolve) => (release = resolve));
+    const first = send('ingest', 1.5 * MB);
+    await until(() => intake.held_bytes >= 1.5 * MB);
+    const small = gzipSync(Buffer.alloc(3 * MB, 'x'));
+    const response = await fetch(`${address}/telemetry`, {
+      method: 'POST',
+      headers: {
+        authorization: 'Bearer ingest',
+        'content-type': 'application/json',
+        'content-encoding': 'gzip',
+      },
+      body: small,
+    });
+    expect([small.length < 10_000, response.status]).toEqual([true, 503]);
+    release();
+    expect((await first).status).toBe(200);
+    expect(intake.held_bytes).toBe(0);
+  });
+
+  it('that is refused later than it came in gives its room back too', async () => {
+    expect((await send('ingest', 9 * MB)).status).toBe(413);
+    expect((await send('ingest', 10, { 'content-type': 'text/plain' })).status).toBe(415);
+    expect(intake.held_bytes).toBe(0);
+  });
+});
+
+describe('a body that was refused', () => {
+  it('is read to its end, so that its sender sees the answer and goes on, however many there are', async () => {
+    const { port } = server.address() as AddressInfo;
+    const body = Buffer.alloc(6 * MB, 'x');
+    const head = (line: string, length: number): string =>
+      `${line} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+    const refusedThenServed = async (): Promise<string[]> => {
+      const socket = connect(port, '127.0.0.1');
+      let received = '';
+      socket.setEncoding('latin1').on('data', (text: string) => (received += text));
+      socket.write(head('POST /telemetry', body.length));
+      socket.write(body);
+      socket.write(head('GET /open', 0));
+      const answers = (): string[] =>
+        [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status ?? '');
+      await until(() => answers().length === 2);
+      socket.destroy();
+      return answers();
+    };
+    const all = await Promise.all(Array.from({ length: 12 }, refusedThenServed));
+    expect(all).toEqual(all.map(() => ['401', '200']));
   });
 });
 

@@ -175,9 +175,47 @@ describe('a store that does not answer', () => {
   });
 });
 
+describe('a tenant with much waiting', () => {
+  const stranger = { ...request().principal, tenant_id: 'ten_other' as TenantId };
+  /** Ten events that make a chunk each. */
+  const many = Buffer.from(
+    Array.from({ length: 10 }, (_, n) => JSON.stringify({ type: 'a', message: String(n) })).join('\n'),
+  );
+
+  it('holds up another for one append at most, on a log that takes one at a time', async () => {
+    const { log, ingest } = ingestBench({ chunk: { bytes: 10_000, events: 1 } });
+    let busy: Promise<unknown> = Promise.resolve();
+    log.before = () => {
+      const mine = busy.then(turn);
+      busy = mine;
+      return mine.then(() => undefined);
+    };
+    const sent = ingest.batch(many, 'ndjson', request());
+    await turn();
+    const before = log.events.length;
+    expect((await ingest.one(event(1), request({ principal: stranger }))).ok).toBe(true);
+    const theirs = log.events.findIndex(({ metadata }) => metadata.tenant_id === stranger.tenant_id);
+    expect(theirs - before).toBeLessThanOrEqual(1);
+    expect((await sent).ok).toBe(true);
+  });
+
+  it('leaves room for another', async () => {
+    const { log, ingest } = ingestBench({ waiting_bytes: 200 });
+    const { open } = gate(log);
+    const sent = Array.from({ length: 10 }, (_, n) => ingest.one(event(n), request()));
+    const other = ingest.one(event(1), request({ principal: stranger }));
+    await turn();
+    open();
+    const stored = (await Promise.all(sent)).filter(({ ok }) => ok);
+    expect(stored.length).toBeGreaterThan(1);
+    expect(stored.length).toBeLessThan(10);
+    expect((await other).ok).toBe(true);
+  });
+});
+
 describe('more than fits into memory', () => {
   it('is refused with a time to come back, and what waits is stored', async () => {
-    const { log, chunks, ingest } = ingestBench({ waiting_bytes: 100 });
+    const { log, chunks, ingest } = ingestBench({ waiting_bytes: 200 });
     const { open } = gate(log);
     const first = ingest.one(event(1), request());
     const second = ingest.one(event(2), request());
