@@ -3,12 +3,12 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { table } from '../src/cli/output.js';
 import type { Figures, Step } from './step.js';
-import { steps } from './steps/all.js';
+import { steps, stepsWithPeers } from './steps/all.js';
 import { freshData, registerTenant, removeData, startServer } from '../test/support/started-server.js';
 
 const names = steps.map(({ name }) => name);
 
-const help = `npm run bench -- [--seconds N] [--only NAME,…] [--json FILE]
+const help = `npm run bench -- [--seconds N] [--only NAME,…] [--peers] [--json FILE]
 
 Measures the compiled server on a fresh data directory, side by side in one run:
 batch ingest and its share of bare JSON.parse, the same at a rate, OTLP, single
@@ -18,6 +18,7 @@ the CPU time of the server alone stands beside them.
 
   --seconds N   how long each load lasts, 1 to 600 (default 10)
   --only NAMES  some of ${names.join(', ')}
+  --peers       PostgreSQL, InfluxDB and emmett besides, where they are installed
   --json FILE   writes the figures there as well; - writes nothing else to standard output
   --help        this`;
 
@@ -37,6 +38,7 @@ const readOptions = (): Options | undefined => {
     options: {
       seconds: { type: 'string', default: '10' },
       only: { type: 'string', default: names.join(',') },
+      peers: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -47,7 +49,10 @@ const readOptions = (): Options | undefined => {
   const only = values.only.split(',');
   const unknown = only.find((name) => !names.includes(name));
   if (unknown !== undefined) fail(`There is no ${unknown} to measure.`);
-  return { seconds, chosen: steps.filter(({ name }) => only.includes(name)), json: values.json };
+  const chosen = (values.peers ? stepsWithPeers : steps).filter(
+    ({ name }) => only.includes(name) || name === 'peers',
+  );
+  return { seconds, chosen, json: values.json };
 };
 
 const measure = async ({ seconds, chosen }: Options): Promise<Figures> => {
