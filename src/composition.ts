@@ -22,7 +22,9 @@ import type { ServerKeys } from './platform/secrets.js';
 import { uuidV7 } from './platform/uuid.js';
 import { alertEvaluation } from './processes/alert-evaluation/alert-evaluation.js';
 import { recordThrough } from './processes/alert-evaluation/record-transition.js';
-import { ProcessManager } from './processes/process-manager.js';
+import { recordLessons } from './processes/route-learning/record-lessons.js';
+import { routeLearning } from './processes/route-learning/route-learning.js';
+import { ProcessManager, type ProcessDependencies } from './processes/process-manager.js';
 import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { ProjectionHost } from './projections/runner/host.js';
@@ -45,6 +47,9 @@ type StartedClientIds = ClientIds & { start(): Promise<void>; close(): Promise<v
 /** How long a record of another process may take from its stamp into the log. */
 const OTHER_WRITERS_MS = 1_000;
 
+/** A process manager, whatever it reacts with. */
+type RunningProcess = Pick<ProcessManager<unknown>, 'start' | 'stop' | 'status'>;
+
 const token = <T>(name: string): ServiceIdentifier<T> => Symbol(name);
 
 /** The parts, by name. Whoever composes asks for these; nobody else knows the container. */
@@ -65,7 +70,7 @@ export const tokens = {
   pipeline: token<CommandPipeline>('command pipeline'),
   ingest: token<TelemetryIngest>('telemetry ingest'),
   host: token<ProjectionHost>('projection host'),
-  evaluator: token<Pick<ProcessManager<unknown>, 'start' | 'stop' | 'status'>>('alert evaluator'),
+  processes: token<readonly RunningProcess[]>('process managers'),
   operations: token<Operations>('operations'),
   api: token<ApiServer>('api'),
 } as const;
@@ -179,9 +184,9 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       (clock: Clock, random: Random) => new ProjectionHost(projections, log, readStore, clock, random),
       [t.clock, t.random],
     );
-  container.bind(t.evaluator).toResolvedValue(
-    (pipeline: CommandPipeline, writer: RecordWriter, clock: Clock, logger: Logger) =>
-      new ProcessManager(alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline)), {
+  container.bind(t.processes).toResolvedValue(
+    (pipeline: CommandPipeline, writer: RecordWriter, clock: Clock, logger: Logger) => {
+      const dependencies: ProcessDependencies = {
         log,
         snapshots: new Snapshots(readStore),
         clock,
@@ -191,7 +196,11 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
           // Records of other processes may still be on their way; of an embedded log there are none.
           if (config.EVENTSTOREDB_URL) await clock.sleep(OTHER_WRITERS_MS);
         },
-      }),
+      };
+      const evaluation = alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline));
+      const learning = routeLearning(config.PULSESTREAM_ROUTE_LIMIT, recordLessons(pipeline));
+      return [new ProcessManager(evaluation, dependencies), new ProcessManager(learning, dependencies)];
+    },
     [t.pipeline, t.writer, t.clock, t.logger],
   );
   container.bind(t.operations).toResolvedValue(
@@ -215,7 +224,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         t.authenticator,
         t.ingest,
         t.host,
-        t.evaluator,
+        t.processes,
         t.operations,
         t.guard,
         t.metrics,
@@ -233,7 +242,7 @@ type ApiParts = [
   authenticator: Authenticator,
   ingest: TelemetryIngest,
   host: ProjectionHost,
-  evaluator: Pick<ProcessManager<unknown>, 'status'>,
+  processes: readonly RunningProcess[],
   operations: Operations,
   guard: DeploymentGuard,
   metrics: Metrics,
@@ -251,7 +260,7 @@ const apiDependencies = (
     authenticator,
     ingest,
     host,
-    evaluator,
+    processes,
     operations,
     guard,
     metrics,
@@ -269,7 +278,7 @@ const apiDependencies = (
   readStore,
   guard,
   projections: () => host.status(),
-  processes: () => [evaluator.status()],
+  processes: () => processes.map((one) => one.status()),
   operations,
   metrics,
   logger,

@@ -83,18 +83,18 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Starts all roles in this process: read models, alert evaluation, API. Appends nothing. */
+/** Starts all roles in this process: read models, process managers, API. Appends nothing. */
 export const startPulseStream = (config: Config): Promise<RunningServer> =>
   opening(async (opened) => {
     const given = await prepare(config, opened);
     const { log } = given.stores;
     const container = compose(given);
-    const [guard, claims, clientIds, host, evaluator, api, passwords, logger] = await Promise.all([
+    const [guard, claims, clientIds, host, processes, api, passwords, logger] = await Promise.all([
       container.getAsync(tokens.guard),
       container.getAsync(tokens.claims),
       container.getAsync(tokens.clientIds),
       container.getAsync(tokens.host),
-      container.getAsync(tokens.evaluator),
+      container.getAsync(tokens.processes),
       container.getAsync(tokens.api),
       container.getAsync(tokens.passwords),
       container.getAsync(tokens.logger),
@@ -112,8 +112,8 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     await clientIds.start();
     opened.add(() => host.stop());
     await host.start();
-    opened.add(() => evaluator.stop());
-    evaluator.start();
+    opened.add(() => Promise.all(processes.map((one) => one.stop())));
+    for (const one of processes) one.start();
     const forgetting = setInterval(() => {
       claims.forget().catch((error: unknown) => {
         logger.warn({ err: error }, 'Old claims could not be deleted.');

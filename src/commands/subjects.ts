@@ -16,6 +16,12 @@ import {
 } from '../domain/tenancy/session.js';
 import { tenantDecider, tenantEventTypes, type Tenant, type TenantEvent } from '../domain/tenancy/tenant.js';
 import { userDecider, userEventTypes, type User, type UserEvent } from '../domain/tenancy/user.js';
+import {
+  routeBookDecider,
+  routeEventTypes,
+  type RouteBook,
+  type RouteEvent,
+} from '../domain/telemetry/routes/book.js';
 import type { Subject } from './command.js';
 
 /** The kinds of streams that commands decide on. */
@@ -24,6 +30,7 @@ export const userSubject: Subject<User, UserEvent> = { ...userDecider, types: us
 export const apiKeySubject: Subject<ApiKey, ApiKeyEvent> = { ...apiKeyDecider, types: apiKeyEventTypes };
 export const ruleSubject: Subject<Rule, RuleEvent> = { ...ruleDecider, types: ruleEventTypes };
 export const alertSubject: Subject<Alert, AlertEvent> = { ...alertDecider, types: alertEventTypes };
+export const routesSubject: Subject<RouteBook, RouteEvent> = { ...routeBookDecider, types: routeEventTypes };
 export const emailSubject: Subject<Reservation, EmailEvent> = {
   ...emailDecider,
   types: emailEventTypes,

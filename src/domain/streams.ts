@@ -9,5 +9,7 @@ export const apiKeyStream = (id: ApiKeyId): string => `apikey-${id}`;
 export const sessionStream = (id: string): string => `session-${id}`;
 export const ruleStream = (id: RuleId): string => `rule-${id}`;
 export const alertStream = (id: AlertId): string => `alert-${id}`;
+/** What a tenant's paths are shown as: its own patterns, and what was learned. */
+export const routesStream = (id: TenantId): string => `routes-${id}`;
 /** All deployments: one stream, so that one at a time is a matter of the exact revision. */
 export const deploymentsStream = 'deployments';

@@ -179,6 +179,11 @@ export const variables = {
     default: '5',
     read: integer(1, 60),
   }),
+  PULSESTREAM_ROUTE_LIMIT: define({
+    doc: 'Routes that are made of a tenant’s paths, before some are shown as one.',
+    default: '280',
+    read: integer(10, 2_000),
+  }),
   PULSESTREAM_URL: define({
     doc: 'For the command line: the server to talk to; absent: the one that runs on this data directory.',
     read: url('http', 'https'),

@@ -5,6 +5,7 @@ import { chunkIndex } from './chunk-index/projection.js';
 import { metrics } from './metrics/projection.js';
 import type { AnyProjection } from './projection.js';
 import { recentEvents } from './recent-events/projection.js';
+import { routeBooks } from './routes/projection.js';
 import { rules } from './rules/projection.js';
 import { tenants } from './tenants/projection.js';
 import { users } from './users/projection.js';
@@ -20,4 +21,5 @@ export const projections: readonly AnyProjection[] = [
   metrics,
   chunkIndex,
   recentEvents,
+  routeBooks,
 ];

@@ -1,4 +1,6 @@
 import type { TenantId } from '../domain/ids.js';
+import { routeEventTypes } from '../domain/telemetry/routes/book.js';
+import type { Routing } from '../domain/telemetry/routes/shown.js';
 import type { Position, RecordedEvent } from '../eventstore/event-store.js';
 import type { Document, IndexSpec } from '../readstore/read-store.js';
 
@@ -20,9 +22,14 @@ export interface Projection<D extends Document, P = RecordedEvent> {
   readonly version: number;
   /** The event types it reads. */
   readonly reads: readonly string[];
+  /** Shows routes: what it makes of an event depends on the tenant's route book, too. */
+  readonly shows_routes?: true;
   readonly indexes: readonly IndexSpec[];
-  /** The documents that an event touches, each at most once, with what it says to each. Pure. */
-  parts(event: RecordedEvent): Iterable<Part<P>>;
+  /**
+   * The documents that an event touches, each at most once, with what it says to each. Pure. `routing`: the tenant's
+   * route book as the events before this one say.
+   */
+  parts(event: RecordedEvent, routing: Routing): Iterable<Part<P>>;
   /**
    * The document after the part; undefined deletes it. Pure as seen from outside: the runner hands over a
    * document that nobody else holds, so a fold may change it in place.
@@ -39,6 +46,10 @@ export interface FoldContext {
 /** Any projection, as the runner holds them. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only type that every projection is assignable to
 export type AnyProjection = Projection<any, any>;
+
+/** The event types that somebody who folds a projection has to be given. */
+export const typesOf = ({ reads, shows_routes }: AnyProjection): readonly string[] =>
+  shows_routes ? [...new Set([...reads, ...routeEventTypes])] : reads;
 
 /** Says a projection's types once and gives it back. */
 export const defineProjection = <D extends Document, P = RecordedEvent>(

@@ -69,6 +69,7 @@ const bodies: Readonly<Record<string, object>> = {
   '/api/v1/ingestion/otlp/v1/logs': {
     resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'something happened' } }] }] }],
   },
+  '/api/v2/ingestion/route-patterns': { patterns: ['/blog/{slug}'] },
   '/api/v1/alerting/rules': rule,
   '/api/v1/alerting/rules/{rule_id}': rule,
 };

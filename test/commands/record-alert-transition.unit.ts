@@ -41,7 +41,7 @@ beforeEach(async () => {
   bench = commandBench();
   const { principal, tenant } = await registered(bench);
   ada = principal;
-  evaluation = processPrincipal('alert-evaluation', tenant.id);
+  evaluation = processPrincipal('alert-evaluation', tenant.id, 'alerting:write');
 });
 
 const record = (transition: object, by = evaluation, world = bench) =>

@@ -13,6 +13,7 @@ import {
   type RegisteredTenant,
   type StartedServer,
 } from '../support/started-server.js';
+import { until } from '../support/until.js';
 
 /** 10,000 lines of a real web server, with what is known of them. */
 const file = join(root, '..', 'shared', 'data', 'apache_access.log');
@@ -45,6 +46,7 @@ describe.each(stores)('importing an access log with $name', ({ environment }) =>
   let server: StartedServer;
   let tenant: RegisteredTenant;
   let position: string;
+  let learned: ReadonlyMap<string, number>;
 
   const get = async (path: string): Promise<unknown> => {
     const response = await fetch(`${server.url}/api/v1/${path}`, {
@@ -77,6 +79,24 @@ describe.each(stores)('importing an access log with $name', ({ environment }) =>
     return counts;
   };
 
+  /** Requests by route, with all that is to be learned of what is in the log. */
+  const routes = async (): Promise<ReadonlyMap<string, number>> => {
+    let head = '';
+    await until(async () => {
+      const health = (await (await fetch(`${server.url}/health`)).json()) as {
+        head: string;
+        processes: { name: string; position: string }[];
+      };
+      ({ head } = health);
+      const learning = health.processes.find(({ name }) => name === 'route-learning');
+      return learning !== undefined && learning.position >= head;
+    });
+    const { data } = (await get(
+      `ingestion/events/statistics?${query({ ...period, group_by: 'route', min_position: head })}`,
+    )) as { data: { route: string; requests: number }[] };
+    return new Map(data.map(({ route, requests }) => [route, requests]));
+  };
+
   beforeAll(async () => {
     if (!environment) return;
     data = await freshData(environment);
@@ -105,10 +125,22 @@ describe.each(stores)('importing an access log with $name', ({ environment }) =>
     expect(await countsByStatistics()).toEqual(byStatus);
   });
 
+  test('shows them under fewer than 300 routes, and the site’s pages as themselves', async () => {
+    const found = await routes();
+    expect(found.size).toBeLessThan(300);
+    expect([...found.values()].reduce((sum, count) => sum + count, 0)).toBe(10_000);
+    expect(found.get('/blog/tags/{slug}')).toBeGreaterThan(400);
+    expect(found.get('/blog/geekery/{slug}.html')).toBeGreaterThan(300);
+    for (const page of ['logstash-monitorama-2013', 'logstash-puppetconf-2012', 'logstash-scale11x'])
+      expect(found.get(`/presentations/${page}`)).toBeGreaterThan(5);
+    learned = found;
+  });
+
   test('and the same are there after every read model was rebuilt from the log', async () => {
     expect(await runCli(data, ['projections', 'rebuild', '--all'])).toMatchObject({ code: 0 });
     expect(await countsByStatistics()).toEqual(byStatus);
     expect(await countsBySearch()).toEqual(byStatus);
+    expect(await routes()).toEqual(learned);
     expect(await runCli(data, ['projections', 'verify'])).toMatchObject({ code: 0 });
   });
 });

@@ -2,12 +2,13 @@ import { readBatch, readOne, type ReadOutcome } from '../../src/commands/ingest/
 import { columnsOf, cut, pack, timesOf } from '../../src/commands/ingest/received.js';
 import { deeperThan, split, type BatchFormat } from '../../src/commands/ingest/split.js';
 import type { EventId } from '../../src/domain/ids.js';
-import { decodeChunk } from '../../src/domain/telemetry/chunk.js';
 import type { EventColumns, TextColumn } from '../../src/domain/telemetry/columns.js';
 import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../src/domain/telemetry/event.js';
 import { routeOf } from '../../src/domain/telemetry/route.js';
+import type { RouteColumn } from '../../src/domain/telemetry/routes/shown.js';
 import { isWeighted, weightFault, weightOf } from '../../src/domain/telemetry/weight.js';
 import { compile } from '../../src/platform/validation.js';
+import { decodeChunk } from '../support/telemetry.js';
 
 /** Reading by the book: each event by `JSON.parse` and the schema, nothing remembered from one to the next. */
 
@@ -81,14 +82,18 @@ const readByParsing = (body: Buffer, form: Form): Reading => {
 
 const textAt = ({ values, ids }: TextColumn, index: number): string => values[ids[index] ?? 0] ?? '';
 
-/** Whether a text stands among the values exactly once, in the order of first occurrence, and none that has no event. */
-const isNumbered = ({ values, ids }: TextColumn): boolean => {
+/**
+ * Whether a text stands among the values exactly once (a route at most twice: given, and made of paths), in the order of
+ * first occurrence, and none that has no event.
+ */
+const isNumbered = ({ values, ids, made }: TextColumn & Partial<RouteColumn>): boolean => {
   let seen = 0;
   for (const id of ids) {
     if (id > seen) return false;
     if (id === seen) seen += 1;
   }
-  return seen === values.length && new Set(values).size === values.length;
+  const names = new Set(values.map((value, id) => `${made?.[id] ? 'made' : 'given'} ${value}`));
+  return seen === values.length && names.size === values.length;
 };
 
 type Shown = Omit<EventColumns, 'paths'> & { readonly paths?: TextColumn };

@@ -8,6 +8,7 @@ import type { WatchedRule } from '../../src/domain/alerting/evaluation/watch.js'
 import type { AlertId, EventId, RuleId, TenantId } from '../../src/domain/ids.js';
 import type { ChunkHeader } from '../../src/domain/telemetry/chunk-header.js';
 import { decodeChunk, type TelemetryChunk } from '../../src/domain/telemetry/chunk.js';
+import { RouteBook } from '../../src/domain/telemetry/routes/book.js';
 import type { TelemetryEvent } from '../../src/domain/telemetry/event.js';
 import { nameAlert } from '../../src/processes/alert-evaluation/alert-evaluation.js';
 
@@ -55,11 +56,8 @@ export const chunkOf = (
     first_sequence: 0,
   };
   const data = Buffer.from(events.map((event) => JSON.stringify(event)).join('\n'));
-  const chunk = decodeChunk({
-    id: '00000000-0000-7000-8000-000000000000' as EventId,
-    data,
-    metadata: { chunk: header },
-  });
+  const id = '00000000-0000-7000-8000-000000000000' as EventId;
+  const chunk = decodeChunk({ id, data, metadata: { chunk: header } }, RouteBook.EMPTY);
   return { header, chunk, data };
 };
 

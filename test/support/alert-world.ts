@@ -11,8 +11,9 @@ import type { RuleEvent } from '../../src/domain/alerting/rule.js';
 import type { AlertId } from '../../src/domain/ids.js';
 import type { JsonObject } from '../../src/domain/json.js';
 import { readEvent } from '../../src/domain/stored-event.js';
-import { alertStream, ruleStream } from '../../src/domain/streams.js';
+import { alertStream, routesStream, ruleStream } from '../../src/domain/streams.js';
 import type { TelemetryEvent } from '../../src/domain/telemetry/event.js';
+import type { RouteEvent } from '../../src/domain/telemetry/routes/book.js';
 import type { EventMetadata, RecordedEvent } from '../../src/eventstore/event-store.js';
 import { eventOf } from '../../src/processes/alert-evaluation/record-transition.js';
 import { acme, at, chunkOf } from './alert-evaluation.js';
@@ -31,6 +32,10 @@ export class AlertWorld {
 
   rule(event: RuleEvent): void {
     this.#append(ruleStream(event.data.rule_id), event.type, event.data as unknown as JsonObject);
+  }
+
+  routes(event: RouteEvent): void {
+    this.#append(routesStream(acme), event.type, event.data as unknown as JsonObject);
   }
 
   telemetry(events: readonly TelemetryEvent[]): void {

@@ -1,3 +1,4 @@
+import { RouteBook } from '../../src/domain/telemetry/routes/book.js';
 import fc from 'fast-check';
 import type { TenantId } from '../../src/domain/ids.js';
 import type { Position } from '../../src/eventstore/event-store.js';
@@ -125,7 +126,7 @@ export const expected = (
     }
     let parts: Part<Entry>[] = [];
     try {
-      parts = [...ledger.parts(event)];
+      parts = [...ledger.parts(event, RouteBook.EMPTY)];
     } catch {
       parked[stream] = 1;
     }

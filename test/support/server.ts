@@ -71,11 +71,11 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const operator_token = await readKey(directory, 'operatorToken');
   const container = compose({ config, release: 'test', keys, operator_token, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
-  const [guard, clientIds, host, evaluator, api] = await Promise.all([
+  const [guard, clientIds, host, processes, api] = await Promise.all([
     container.getAsync(tokens.guard),
     container.getAsync(tokens.clientIds),
     container.getAsync(tokens.host),
-    container.getAsync(tokens.evaluator),
+    container.getAsync(tokens.processes),
     container.getAsync(tokens.api),
   ]);
   const stopping = new AbortController();
@@ -83,7 +83,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const following = followGuard(stores.log, guard, restored, stopping.signal);
   await clientIds.start();
   await host.start();
-  evaluator.start();
+  for (const one of processes) one.start();
   const { port } = await api.listen(config.PORT, '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;
 
@@ -121,7 +121,12 @@ export const startTestServer = async (environment: Record<string, string> = {}):
     stop: async () => {
       await api.close();
       stopping.abort();
-      await Promise.allSettled([evaluator.stop(), host.stop(), clientIds.close(), following]);
+      await Promise.allSettled([
+        ...processes.map((one) => one.stop()),
+        host.stop(),
+        clientIds.close(),
+        following,
+      ]);
       await stores.close();
       if (kept === undefined) await rm(directory, { recursive: true });
     },

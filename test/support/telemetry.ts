@@ -7,6 +7,12 @@ import { DeploymentGuard } from '../../src/commands/guard.js';
 import type { CommandContext } from '../../src/commands/command.js';
 import { RecordWriter } from '../../src/commands/writer.js';
 import type { EventId, TenantId } from '../../src/domain/ids.js';
+import {
+  decodeChunk as decode,
+  type StoredChunk,
+  type TelemetryChunk,
+} from '../../src/domain/telemetry/chunk.js';
+import { RouteBook } from '../../src/domain/telemetry/routes/book.js';
 import type {
   AppendOutcome,
   EventLogWriter,
@@ -171,6 +177,9 @@ export const request = (more: Partial<CommandContext> = {}): CommandContext => {
   };
 };
 
+/** A chunk as it is shown to a tenant of whose routes nothing is known. */
+export const decodeChunk = (stored: StoredChunk): TelemetryChunk => decode(stored, RouteBook.EMPTY);
+
 /** A recorded chunk of these events, as the log would give it. */
 export const chunkOf = (
   events: readonly object[],
@@ -210,10 +219,11 @@ export const chunkOf = (
 export const foldAll = <D extends Document, P>(
   projection: Projection<D, P>,
   events: readonly RecordedEvent[],
+  book = RouteBook.EMPTY,
 ): Map<string, D> => {
   const documents = new Map<string, D>();
   for (const event of events)
-    for (const { id, part } of projection.parts(event)) {
+    for (const { id, part } of projection.parts(event, book)) {
       const folded = projection.fold(documents.get(id), part, { id, position: event.position });
       if (folded) documents.set(id, folded);
       else documents.delete(id);

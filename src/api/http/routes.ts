@@ -10,6 +10,7 @@ import { cloudevents } from './v1/cloud-events.js';
 import { dashboard } from './v1/dashboard.js';
 import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
 import { otlp } from './v1/otlp.js';
+import { routing } from './v2/routes.js';
 
 const document = defineRoute({
   method: 'GET',
@@ -25,6 +26,7 @@ const document = defineRoute({
 export const routes: readonly Route[] = [
   ...auth,
   ...ingestion,
+  ...routing,
   ...otlp,
   ...cloudevents,
   ...alerting,

@@ -1,8 +1,9 @@
 import type { EventId } from '../ids.js';
 import { telemetryId } from './address.js';
 import type { ChunkHeader } from './chunk-header.js';
-import { routeOfEvent, shownRoutes, type EventColumns, type TextColumn } from './columns.js';
+import { type EventColumns, type TextColumn } from './columns.js';
 import { timeOf, type TelemetryEvent } from './event.js';
+import { routeOfEvent, shownRoutes, type RouteColumn, type Routing } from './routes/shown.js';
 import { EventScanner } from './scan/event-scanner.js';
 import type { Durations } from './weight.js';
 
@@ -26,7 +27,7 @@ export interface TelemetryChunk extends Omit<EventColumns, 'paths'> {
   readonly id: EventId;
   readonly count: number;
   /** Given, or else made from the path. */
-  readonly routes: TextColumn;
+  readonly routes: RouteColumn;
   /** As received. */
   readonly events: readonly TelemetryEvent[];
   /** Epoch milliseconds. */
@@ -79,37 +80,14 @@ export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string
 const parseLine = (line: string): TelemetryEvent => JSON.parse(line) as TelemetryEvent;
 
 /** The columns stay as long as the chunk's event does; the events themselves, twenty times as large, do not. */
-class ReadChunk implements TelemetryChunk {
-  readonly id: EventId;
-  readonly count: number;
-  readonly statuses: Uint16Array;
-  readonly durations: Float64Array;
-  readonly types: TextColumn;
-  readonly services: TextColumn;
-  readonly routes: TextColumn;
-  readonly methods: TextColumn;
-  readonly weights?: Float64Array;
-  readonly aggregates?: ReadonlyMap<number, Durations>;
+class ReadChunk {
   #events: WeakRef<readonly TelemetryEvent[]> | undefined;
+  #shown: { readonly routing: Routing; readonly chunk: TelemetryChunk } | undefined;
 
   constructor(
-    private readonly stored: StoredChunk,
-    columns: EventColumns,
-    readonly times: Float64Array,
-  ) {
-    this.id = stored.id;
-    this.count = times.length;
-    ({
-      statuses: this.statuses,
-      durations: this.durations,
-      types: this.types,
-      services: this.services,
-      methods: this.methods,
-    } = columns);
-    this.routes = shownRoutes(columns);
-    if (columns.weights) this.weights = columns.weights;
-    if (columns.aggregates) this.aggregates = columns.aggregates;
-  }
+    readonly stored: StoredChunk,
+    readonly columns: PackedColumns,
+  ) {}
 
   get events(): readonly TelemetryEvent[] {
     const known = this.#events?.deref();
@@ -117,6 +95,50 @@ class ReadChunk implements TelemetryChunk {
     const events = linesOf(this.stored).map(parseLine);
     this.#events = new WeakRef(events);
     return events;
+  }
+
+  /** The chunk with the routes that its paths have; the last ones are kept, because all who follow the log ask for the same. */
+  under(routing: Routing): TelemetryChunk {
+    if (this.#shown?.routing !== routing) this.#shown = { routing, chunk: new ShownChunk(this, routing) };
+    return this.#shown.chunk;
+  }
+}
+
+class ShownChunk implements TelemetryChunk {
+  readonly id: EventId;
+  readonly count: number;
+  readonly times: Float64Array;
+  readonly statuses: Uint16Array;
+  readonly durations: Float64Array;
+  readonly types: TextColumn;
+  readonly services: TextColumn;
+  readonly routes: RouteColumn;
+  readonly methods: TextColumn;
+  readonly weights?: Float64Array;
+  readonly aggregates?: ReadonlyMap<number, Durations>;
+
+  constructor(
+    private readonly read: ReadChunk,
+    routing: Routing,
+  ) {
+    const { stored, columns } = read;
+    this.id = stored.id;
+    this.count = columns.times.length;
+    ({
+      times: this.times,
+      statuses: this.statuses,
+      durations: this.durations,
+      types: this.types,
+      services: this.services,
+      methods: this.methods,
+    } = columns);
+    this.routes = shownRoutes(columns, routing);
+    if (columns.weights) this.weights = columns.weights;
+    if (columns.aggregates) this.aggregates = columns.aggregates;
+  }
+
+  get events(): readonly TelemetryEvent[] {
+    return this.read.events;
   }
 }
 
@@ -196,20 +218,30 @@ const takeColumns = (stored: StoredChunk): PackedColumns | undefined => {
   return same ? kept.columns : undefined;
 };
 
-const decoded = new WeakMap<StoredChunk, TelemetryChunk>();
+const decoded = new WeakMap<StoredChunk, ReadChunk>();
 
 /** Reads a chunk; once for each event object, however many projections and process managers look at it. */
-export const decodeChunk = (stored: StoredChunk): TelemetryChunk => {
+const readChunk = (stored: StoredChunk): ReadChunk => {
   const known = decoded.get(stored);
   if (known) return known;
-  const columns = takeColumns(stored) ?? scanColumns(stored);
-  const chunk = new ReadChunk(stored, columns, columns.times);
+  const chunk = new ReadChunk(stored, takeColumns(stored) ?? scanColumns(stored));
   decoded.set(stored, chunk);
   return chunk;
 };
 
+/** A chunk with the routes that its paths have. */
+export const decodeChunk = (stored: StoredChunk, routing: Routing): TelemetryChunk =>
+  readChunk(stored).under(routing);
+
+/** The paths of a chunk's events that came without a route. */
+export const decodePaths = (stored: StoredChunk): TextColumn => readChunk(stored).columns.paths;
+
 /** Some of a chunk's events, by the numbers of their lines in ascending order, without parsing the others. */
-export const decodeLines = (stored: StoredChunk, numbers: readonly number[]): TelemetryChunk => {
+export const decodeLines = (
+  stored: StoredChunk,
+  numbers: readonly number[],
+  routing: Routing,
+): TelemetryChunk => {
   const bytes = bytesOf(stored);
   const events: TelemetryEvent[] = [];
   let start = 0;
@@ -225,7 +257,7 @@ export const decodeLines = (stored: StoredChunk, numbers: readonly number[]): Te
     count: events.length,
     events,
     ...columns,
-    routes: shownRoutes({ routes, paths }),
+    routes: shownRoutes({ routes, paths }, routing),
   };
 };
 
@@ -245,8 +277,9 @@ export const showEvent = (
   event: TelemetryEvent,
   stored: { readonly chunk: EventId; readonly index: number; readonly received_at: number },
   recorded_at: string,
+  routing: Routing,
 ): ShownEvent => {
-  const route = routeOfEvent(event);
+  const route = routeOfEvent(event, routing);
   const { timestamp, id, ...fields } = event;
   return {
     event_id: telemetryId(stored.chunk, stored.index),

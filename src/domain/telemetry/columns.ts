@@ -1,5 +1,4 @@
 import type { TelemetryEvent } from './event.js';
-import { makeRouteMemo } from './route.js';
 import { TextTable } from './scan/text-table.js';
 import { isWeighted, weightOf, type Durations } from './weight.js';
 
@@ -29,34 +28,9 @@ export interface EventColumns {
   readonly aggregates?: ReadonlyMap<number, Durations>;
 }
 
-const pathWithoutRoute = ({ route, path }: TelemetryEvent): string =>
+/** The path that an event's route is made from; `''`: it has a route, or neither. */
+export const pathWithoutRoute = ({ route, path }: TelemetryEvent): string =>
   route !== undefined || path === undefined ? '' : path || '/';
-
-const routeFromPath = makeRouteMemo();
-
-/** The route an event is shown under: its own, or else one made from the path. */
-export const routeOfEvent = (event: TelemetryEvent): string => {
-  const path = pathWithoutRoute(event);
-  return path === '' ? (event.route ?? '') : routeFromPath(path);
-};
-
-/** The routes that events are shown under; the rules for making one are applied once for each different path. */
-export const shownRoutes = ({ routes, paths }: Pick<EventColumns, 'routes' | 'paths'>): TextColumn => {
-  if (paths.values.every((path) => path === '')) return routes;
-  const of_path = paths.values.map((path) => (path === '' ? undefined : routeFromPath(path)));
-  const values: string[] = [];
-  const known = new Map<string, number>();
-  const ids = routes.ids.map((route, i) => {
-    const shown = of_path[paths.ids[i] ?? 0] ?? routes.values[route] ?? '';
-    let id = known.get(shown);
-    if (id === undefined) {
-      id = values.push(shown) - 1;
-      known.set(shown, id);
-    }
-    return id;
-  });
-  return { values, ids };
-};
 
 /** The most events that columns hold: texts are numbered with 16 bits. */
 export const MAX_COLUMN_EVENTS = 65_536;

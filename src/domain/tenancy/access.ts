@@ -75,11 +75,11 @@ export const operatorPrincipal: Principal = {
   permissions: new Set(['deploy']),
 };
 
-/** A process manager acting for a tenant. */
-export const processPrincipal = (name: string, tenant_id: TenantId): Principal => ({
+/** A process manager acting for a tenant, with what it may do. */
+export const processPrincipal = (name: string, tenant_id: TenantId, permission: Permission): Principal => ({
   actor: { kind: 'process', id: name },
   tenant_id,
-  permissions: new Set(['alerting:write']),
+  permissions: new Set([permission]),
 });
 
 /** Whether somebody may give a role to another: nobody gives more than they have. */

@@ -12,7 +12,7 @@ import {
 } from '../../domain/alerting/evaluation/saved.js';
 import type { NameAlert, Transition } from '../../domain/alerting/evaluation/transition.js';
 import { ruleEventTypes, type RuleEvent } from '../../domain/alerting/rule.js';
-import { publicId } from '../../domain/ids.js';
+import { publicId, type TenantId } from '../../domain/ids.js';
 import { readEvent } from '../../domain/stored-event.js';
 import {
   decodeChunk,
@@ -20,6 +20,15 @@ import {
   UnreadableChunk,
   type TelemetryChunk,
 } from '../../domain/telemetry/chunk.js';
+import {
+  readBook,
+  RouteBook,
+  routeBookDecider,
+  routeEventTypes,
+  writeBook,
+  type RouteEvent,
+  type WrittenBook,
+} from '../../domain/telemetry/routes/book.js';
 import type { RecordedEvent } from '../../eventstore/event-store.js';
 import { uuidFrom } from '../../platform/uuid.js';
 import type { Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
@@ -40,12 +49,15 @@ export const alertEvaluation = (
   const options: EvaluationOptions = { grid_ms: grid_seconds * 1000, nameAlert };
   return {
     name: 'alert-evaluation',
-    reads: [TELEMETRY_RECORDED, ...ruleEventTypes, 'AlertResolved'],
+    reads: [TELEMETRY_RECORDED, ...routeEventTypes, ...ruleEventTypes, 'AlertResolved'],
     begin: async (log) => new EvaluationRun(new AlertEvaluation(options, await readDecided(log))),
     resume: (state) => {
-      const saved = JSON.parse(Buffer.from(state).toString()) as SavedEvaluation;
+      const { routes, ...saved } = JSON.parse(Buffer.from(state).toString()) as SavedRun;
+      // Saved before there were route books.
+      if (!routes) return undefined;
       const evaluation = restoreEvaluation(saved, options);
-      return evaluation && new EvaluationRun(evaluation);
+      const books = routes.map(([tenant, book]) => [tenant, readBook(book)] as const);
+      return evaluation && new EvaluationRun(evaluation, new Map(books));
     },
     steps: boundaries,
     react: record,
@@ -69,11 +81,19 @@ const boundaries = (transitions: readonly Transition[]): readonly (readonly Tran
 const sameStep = (one: Transition, other: Transition): boolean =>
   one.evaluated_at === other.evaluated_at && (one.kind === 'resolved') === (other.kind === 'resolved');
 
+interface SavedRun extends SavedEvaluation {
+  readonly routes?: readonly (readonly [TenantId, WrittenBook])[];
+}
+
 /** The evaluation as the runner drives it: makes inputs of records. */
 export class EvaluationRun implements Run<Transition> {
   #unreadable = 0;
 
-  constructor(private readonly evaluation: AlertEvaluation) {}
+  /** `books`: what each tenant's paths are shown as where the evaluation is. */
+  constructor(
+    private readonly evaluation: AlertEvaluation,
+    private readonly books = new Map<TenantId, RouteBook>(),
+  ) {}
 
   take(event: RecordedEvent): readonly Transition[] {
     const { tenant_id, recorded_at, correlation_id } = event.metadata;
@@ -81,6 +101,11 @@ export class EvaluationRun implements Run<Transition> {
     if (tenant_id === undefined) return this.passed(time);
     const taken = { tenant_id, recorded_at: time, cause: { event_id: event.id, correlation_id } };
     if (event.type === TELEMETRY_RECORDED) return this.#count(taken, event);
+    const route = readEvent<RouteEvent>(routeEventTypes, event);
+    if (route) {
+      this.books.set(tenant_id, routeBookDecider.evolve(this.#bookOf(tenant_id), route));
+      return this.passed(time);
+    }
     const rule = readEvent<RuleEvent>(ruleEventTypes, event);
     return rule ? this.#takeRule(taken, rule) : this.#takeResolution(taken, event);
   }
@@ -96,7 +121,8 @@ export class EvaluationRun implements Run<Transition> {
   save(): Uint8Array | undefined {
     // What the log says of the alerts is not in the state: it would have to be read again.
     if (this.evaluation.catching_up) return undefined;
-    return Buffer.from(JSON.stringify(saveEvaluation(this.evaluation)));
+    const routes = [...this.books].map(([tenant, book]) => [tenant, writeBook(book)] as const);
+    return Buffer.from(JSON.stringify({ ...saveEvaluation(this.evaluation), routes } satisfies SavedRun));
   }
 
   describe(): ProcessDetails {
@@ -111,14 +137,18 @@ export class EvaluationRun implements Run<Transition> {
   #count(taken: Taken, event: RecordedEvent): readonly Transition[] {
     const { chunk: header } = event.metadata;
     return header
-      ? this.evaluation.count(taken, header, () => this.#decode(event))
+      ? this.evaluation.count(taken, header, () => this.#decode(event, this.#bookOf(taken.tenant_id)))
       : this.passed(taken.recorded_at);
   }
 
+  #bookOf(tenant: TenantId): RouteBook {
+    return this.books.get(tenant) ?? RouteBook.EMPTY;
+  }
+
   /** A chunk that cannot be read counts for nothing, now and in every replay; it is the log's verifier that complains. */
-  #decode(event: RecordedEvent): TelemetryChunk | undefined {
+  #decode(event: RecordedEvent, book: RouteBook): TelemetryChunk | undefined {
     try {
-      return decodeChunk(event);
+      return decodeChunk(event, book);
     } catch (error) {
       if (!(error instanceof UnreadableChunk || error instanceof SyntaxError)) throw error;
       this.#unreadable += 1;

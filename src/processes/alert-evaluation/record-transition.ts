@@ -1,7 +1,8 @@
-import type { CommandPipeline, RefusalKind } from '../../commands/handle.js';
+import type { CommandPipeline } from '../../commands/handle.js';
 import { recordAlertTransition, type RecordAlertTransition } from '../../commands/record-alert-transition.js';
 import type { Transition } from '../../domain/alerting/evaluation/transition.js';
 import { processPrincipal } from '../../domain/tenancy/access.js';
+import { outcomeOf } from '../outcome.js';
 import type { ReactionOutcome } from '../process.js';
 
 /** The process manager's name in the provenance of what it writes. */
@@ -28,9 +29,6 @@ export const eventOf = (transition: Transition): RecordAlertTransition['transiti
   };
 };
 
-/** What may pass: tried again. Anything else would be refused again. */
-const passing: ReadonlySet<RefusalKind> = new Set<RefusalKind>(['unavailable', 'disk_full', 'busy', 'stale']);
-
 /** Puts decisions into the log as commands of the evaluator, caused by the record that they react to. */
 export const recordThrough =
   (pipeline: Pick<CommandPipeline, 'execute'>) =>
@@ -41,15 +39,12 @@ export const recordThrough =
       recordAlertTransition,
       { alert_id, transition: event },
       {
-        principal: processPrincipal(EVALUATOR, tenant_id),
+        principal: processPrincipal(EVALUATOR, tenant_id, 'alerting:write'),
         origin: 'process_manager',
         request_id: `${alert_id}/${event.type}/${event.data.evaluated_at}`,
         correlation_id: cause.correlation_id,
         causation_id: cause.event_id,
       },
     );
-    if (result.ok) return { outcome: 'done' };
-    const { kind, detail } = result.refusal;
-    if (kind === 'guarded') return { outcome: 'guarded', detail };
-    return { outcome: passing.has(kind) ? 'unavailable' : 'refused', detail };
+    return outcomeOf(result);
   };

@@ -1,8 +1,9 @@
 import type { EventId } from '../../domain/ids.js';
-import { decodeChunk, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { decodeChunk, TELEMETRY_RECORDED, type TelemetryChunk } from '../../domain/telemetry/chunk.js';
 import type { TextColumn } from '../../domain/telemetry/columns.js';
+import type { RouteColumn } from '../../domain/telemetry/routes/shown.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
-import type { Revision, StreamName } from '../../eventstore/event-store.js';
+import type { RecordedEvent, Revision, StreamName } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
 
@@ -22,7 +23,10 @@ export interface ChunkEntry extends Document {
   readonly span: number;
   readonly types: readonly string[];
   readonly services: readonly string[];
+  /** As given. */
   readonly routes: readonly string[];
+  /** Made of paths, under the tenant's route book as it was at the chunk. */
+  readonly made_routes: readonly string[];
   readonly methods: readonly string[];
   readonly statuses: readonly number[];
   readonly overflow: readonly string[];
@@ -37,12 +41,15 @@ export const SPAN_CLASSES_MS: readonly number[] = [60_000, 3_600_000, 86_400_000
 const spanOf = (min_time: number, max_time: number): number =>
   SPAN_CLASSES_MS.findIndex((limit) => max_time - min_time <= limit);
 
-type Listed = Pick<ChunkEntry, 'types' | 'services' | 'routes' | 'methods' | 'statuses' | 'overflow'>;
+type Listed = Pick<
+  ChunkEntry,
+  'types' | 'services' | 'routes' | 'made_routes' | 'methods' | 'statuses' | 'overflow'
+>;
 
 const list = (fields: {
   types: TextColumn;
   services: TextColumn;
-  routes: TextColumn;
+  routes: RouteColumn;
   methods: TextColumn;
   statuses: ReadonlySet<number>;
 }): Listed => {
@@ -55,25 +62,40 @@ const list = (fields: {
   return {
     types: bounded('types', fields.types.values),
     services: bounded('services', fields.services.values),
-    routes: bounded('routes', fields.routes.values),
+    routes: bounded(
+      'routes',
+      fields.routes.values.filter((_, id) => !fields.routes.made[id]),
+    ),
+    made_routes: bounded(
+      'made_routes',
+      fields.routes.values.filter((_, id) => fields.routes.made[id]),
+    ),
     methods: bounded('methods', fields.methods.values),
     statuses: bounded('statuses', [...fields.statuses]),
     overflow,
   };
 };
 
+/** A chunk with where it is. */
+interface IndexedChunk {
+  readonly event: RecordedEvent;
+  readonly chunk: TelemetryChunk;
+}
+
 /** One entry for each chunk of telemetry, by its time and what is in it. */
-export const chunkIndex = defineProjection<ChunkEntry>({
+export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
   name: 'chunk-index',
-  version: 100 * ROUTE_RULES_VERSION + 1,
+  version: 100 * ROUTE_RULES_VERSION + 2,
   reads: [TELEMETRY_RECORDED],
+  shows_routes: true,
   indexes: [{ name: 'by_time', fields: ['span', 'max_time'] }],
-  parts: (event) => {
+  parts: (event, routing) => {
     const { tenant_id: tenant } = event.metadata;
-    return tenant === undefined ? [] : [{ tenant, id: event.id, part: event }];
+    if (tenant === undefined) return [];
+    return [{ tenant, id: event.id, part: { event, chunk: decodeChunk(event, routing) } }];
   },
-  fold: (_, event, { id, position }) => {
-    const { types, services, routes, methods, statuses, times, count } = decodeChunk(event);
+  fold: (_, { event, chunk }, { id, position }) => {
+    const { types, services, routes, methods, statuses, times, count } = chunk;
     const min_time = times.reduce((least, time) => Math.min(least, time), Infinity);
     const max_time = times.reduce((most, time) => Math.max(most, time), -Infinity);
     return {

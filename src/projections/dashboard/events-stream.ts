@@ -1,8 +1,10 @@
 import type { TenantId } from '../../domain/ids.js';
 import { showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
 import type { TelemetryEvent } from '../../domain/telemetry/event.js';
+import type { Routing } from '../../domain/telemetry/routes/shown.js';
 import { START, type Position } from '../../eventstore/event-store.js';
 import type { ReadModels } from '../read-models.js';
+import { currentRoutes } from '../routes/query.js';
 import { RECENT_ID, recentEvents, type RecentChunk } from '../recent-events/projection.js';
 
 export interface EventsStream {
@@ -17,10 +19,18 @@ export interface EventsStreamQuery {
   readonly after?: Position;
 }
 
-const shown = ({ chunk, received_at, recorded_at, first, texts }: RecentChunk): readonly ShownEvent[] =>
+const shown = (
+  { chunk, received_at, recorded_at, first, texts }: RecentChunk,
+  routing: Routing,
+): readonly ShownEvent[] =>
   texts
     .map((text, i) =>
-      showEvent(JSON.parse(text) as TelemetryEvent, { chunk, index: first + i, received_at }, recorded_at),
+      showEvent(
+        JSON.parse(text) as TelemetryEvent,
+        { chunk, index: first + i, received_at },
+        recorded_at,
+        routing,
+      ),
     )
     .reverse();
 
@@ -33,7 +43,8 @@ export const eventsStream = async (
   const position = models.position(recentEvents);
   const document = await models.read(recentEvents, tenant).get(RECENT_ID);
   const chunks = (document?.chunks ?? []).filter((chunk) => chunk.position > after);
-  const data = chunks.toReversed().flatMap(shown);
+  const { book } = await currentRoutes(models, tenant);
+  const data = chunks.toReversed().flatMap((chunk) => shown(chunk, book));
   if (after !== START && (data.length > limit || after < (document?.complete_after ?? START)))
     return undefined;
   return { position, data: data.slice(0, limit) };

@@ -6,6 +6,7 @@ import { MINUTE_MS } from '../metrics/partials.js';
 import { metrics } from '../metrics/projection.js';
 import { statusCounts } from '../metrics/summary.js';
 import type { ReadModels } from '../read-models.js';
+import { currentRoutes } from '../routes/query.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
 import { pointsOf, routesOf, servicesOf, totalsOf } from './tables.js';
 
@@ -33,7 +34,8 @@ export const overview = async (models: ReadModels, tenant: TenantId, now: number
   const position = models.position(metrics);
   const to = (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
   const from = to - MINUTES * MINUTE_MS;
-  const buckets = await loadBuckets(models.read(metrics, tenant), '1m', { from, to });
+  const { book } = await currentRoutes(models, tenant);
+  const buckets = await loadBuckets(models.read(metrics, tenant), '1m', { from, to }, book);
   const series = buckets.flatMap((bucket) => bucket.series);
   const routes = routesOf(series).filter(({ route }) => route !== '');
   return {

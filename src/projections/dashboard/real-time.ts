@@ -4,6 +4,7 @@ import { newestEvent } from '../chunk-index/newest.js';
 import { loadBuckets } from '../metrics/buckets.js';
 import { metrics, resolutionMs, type Resolution } from '../metrics/projection.js';
 import type { ReadModels } from '../read-models.js';
+import { currentRoutes } from '../routes/query.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
 import { pointsOf, routesOf, servicesOf, totalsOf } from './tables.js';
 
@@ -49,7 +50,8 @@ export const realTimeMetrics = async (
   const count = Math.ceil((window_seconds * 1000) / step);
   const to = (Math.floor(end / step) + 1) * step;
   const from = to - count * step;
-  const buckets = await loadBuckets(models.read(metrics, tenant), resolution, { from, to });
+  const { book } = await currentRoutes(models, tenant);
+  const buckets = await loadBuckets(models.read(metrics, tenant), resolution, { from, to }, book);
   const series = buckets.flatMap((bucket) => bucket.series);
   return {
     position,

@@ -1,5 +1,6 @@
+import type { Routing } from '../../domain/telemetry/routes/shown.js';
 import type { ModelReader } from '../read-models.js';
-import { resolutionMs, type MetricsBucket, type Resolution } from './projection.js';
+import { OTHER, resolutionMs, type MetricsBucket, type Resolution, type Series } from './projection.js';
 
 const PAGE = 500;
 
@@ -9,11 +10,23 @@ export interface Span {
   readonly to: number;
 }
 
-/** The buckets of one resolution that begin inside a span, oldest first. */
+/** Series with the routes that were made of paths as they are made now. */
+const underRoutes = (series: readonly Series[], routing: Routing): readonly Series[] =>
+  series.map((one) => {
+    if (!one.route_made || one.route === OTHER) return one;
+    const route = routing.routeOf(one.route);
+    return route === one.route ? one : { ...one, route };
+  });
+
+/**
+ * The buckets of one resolution that begin inside a span, oldest first. What was counted under a route before more
+ * was learned is shown under the route that it is now; several series of a bucket may then have the same name.
+ */
 export const loadBuckets = async (
   reader: ModelReader<MetricsBucket>,
   resolution: Resolution,
   { from, to }: Span,
+  routing: Routing,
 ): Promise<readonly MetricsBucket[]> => {
   const buckets: MetricsBucket[] = [];
   for (;;) {
@@ -25,7 +38,7 @@ export const loadBuckets = async (
       ...(last && { after: { values: [resolution, last.time], id: last.id } }),
       limit: PAGE,
     });
-    buckets.push(...page);
+    buckets.push(...page.map((bucket) => ({ ...bucket, series: underRoutes(bucket.series, routing) })));
     if (page.length < PAGE) return buckets;
   }
 };

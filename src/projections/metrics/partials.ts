@@ -7,6 +7,8 @@ export interface SeriesName {
   readonly type: string;
   readonly service: string;
   readonly route: string;
+  /** True where the route was made from paths: one that was given has a series of its own. */
+  readonly route_made: boolean;
   readonly method: string;
   /** 2 for 2xx, and so on. */
   readonly status_class: number;
@@ -71,6 +73,7 @@ const begin = (chunk: TelemetryChunk, index: number): SeriesPartial => ({
   type: chunk.types.values[chunk.types.ids[index] ?? 0] ?? '',
   service: chunk.services.values[chunk.services.ids[index] ?? 0] ?? '',
   route: chunk.routes.values[chunk.routes.ids[index] ?? 0] ?? '',
+  route_made: chunk.routes.made[chunk.routes.ids[index] ?? 0] ?? false,
   method: chunk.methods.values[chunk.methods.ids[index] ?? 0] ?? '',
   status_class: Math.floor((chunk.statuses[index] ?? 0) / 100),
   count: 0,

@@ -5,7 +5,7 @@ import {
   emptyHistogram,
   type Histogram,
 } from '../../domain/telemetry/histogram.js';
-import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
+import { OTHER_ROUTE, ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
 import {
@@ -50,7 +50,7 @@ export interface MetricsBucket extends Document {
 
 /** Series that one document may hold; what comes on top is counted under {@link OTHER}, by status class. */
 export const MAX_SERIES = 1000;
-export const OTHER = '__other__';
+export const OTHER = OTHER_ROUTE;
 
 /** The id of a bucket: `1m|2015-05-17T10:05`. */
 export const bucketId = (resolution: Resolution, time: number): string => {
@@ -58,13 +58,14 @@ export const bucketId = (resolution: Resolution, time: number): string => {
   return `${resolution}|${new Date(time).toISOString().slice(0, digits - 24)}`;
 };
 
-const nameKey = ({ type, service, route, method, status_class }: SeriesName): string =>
-  `${type}\n${status_class}\n${method}\n${service}\n${route}`;
+const nameKey = ({ type, service, route, route_made, method, status_class }: SeriesName): string =>
+  `${type}\n${status_class}\n${method}\n${route_made ? 'made' : ''}\n${service}\n${route}`;
 
 const otherName = (status_class: number): SeriesName => ({
   type: OTHER,
   service: OTHER,
   route: OTHER,
+  route_made: false,
   method: '',
   status_class,
 });
@@ -87,12 +88,13 @@ class OpenBucket {
     if (known) return known;
     if (this.series.length >= MAX_SERIES && name.type !== OTHER)
       return this.take(otherName(name.status_class));
-    const { type, service, route, method, status_class } = name;
+    const { type, service, route, route_made, method, status_class } = name;
     // Written out field by field: objects made of spreads are several times slower to count in.
     const made: Series = {
       type,
       service,
       route,
+      route_made,
       method,
       status_class,
       count: 0,
@@ -162,14 +164,15 @@ const partOf = (
 /** Volume, errors and latency by minute, hour and day, for each type, service, route, method and status class. */
 export const metrics = defineProjection<MetricsBucket, BucketPart>({
   name: 'metrics',
-  version: 100 * ROUTE_RULES_VERSION + 2,
+  version: 100 * ROUTE_RULES_VERSION + 3,
   reads: [TELEMETRY_RECORDED],
+  shows_routes: true,
   indexes: [{ name: 'by_time', fields: ['resolution', 'time'] }],
 
-  parts: (event): readonly Part<BucketPart>[] => {
+  parts: (event, routing): readonly Part<BucketPart>[] => {
     const { tenant_id: tenant } = event.metadata;
     if (tenant === undefined) return [];
-    const minutes = partialsOf(decodeChunk(event));
+    const minutes = partialsOf(decodeChunk(event, routing));
     return (['1m', '1h', '1d'] as const).flatMap((resolution) =>
       partOf(resolution, minutes).map((part) => ({ tenant, ...part })),
     );

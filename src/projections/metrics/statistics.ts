@@ -2,6 +2,7 @@ import type { TenantId } from '../../domain/ids.js';
 import { isClientError, isError } from '../../domain/telemetry/event.js';
 import type { Position } from '../../eventstore/event-store.js';
 import type { ReadModels } from '../read-models.js';
+import { currentRoutes } from '../routes/query.js';
 import { cover, extent, loadBuckets, type Span } from './buckets.js';
 import {
   metrics,
@@ -93,9 +94,10 @@ export const statistics = async (
         'minutes, hours or days altogether; ask for less or for longer ones.',
     };
 
+  const { book } = await currentRoutes(models, tenant);
   const buckets: MetricsBucket[] = [];
   for (const part of resolution ? [{ ...span, resolution }] : cover(span))
-    buckets.push(...(await loadBuckets(reader, part.resolution, part)));
+    buckets.push(...(await loadBuckets(reader, part.resolution, part, book)));
   const series = buckets.flatMap((bucket) => bucket.series);
   const total = new Summary();
   for (const one of series) total.add(one);

@@ -1,8 +1,10 @@
 import { SYSTEM_TENANT } from '../../domain/ids.js';
+import { RouteBook } from '../../domain/telemetry/routes/book.js';
 import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Collection, Document, DocumentKey, ReadStore } from '../../readstore/read-store.js';
-import type { Part, Projection } from '../projection.js';
+import { typesOf, type Part, type Projection } from '../projection.js';
+import { RouteShelf } from '../routes/shelf.js';
 import { DocumentCache, keyText, type CacheBounds, type Cached } from './document-cache.js';
 import type { ParkedKey, Parking } from './parking.js';
 import { TimeSlice } from './time-slice.js';
@@ -36,6 +38,8 @@ export class Poisoned extends Error {
 export class Folding {
   readonly types: ReadonlySet<string>;
   readonly cache: DocumentCache;
+  readonly #reads: ReadonlySet<string>;
+  readonly #shelf: RouteShelf | undefined;
   #written: Position;
   #folded: Position;
   #events = 0;
@@ -49,7 +53,9 @@ export class Folding {
     public on_poison: 'park' | 'throw',
     position: Position,
   ) {
-    this.types = new Set(projection.reads);
+    this.types = new Set(typesOf(projection));
+    this.#reads = new Set(projection.reads);
+    this.#shelf = projection.shows_routes && new RouteShelf(context.log);
     this.cache = new DocumentCache(context.cache);
     this.#written = position;
     this.#folded = position;
@@ -71,10 +77,11 @@ export class Folding {
   async take(events: readonly RecordedEvent[], upto: Position): Promise<void> {
     if (upto <= this.#folded) return;
     const slice = new TimeSlice(this.context.clock);
+    await this.#shelf?.meet(events);
     const steps: { readonly event: RecordedEvent; readonly part: Part<unknown> }[] = [];
     for (const event of events) {
       if (event.position > upto) break;
-      if (event.position <= this.#folded || !this.types.has(event.type)) continue;
+      if (event.position <= this.#folded || !this.#reads.has(event.type)) continue;
       for (const part of this.#parts(event)) steps.push({ event, part });
       this.#events += event.metadata.chunk?.count ?? 1;
       if (slice.over) await slice.rest();
@@ -106,6 +113,7 @@ export class Folding {
     events: readonly RecordedEvent[],
   ): Promise<{ readonly event: RecordedEvent; readonly error: string } | undefined> {
     const entry = await this.#reload(key);
+    await this.#shelf?.meet(events);
     for (const [index, event] of events.entries()) {
       try {
         const part = this.#partFor(key, event);
@@ -121,7 +129,7 @@ export class Folding {
   /** Why an event cannot be taken apart, or undefined where it can. */
   unreadable(event: RecordedEvent): string | undefined {
     try {
-      Array.from(this.projection.parts(event));
+      Array.from(this.projection.parts(event, this.#routing(event)));
       return undefined;
     } catch (error) {
       return reasonOf(error);
@@ -136,7 +144,7 @@ export class Folding {
       return [];
     }
     try {
-      return [...this.projection.parts(event)];
+      return [...this.projection.parts(event, this.#routing(event))];
     } catch (error) {
       this.#refuse(key, event, reasonOf(error));
       return [];
@@ -184,9 +192,10 @@ export class Folding {
     this.#refuse({ kind: 'document', tenant, id }, event, error);
     await this.#reload({ tenant, id });
     for await (const batch of this.context.log.readAll(this.#written, { types: [...this.types] })) {
+      await this.#shelf?.meet(batch.events);
       for (const earlier of batch.events) {
         if (earlier.position >= event.position) return;
-        const part = this.types.has(earlier.type) ? this.#partFor({ tenant, id }, earlier) : undefined;
+        const part = this.#reads.has(earlier.type) ? this.#partFor({ tenant, id }, earlier) : undefined;
         if (part) this.#fold(this.cache.use({ tenant, id }), earlier.position, part.part);
       }
       if (batch.position >= event.position) return;
@@ -204,9 +213,16 @@ export class Folding {
     return this.cache.put({ tenant, id }, found?.document);
   }
 
+  /** The book that an event is to be shown under; of a tenant that was met. */
+  #routing({ metadata, position }: RecordedEvent): RouteBook {
+    return this.#shelf?.at(metadata.tenant_id, position) ?? RouteBook.EMPTY;
+  }
+
   #partFor({ tenant, id }: DocumentKey, event: RecordedEvent): Part<unknown> | undefined {
     if (this.parking.holds(streamKey(event), event.position)) return undefined;
-    return [...this.projection.parts(event)].find((part) => part.tenant === tenant && part.id === id);
+    return [...this.projection.parts(event, this.#routing(event))].find(
+      (part) => part.tenant === tenant && part.id === id,
+    );
   }
 }
 

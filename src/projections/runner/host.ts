@@ -4,7 +4,7 @@ import { START, type EventBatch, type EventLog, type Position } from '../../even
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import type { Document, ReadStore } from '../../readstore/read-store.js';
-import type { AnyProjection, Projection } from '../projection.js';
+import { typesOf, type AnyProjection, type Projection } from '../projection.js';
 import type { ModelChange, ModelReader, ReadModels } from '../read-models.js';
 import type { CacheBounds } from './document-cache.js';
 import { Errands } from './errands.js';
@@ -195,7 +195,7 @@ export class ProjectionHost implements ReadModels {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     try {
-      const types = [...new Set(this.projections.flatMap(({ reads }) => reads))];
+      const types = [...new Set(this.projections.flatMap(typesOf))];
       const batches = this.log.subscribe(this.#position, { types }, signal)[Symbol.asyncIterator]();
       const due = new Due(this.clock, this.#options.window);
       const pace = new Pace(this.clock);

@@ -6,6 +6,7 @@ import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import type { EventLog, Position, Revision, StreamName } from '../../eventstore/event-store.js';
 import { chunkIndex } from '../chunk-index/projection.js';
 import type { ReadModels } from '../read-models.js';
+import { currentRoutes } from '../routes/query.js';
 import { readChunk } from './read-chunk.js';
 
 /** An event with where it stands in the log and where it came from. */
@@ -30,11 +31,12 @@ export const eventById = async (
   if (!stored || stored.metadata.tenant_id !== tenant) return undefined;
   const line = linesOf(stored)[address.index];
   if (line === undefined) return undefined;
+  const { book } = await currentRoutes(models, tenant);
   const { chunk, ...provenance } = stored.metadata;
   const { position, stream, revision } = stored;
   const place = { chunk: stored.id, index: address.index, received_at: chunk?.received_at ?? 0 };
   return {
-    ...showEvent(JSON.parse(line) as TelemetryEvent, place, provenance.recorded_at),
+    ...showEvent(JSON.parse(line) as TelemetryEvent, place, provenance.recorded_at, book),
     ...{ position, stream, revision, index: address.index, provenance },
   };
 };

@@ -14,9 +14,12 @@ import { bindQuery } from '../../domain/telemetry/query/match.js';
 import { mayHold } from '../../domain/telemetry/query/prune.js';
 import { group, type Query } from '../../domain/telemetry/query/query.js';
 import { LineScanner, needlesOf } from '../../domain/telemetry/query/scan.js';
+import type { Routing } from '../../domain/telemetry/routes/shown.js';
 import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
 import { chunkIndex, type ChunkEntry } from '../chunk-index/projection.js';
 import type { ReadModels } from '../read-models.js';
+import { currentRoutes } from '../routes/query.js';
+import { listedNow } from './listed.js';
 import { NewestChunks } from './newest-chunks.js';
 import { readChunk } from './read-chunk.js';
 
@@ -105,8 +108,11 @@ export const searchEvents = async (
   const wanted = wantedOf(query);
   const needles = wanted && needlesOf(wanted);
   const scanner = needles && new LineScanner(needles);
+  const routes = await currentRoutes(models, tenant);
   const mayMatter = (entry: ChunkEntry): boolean =>
-    entry.position <= snapshot && entry.min_time <= to && (!wanted || mayHold(wanted, entry));
+    entry.position <= snapshot &&
+    entry.min_time <= to &&
+    (!wanted || mayHold(wanted, listedNow(entry, routes)));
 
   const chunks = new NewestChunks(models.read(chunkIndex, tenant), { from, to });
   let hits: Hit[] = [];
@@ -125,7 +131,7 @@ export const searchEvents = async (
     read += PRICE_OF_A_CHUNK;
     const stored = await readChunk(log, entry);
     if (!stored) continue;
-    const part = partOf(stored, entry.count, scanner);
+    const part = partOf(stored, entry.count, scanner, routes.book);
     read += part.price;
     const found = hitsIn(stored, part, { from, to, cursor, wanted });
     if (found.length > 0) hits = [...hits, ...found].sort(newestFirst).slice(0, query.limit + 1);
@@ -144,7 +150,7 @@ export const searchEvents = async (
   return {
     ok: true,
     position: snapshot,
-    data: page.map(show),
+    data: page.map((hit) => show(hit, routes.book)),
     ...(more && { next: [more.time, more.id, snapshot] }),
   };
 };
@@ -163,10 +169,15 @@ interface ChunkPart {
 }
 
 /** Reads as much of a chunk as may matter: what its bytes say cannot match is not parsed. */
-const partOf = (stored: RecordedEvent, count: number, scanner: LineScanner | undefined): ChunkPart => {
+const partOf = (
+  stored: RecordedEvent,
+  count: number,
+  scanner: LineScanner | undefined,
+  routing: Routing,
+): ChunkPart => {
   const lines = scanner?.candidates(bytesOf(stored));
-  if (!lines || lines.length * SPARSE > count) return { chunk: decodeChunk(stored), price: count };
-  return { chunk: decodeLines(stored, lines), lines, price: lines.length + count / SCANNED_FOR_ONE };
+  if (!lines || lines.length * SPARSE > count) return { chunk: decodeChunk(stored, routing), price: count };
+  return { chunk: decodeLines(stored, lines, routing), lines, price: lines.length + count / SCANNED_FOR_ONE };
 };
 
 const hitsIn = (
@@ -196,10 +207,11 @@ const hitsIn = (
   return hits;
 };
 
-const show = ({ stored, chunk, read_index, index }: Hit): ShownEvent =>
+const show = ({ stored, chunk, read_index, index }: Hit, routing: Routing): ShownEvent =>
   showEvent(
     // An index that `hitsIn` counted up to is in the chunk.
     chunk.events[read_index] ?? { type: '' },
     { chunk: chunk.id, index, received_at: stored.metadata.chunk?.received_at ?? 0 },
     stored.metadata.recorded_at,
+    routing,
   );

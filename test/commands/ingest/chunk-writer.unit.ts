@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeChunk } from '../../../src/domain/telemetry/chunk.js';
 import { EventStoreUnavailable, type Revision } from '../../../src/eventstore/event-store.js';
 import type { TenantId } from '../../../src/domain/ids.js';
-import { ingestBench, request, tenant, type TestLog } from '../../support/telemetry.js';
+import { decodeChunk, ingestBench, request, tenant, type TestLog } from '../../support/telemetry.js';
 
 const event = (n: number): Buffer => Buffer.from(JSON.stringify({ type: 'a', message: String(n) }));
 

@@ -4,7 +4,8 @@ import { readBatch } from '../../../src/commands/ingest/read-events.js';
 import { columnsOf, cut, pack, timesOf, type Piece } from '../../../src/commands/ingest/received.js';
 import type { EventId } from '../../../src/domain/ids.js';
 import type { ChunkHeader } from '../../../src/domain/telemetry/chunk-header.js';
-import { decodeChunk, keepColumns, type TelemetryChunk } from '../../../src/domain/telemetry/chunk.js';
+import { keepColumns, type TelemetryChunk } from '../../../src/domain/telemetry/chunk.js';
+import { decodeChunk } from '../../support/telemetry.js';
 
 const now = Date.parse('2025-06-01T12:00:00Z');
 const id = '0197280d-5e00-7000-8000-000000000000' as EventId;

@@ -5,7 +5,6 @@ import type { LogClientIds } from '../../../src/clientids/embedded/log-client-id
 import type { TelemetryIngest } from '../../../src/commands/ingest/ingest.js';
 import { parseAccessLogLine } from '../../../src/domain/telemetry/access-log.js';
 import { addressOf } from '../../../src/domain/telemetry/address.js';
-import { decodeChunk } from '../../../src/domain/telemetry/chunk.js';
 import { EmbeddedEventStore } from '../../../src/eventstore/embedded/embedded-event-store.js';
 import { START, type RecordedEvent } from '../../../src/eventstore/event-store.js';
 import { statistics } from '../../../src/projections/metrics/statistics.js';
@@ -13,7 +12,7 @@ import { searchEvents } from '../../../src/projections/search/search.js';
 import type { Json } from '../../../src/domain/json.js';
 import { newLog, removeDirectory, smallLog } from '../../support/embedded-log.js';
 import { openIngest } from '../../support/open-ingest.js';
-import { request, tenant, testModels } from '../../support/telemetry.js';
+import { decodeChunk, request, tenant, testModels } from '../../support/telemetry.js';
 
 let opened: { directory: string; log: EmbeddedEventStore } | undefined;
 const indexes: LogClientIds[] = [];

@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeChunk } from '../../../src/domain/telemetry/chunk.js';
 import { addressOf } from '../../../src/domain/telemetry/address.js';
 import { EventStoreUnavailable } from '../../../src/eventstore/event-store.js';
 import type { CommandResult } from '../../../src/commands/command.js';
-import { ingestBench, NOW, request, TestLog } from '../../support/telemetry.js';
+import { decodeChunk, ingestBench, NOW, request, TestLog } from '../../support/telemetry.js';
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const call = (n = 0) => ({ type: 'api_call', path: `/orders/${n}`, status_code: 200 });

@@ -1,8 +1,9 @@
+import { RouteBook } from '../../../src/domain/telemetry/routes/book.js';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { addressOf, chunkIdOf, MAX_CHUNK_COUNT, telemetryId } from '../../../src/domain/telemetry/address.js';
-import { decodeChunk, lastLinesOf, showEvent, UnreadableChunk } from '../../../src/domain/telemetry/chunk.js';
-import { chunkOf, NOW } from '../../support/telemetry.js';
+import { lastLinesOf, showEvent, UnreadableChunk } from '../../../src/domain/telemetry/chunk.js';
+import { decodeChunk, chunkOf, NOW } from '../../support/telemetry.js';
 
 describe('a telemetry event’s id', () => {
   it('is its address', () => {
@@ -45,7 +46,7 @@ describe('reading a chunk', () => {
   });
 
   it('makes a route only where none was given, were it an empty one', () => {
-    const { values, ids } = decodeChunk(
+    const { values, made, ids } = decodeChunk(
       chunkOf([
         { type: 'a', path: '' },
         { type: 'a', path: '/u/1' },
@@ -55,7 +56,8 @@ describe('reading a chunk', () => {
       ]),
     ).routes;
     expect([...ids].map((id) => values[id])).toEqual(['/', '/u/{id}', '', '/u/{id}', '/u/{id}']);
-    expect(values).toEqual(['/', '/u/{id}', '']);
+    expect(values).toEqual(['/', '/u/{id}', '', '/u/{id}']);
+    expect(made).toEqual([true, true, false, false]);
   });
 
   it('is done once for each event object', () => {
@@ -87,6 +89,7 @@ describe('reading a chunk', () => {
         decodeChunk(stored).events[index]!,
         { chunk: stored.id, index, received_at: NOW },
         '2026-03-01T12:00:01.000Z',
+        RouteBook.EMPTY,
       );
     expect(show(0)).toEqual({
       ...events[0],

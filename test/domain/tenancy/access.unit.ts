@@ -40,7 +40,7 @@ describe('who may do what', () => {
     ['a key for everything', key('admin'), everything],
     ['nobody in particular', anonymousPrincipal, ['register']],
     ['the operator', operatorPrincipal, ['deploy']],
-    ['a process', processPrincipal('alert-evaluation', tenant), ['alerting:write']],
+    ['a process', processPrincipal('alert-evaluation', tenant, 'alerting:write'), ['alerting:write']],
   ])('%s', (_who, principal, permissions) => {
     expect(may(principal)).toEqual(permissions);
   });

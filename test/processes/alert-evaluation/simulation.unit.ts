@@ -4,6 +4,7 @@ import type { Transition } from '../../../src/domain/alerting/evaluation/transit
 import type { Condition, RuleEvent } from '../../../src/domain/alerting/rule.js';
 import type { AlertId, RuleId } from '../../../src/domain/ids.js';
 import type { TelemetryEvent } from '../../../src/domain/telemetry/event.js';
+import type { RouteEvent } from '../../../src/domain/telemetry/routes/book.js';
 import { START, type Position } from '../../../src/eventstore/event-store.js';
 import {
   alertEvaluation,
@@ -32,6 +33,7 @@ type Numbers = ReturnType<typeof numbers>;
 type Act =
   | { readonly kind: 'telemetry'; readonly events: readonly TelemetryEvent[] }
   | { readonly kind: 'rule'; readonly event: RuleEvent }
+  | { readonly kind: 'routes'; readonly event: RouteEvent }
   | { readonly kind: 'resolve'; readonly chance: number }
   | { readonly kind: 'nothing' };
 type Script = readonly { readonly time: number; readonly act: Act }[];
@@ -69,7 +71,7 @@ const ruleAct = (random: Numbers): Act => {
     window_seconds: random.pick([60, 60, 90, 127]),
     for_seconds: random.pick([0, 0, 10, 45]),
     ...(random.below(2) === 0 && {
-      group_by: random.pick([['service'], ['service', 'region']] as const) as ['service'],
+      group_by: random.pick([['service'], ['service', 'region'], ['route']] as const) as ['service'],
     }),
   };
   return {
@@ -77,6 +79,16 @@ const ruleAct = (random: Numbers): Act => {
     event: { type: random.below(2) === 0 ? 'AlertRuleDefined' : 'AlertRuleChanged', data: definition },
   };
 };
+
+const routesAct = (random: Numbers): Act => ({
+  kind: 'routes',
+  event: random.pick<RouteEvent>([
+    { type: 'RouteTemplateLearned', data: { parent: ['shop'], kind: '', kept: ['b'], because: 'siblings' } },
+    { type: 'RoutePatternsDefined', data: { patterns: [`/shop/${random.pick(['a', '{item}'])}`] } },
+    { type: 'RoutesFrozen', data: { known: ['/shop/a', '/shop/{slug}'] } },
+    { type: 'LearnedRoutesForgotten', data: {} },
+  ]),
+});
 
 const telemetryAct = (random: Numbers, now: number): Act => {
   const bad = random.below(3) === 0;
@@ -87,6 +99,7 @@ const telemetryAct = (random: Numbers, now: number): Act => {
       status_code: bad && random.below(4) > 0 ? 503 : random.pick([200, 204, 404]),
       duration_ms: random.next() * (bad ? 1_200 : 450),
       service: random.pick(['cart', 'pay', 'search']),
+      path: `/shop/${random.pick(['a', 'b', 'c', '7'])}`,
       ...(random.below(2) === 0 && { region: random.pick(['eu', 'us']) }),
       ...(random.below(2) === 0 && { user_id: `u${String(random.below(9))}` }),
       ...(random.below(3) === 0 && {
@@ -105,7 +118,7 @@ const scriptOf = (random: Numbers): Script => {
     const die = random.below(20);
     const act: Act =
       die === 0
-        ? ruleAct(random)
+        ? random.pick([ruleAct, routesAct])(random)
         : die === 1
           ? { kind: 'resolve', chance: random.next() }
           : die < 4
@@ -205,6 +218,9 @@ const perform = (world: AlertWorld, act: Act, hand: (chance: number) => void): v
       break;
     case 'rule':
       world.rule(act.event);
+      break;
+    case 'routes':
+      world.routes(act.event);
       break;
     case 'resolve':
       hand(act.chance);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { EventMetadata } from '../../../src/eventstore/event-store.js';
+import { RouteBook } from '../../../src/domain/telemetry/routes/book.js';
 import { quantile } from '../../../src/domain/telemetry/histogram.js';
 import {
   bucketId,
@@ -124,7 +125,7 @@ describe('metrics', () => {
         const kept = foldAll(metrics, events);
         const reloaded = new Map<string, MetricsBucket>();
         for (const stored of events)
-          for (const { id, part } of metrics.parts(stored)) {
+          for (const { id, part } of metrics.parts(stored, RouteBook.EMPTY)) {
             const before = structuredClone(reloaded.get(id));
             reloaded.set(id, metrics.fold(before, part, { id, position: stored.position })!);
           }
@@ -154,6 +155,6 @@ describe('metrics', () => {
   it('keep nothing of events without a tenant', () => {
     const stored = chunkOf([{ type: 'a' }]);
     const metadata = { ...stored.metadata, tenant_id: undefined } as unknown as EventMetadata;
-    expect([...metrics.parts({ ...stored, metadata })]).toEqual([]);
+    expect([...metrics.parts({ ...stored, metadata }, RouteBook.EMPTY)]).toEqual([]);
   });
 });

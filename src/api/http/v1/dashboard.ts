@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { alertSummary } from '../../../projections/alert-summary/projection.js';
 import { chunkIndex } from '../../../projections/chunk-index/projection.js';
+import { routeBooks } from '../../../projections/routes/projection.js';
 import { metrics } from '../../../projections/metrics/projection.js';
 import { getAlertSummary } from '../../../projections/alert-summary/query.js';
 import { eventsStream } from '../../../projections/dashboard/events-stream.js';
@@ -21,7 +22,7 @@ const overviewRoute = defineRoute({
   summary: 'The last hour at a glance.',
   tags: ['dashboard'],
   auth: 'telemetry:read',
-  reads: [metrics, alertSummary],
+  reads: [metrics, alertSummary, routeBooks],
   responses: { 200: { description: 'The overview.', schema: Overview } },
   async handle(request, { models, clock }) {
     return found(await overviewWithAlerts(models, tenantOf(request), clock.now()));
@@ -34,7 +35,7 @@ const realTime = defineRoute({
   summary: 'Volume, response times and error rates of the last while, or of one that ended at `to`.',
   tags: ['dashboard'],
   auth: 'telemetry:read',
-  reads: [metrics, chunkIndex],
+  reads: [metrics, chunkIndex, routeBooks],
   query: closed({ window: Type.Optional(Window), to: range.to }),
   responses: { 200: { description: 'The metrics.', schema: RealTimeMetrics } },
   async handle(request, { models, clock }) {
@@ -52,7 +53,7 @@ const eventStream = defineRoute({
   summary: 'The newest events, in the order of their recording, the newest first.',
   tags: ['dashboard'],
   auth: 'telemetry:read',
-  reads: [recentEvents],
+  reads: [recentEvents, routeBooks],
   query: closed({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })) }),
   responses: { 200: { description: 'The events.', schema: EventStream } },
   async handle(request, { models }) {

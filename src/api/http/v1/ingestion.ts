@@ -5,6 +5,7 @@ import { MAX_EVENT_BYTES, TelemetryEvent } from '../../../domain/telemetry/event
 import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
 import { MAX_QUERY_LENGTH, parseQuery } from '../../../domain/telemetry/query/parse.js';
 import { chunkIndex } from '../../../projections/chunk-index/projection.js';
+import { routeBooks } from '../../../projections/routes/projection.js';
 import { metrics } from '../../../projections/metrics/projection.js';
 import { statistics, type Dimension } from '../../../projections/metrics/statistics.js';
 import { eventById } from '../../../projections/search/event-by-id.js';
@@ -221,7 +222,7 @@ const search = defineRoute({
   description: 'Attributes are asked for as attributes.<name>=<value>.',
   tags: ['ingestion'],
   auth: 'telemetry:read',
-  reads: [chunkIndex],
+  reads: [chunkIndex, routeBooks],
   query: SearchQuery,
   responses: {
     200: { description: 'A page of them.', schema: Events, headers: { Link: 'The next page (rel="next").' } },
@@ -269,7 +270,7 @@ const statisticsRoute = defineRoute({
   summary: 'Counts, rates and percentiles, by interval and by fields.',
   tags: ['ingestion'],
   auth: 'telemetry:read',
-  reads: [metrics],
+  reads: [metrics, routeBooks],
   query: closed({
     ...range,
     interval: Type.Optional(
@@ -307,7 +308,7 @@ const event = defineRoute({
   summary: 'One event, with its provenance.',
   tags: ['ingestion'],
   auth: 'telemetry:read',
-  reads: [chunkIndex],
+  reads: [chunkIndex, routeBooks],
   params: closed({ event_id: Type.String({ maxLength: 64 }) }),
   responses: { 200: { description: 'The event.', schema: EventWithProvenance } },
   async handle(request, { models, log }) {

@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { decodeChunk } from '../../../../src/domain/telemetry/chunk.js';
 import { bindQuery } from '../../../../src/domain/telemetry/query/match.js';
 import { parseQuery } from '../../../../src/domain/telemetry/query/parse.js';
-import { chunkOf } from '../../../support/telemetry.js';
+import { decodeChunk, chunkOf } from '../../../support/telemetry.js';
 
 describe('the examples in docs/search.md', () => {
   const text = readFileSync('docs/search.md', 'utf8');

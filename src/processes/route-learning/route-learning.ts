@@ -1,0 +1,179 @@
+import type { EventId, TenantId } from '../../domain/ids.js';
+import { readEvent } from '../../domain/stored-event.js';
+import { decodePaths, TELEMETRY_RECORDED, UnreadableChunk } from '../../domain/telemetry/chunk.js';
+import type { TextColumn } from '../../domain/telemetry/columns.js';
+import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
+import {
+  readBook,
+  RouteBook,
+  routeBookDecider,
+  routeEventTypes,
+  writeBook,
+  type RouteEvent,
+  type WrittenBook,
+} from '../../domain/telemetry/routes/book.js';
+import { RouteLearner, type Lessons } from '../../domain/telemetry/routes/learning.js';
+import {
+  copyTree,
+  holdsTemplate,
+  readTree,
+  writeTree,
+  type WrittenNode,
+} from '../../domain/telemetry/routes/path-tree.js';
+import type { RecordedEvent } from '../../eventstore/event-store.js';
+import type { Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
+
+/** What was learned of a tenant's paths, and the chunk that brought it about. */
+export interface RouteLessons {
+  readonly tenant_id: TenantId;
+  readonly lessons: Lessons;
+  readonly cause: { readonly event_id: EventId; readonly correlation_id: string };
+}
+
+/** Raised when states of before cannot be gone on with: learning then starts from the log's beginning. */
+const LEARNING_VERSION = 1;
+
+interface SavedTenant {
+  readonly tenant_id: TenantId;
+  readonly book: WrittenBook;
+  /** Absent: frozen. */
+  readonly tree?: WrittenNode;
+}
+
+interface SavedLearning {
+  readonly version: readonly [learning: number, rules: number, limit: number];
+  readonly tenants: readonly SavedTenant[];
+}
+
+/** Learns the templates of all tenants' routes from the paths in the log; `record` puts what is learned into it. */
+export const routeLearning = (
+  limit: number,
+  record: (lessons: RouteLessons) => Promise<ReactionOutcome>,
+): Process<RouteLessons> => ({
+  name: 'route-learning',
+  reads: [TELEMETRY_RECORDED, ...routeEventTypes],
+  begin: () => Promise.resolve(new LearningRun(limit)),
+  resume: (state) => LearningRun.resume(JSON.parse(Buffer.from(state).toString()) as SavedLearning, limit),
+  // Each lesson of a tenant's holds after those before it.
+  steps: (reactions) => reactions.map((reaction) => [reaction]),
+  react: record,
+});
+
+interface Pupil {
+  /** As the log says; the learner is ahead of it by what is not yet recorded. */
+  book: RouteBook;
+  /** Undefined: the routes are frozen. */
+  learner: RouteLearner | undefined;
+}
+
+/** Learning as the runner drives it. */
+class LearningRun implements Run<RouteLessons> {
+  readonly #pupils = new Map<TenantId, Pupil>();
+  #unreadable = 0;
+
+  constructor(private readonly limit: number) {}
+
+  static resume({ version, tenants }: SavedLearning, limit: number): LearningRun | undefined {
+    const run = new LearningRun(limit);
+    if (version.join() !== run.#version.join()) return undefined;
+    for (const { tenant_id, book, tree } of tenants)
+      run.#pupils.set(tenant_id, {
+        book: readBook(book),
+        learner: tree && new RouteLearner(limit, readTree(tree)),
+      });
+    return run;
+  }
+
+  take(event: RecordedEvent): readonly RouteLessons[] {
+    const { tenant_id } = event.metadata;
+    if (tenant_id === undefined) return [];
+    const pupil = this.#pupil(tenant_id);
+    if (event.type === TELEMETRY_RECORDED) return this.#learn(tenant_id, pupil, event);
+    const route = readEvent<RouteEvent>(routeEventTypes, event);
+    if (route) this.#note(pupil, route);
+    return [];
+  }
+
+  passed(): readonly RouteLessons[] {
+    return [];
+  }
+
+  due(): undefined {
+    return undefined;
+  }
+
+  save(): Uint8Array {
+    const saved: SavedLearning = {
+      version: this.#version,
+      tenants: [...this.#pupils].map(([tenant_id, { book, learner }]) => ({
+        tenant_id,
+        book: writeBook(book),
+        ...(learner && { tree: writeTree(learner.root) }),
+      })),
+    };
+    return Buffer.from(JSON.stringify(saved));
+  }
+
+  describe(): ProcessDetails {
+    const learners = [...this.#pupils.values()].map(({ learner }) => learner);
+    return {
+      tenants: learners.length,
+      frozen: learners.filter((learner) => learner === undefined).length,
+      routes: learners.reduce((sum, learner) => sum + (learner?.routes ?? 0), 0),
+      unreadable_chunks: this.#unreadable,
+    };
+  }
+
+  get #version(): SavedLearning['version'] {
+    return [LEARNING_VERSION, ROUTE_RULES_VERSION, this.limit];
+  }
+
+  #pupil(tenant_id: TenantId): Pupil {
+    const known = this.#pupils.get(tenant_id);
+    if (known) return known;
+    const made: Pupil = { book: RouteBook.EMPTY, learner: new RouteLearner(this.limit) };
+    this.#pupils.set(tenant_id, made);
+    return made;
+  }
+
+  #learn(tenant_id: TenantId, pupil: Pupil, event: RecordedEvent): readonly RouteLessons[] {
+    const paths = pupil.learner && this.#paths(event);
+    if (!pupil.learner || !paths) return [];
+    const { book } = pupil;
+    const lessons = pupil.learner.take(paths, (path) => book.unmatched(path));
+    if (lessons.frozen) pupil.learner = undefined;
+    if (lessons.templates.length === 0 && !lessons.frozen) return [];
+    const { correlation_id } = event.metadata;
+    return [{ tenant_id, lessons, cause: { event_id: event.id, correlation_id } }];
+  }
+
+  /** Of a chunk that cannot be read nothing is learned, now and in every replay. */
+  #paths(event: RecordedEvent): TextColumn | undefined {
+    try {
+      return decodePaths(event);
+    } catch (error) {
+      if (!(error instanceof UnreadableChunk || error instanceof SyntaxError)) throw error;
+      this.#unreadable += 1;
+      return undefined;
+    }
+  }
+
+  #note(pupil: Pupil, event: RouteEvent): void {
+    pupil.book = routeBookDecider.evolve(pupil.book, event);
+    switch (event.type) {
+      case 'RouteTemplateLearned':
+        // Its own lesson come back, as a rule.
+        if (pupil.learner && !holdsTemplate(pupil.learner.root, event.data)) pupil.learner.close(event.data);
+        break;
+      case 'RoutesFrozen':
+        pupil.learner = undefined;
+        break;
+      case 'LearnedRoutesForgotten':
+        pupil.learner = new RouteLearner(this.limit);
+        break;
+      case 'RoutePatternsDefined':
+        // Routes that patterns match now are no longer to be counted: counting begins anew.
+        if (pupil.learner) pupil.learner = new RouteLearner(this.limit, copyTree(pupil.book.contents.tree));
+    }
+  }
+}
