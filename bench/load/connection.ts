@@ -17,6 +17,8 @@ export const requestBytes = (
 
 export interface Answer {
   readonly status: number;
+  /** Status line and headers, as they came. */
+  readonly head: string;
   readonly body: string;
 }
 
@@ -74,6 +76,10 @@ export class KeptConnection {
     this.#received = undefined;
     const settle = this.#settle;
     this.#settle = undefined;
-    settle?.resolve({ status: Number(head.slice(9, 12)), body: received.toString('utf8', body_start, end) });
+    settle?.resolve({
+      status: Number(head.slice(9, 12)),
+      head,
+      body: received.toString('utf8', body_start, end),
+    });
   }
 }
