@@ -10,6 +10,7 @@ import { Claims } from './commands/claims.js';
 import { DeploymentGuard } from './commands/guard.js';
 import { CommandPipeline } from './commands/handle.js';
 import { ChunkWriter } from './commands/ingest/chunk-writer.js';
+import { IngestIssues } from './commands/ingest/ingest-issues.js';
 import { TelemetryIngest } from './commands/ingest/ingest.js';
 import { RecordWriter, type Instance } from './commands/writer.js';
 import { systemClock, type Clock } from './platform/clock.js';
@@ -69,6 +70,7 @@ export const tokens = {
   access: token<AccessServices>('access services'),
   pipeline: token<CommandPipeline>('command pipeline'),
   ingest: token<TelemetryIngest>('telemetry ingest'),
+  issues: token<IngestIssues>('ingest issues'),
   host: token<ProjectionHost>('projection host'),
   processes: token<readonly RunningProcess[]>('process managers'),
   operations: token<Operations>('operations'),
@@ -177,6 +179,10 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       [t.writer, t.clientIds, t.guard, t.claims, t.instance, t.clock, t.random],
     );
 
+  container
+    .bind(t.issues)
+    .toResolvedValue((clock: Clock) => new IngestIssues(readStore.register, clock), [t.clock]);
+
   // What follows the log.
   container
     .bind(t.host)
@@ -223,6 +229,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         t.pipeline,
         t.authenticator,
         t.ingest,
+        t.issues,
         t.host,
         t.processes,
         t.operations,
@@ -241,6 +248,7 @@ type ApiParts = [
   pipeline: CommandPipeline,
   authenticator: Authenticator,
   ingest: TelemetryIngest,
+  issues: IngestIssues,
   host: ProjectionHost,
   processes: readonly RunningProcess[],
   operations: Operations,
@@ -259,6 +267,7 @@ const apiDependencies = (
     pipeline,
     authenticator,
     ingest,
+    issues,
     host,
     processes,
     operations,
@@ -273,6 +282,7 @@ const apiDependencies = (
   pipeline,
   authenticator,
   ingest,
+  issues,
   models: host,
   log,
   readStore,

@@ -9,6 +9,9 @@ import { openStores } from './stores.js';
 /** How often claims of idempotency keys whose time is over are thrown away. */
 const FORGET_CLAIMS_MS = 3_600_000;
 
+/** How often what became of events other than being stored is written down. */
+const COUNT_ISSUES_MS = 10_000;
+
 const packageVersion = (): string => {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
@@ -89,10 +92,11 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     const given = await prepare(config, opened);
     const { log } = given.stores;
     const container = compose(given);
-    const [guard, claims, clientIds, host, processes, api, passwords, logger] = await Promise.all([
+    const [guard, claims, clientIds, issues, host, processes, api, passwords, logger] = await Promise.all([
       container.getAsync(tokens.guard),
       container.getAsync(tokens.claims),
       container.getAsync(tokens.clientIds),
+      container.getAsync(tokens.issues),
       container.getAsync(tokens.host),
       container.getAsync(tokens.processes),
       container.getAsync(tokens.api),
@@ -121,6 +125,15 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     }, FORGET_CLAIMS_MS);
     opened.add(() => {
       clearInterval(forgetting);
+    });
+    const counting = setInterval(() => {
+      issues.flush().catch((error: unknown) => {
+        logger.warn({ err: error }, 'What became of events could not be written down.');
+      });
+    }, COUNT_ISSUES_MS);
+    opened.add(async () => {
+      clearInterval(counting);
+      await issues.flush();
     });
     opened.add(() => api.close());
     const { port } = await api.listen(config.PORT, config.HOST);

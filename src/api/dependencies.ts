@@ -1,5 +1,6 @@
 import type { CommandPipeline } from '../commands/handle.js';
 import type { Authenticator } from '../commands/access/authenticator.js';
+import type { IngestIssues } from '../commands/ingest/ingest-issues.js';
 import type { TelemetryIngest } from '../commands/ingest/ingest.js';
 import type { GuardState } from '../domain/deployment/deployment.js';
 import type { TenantId } from '../domain/ids.js';
@@ -52,6 +53,7 @@ export interface ApiDependencies {
   readonly pipeline: Pick<CommandPipeline, 'execute'>;
   readonly authenticator: Pick<Authenticator, 'authenticate' | 'operatorPrincipal'>;
   readonly ingest: Pick<TelemetryIngest, 'one' | 'batch' | 'events'>;
+  readonly issues: Pick<IngestIssues, 'note' | 'of'>;
   readonly models: ReadModels;
   readonly log: EventLog;
   readonly readStore: Pick<ReadStore, 'health'>;

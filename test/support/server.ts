@@ -71,9 +71,10 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const operator_token = await readKey(directory, 'operatorToken');
   const container = compose({ config, release: 'test', keys, operator_token, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
-  const [guard, clientIds, host, processes, api] = await Promise.all([
+  const [guard, clientIds, issues, host, processes, api] = await Promise.all([
     container.getAsync(tokens.guard),
     container.getAsync(tokens.clientIds),
+    container.getAsync(tokens.issues),
     container.getAsync(tokens.host),
     container.getAsync(tokens.processes),
     container.getAsync(tokens.api),
@@ -127,6 +128,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
         clientIds.close(),
         following,
       ]);
+      await issues.flush();
       await stores.close();
       if (kept === undefined) await rm(directory, { recursive: true });
     },

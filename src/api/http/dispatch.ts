@@ -7,6 +7,7 @@ import type { ValidationOutcome } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
 import { ClientGone, overloaded, readBody, type BodyAccount, type BodyLimits } from './body.js';
 import { credentialsOf, expectedVersionOf, idempotencyKeyOf, traceIdOf } from './context.js';
+import { countRefused } from './ingest-outcomes.js';
 import type { Intake } from './intake.js';
 import { parseJson } from './json.js';
 import type { ApiRequest, ApiResponse } from './message.js';
@@ -35,6 +36,7 @@ const PATIENCE_MS = 5_000;
 /** What a request has got so far, for its answer's headers. */
 interface Passage {
   allowance: Allowance | undefined;
+  principal?: Principal;
 }
 
 type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
@@ -57,6 +59,7 @@ export class Dispatcher {
     try {
       const answer = await this.#carryOut(route, incoming, passage);
       response = answer.ok ? answer.value : refusal(route, incoming, answer.problem);
+      if (!answer.ok) this.#count(route, incoming, passage, answer.problem);
     } catch (error) {
       if (error instanceof ClientGone) throw error;
       const reason = ofError(error);
@@ -66,6 +69,7 @@ export class Dispatcher {
           'request failed',
         );
       response = refusal(route, incoming, reason);
+      this.#count(route, incoming, passage, reason);
     }
     const { allowance } = passage;
     return allowance ? { ...response, headers: { ...allowance.headers(), ...response.headers } } : response;
@@ -74,6 +78,7 @@ export class Dispatcher {
   async #carryOut(route: Route, incoming: Incoming, passage: Passage): Promise<Step<ApiResponse>> {
     const principal = await this.#identify(route, incoming);
     if (!principal.ok) return principal;
+    passage.principal = principal.value;
 
     const name = route.limit ?? (route.auth === 'public' ? 'none' : 'requests');
     const allowance = this.limits.allowance(name, drawerOf(principal.value, incoming.ip));
@@ -120,6 +125,13 @@ export class Dispatcher {
     } finally {
       entry.leave();
     }
+  }
+
+  /** What a tenant's events came to is shown to it, also where they did not come as far as their route. */
+  #count({ limit }: Route, { request_id }: Incoming, { principal }: Passage, reason: Problem): void {
+    if (limit !== 'events' || !principal) return;
+    const { code, detail } = reason;
+    countRefused(this.api, { principal, context: { request_id } }, { code, detail });
   }
 
   async #identify({ auth }: Route, { request }: Incoming): Promise<Step<Principal>> {

@@ -10,6 +10,7 @@ import { cloudevents } from './v1/cloud-events.js';
 import { dashboard } from './v1/dashboard.js';
 import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
 import { otlp } from './v1/otlp.js';
+import { ingestionV2 } from './v2/ingestion.js';
 import { routing } from './v2/routes.js';
 
 const document = defineRoute({
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...routing,
   ...otlp,
   ...cloudevents,
+  ...ingestionV2,
   ...alerting,
   ...dashboard,
   ...operations,

@@ -130,6 +130,7 @@ beforeAll(async () => {
     models: { reached: () => Promise.resolve(reached) },
     logger: { error: (entry: object) => logged.push(entry) },
     metrics: makeMetrics(),
+    issues: { note: () => undefined },
     clock: systemClock,
     random: systemRandom,
   } as unknown as ApiServices;

@@ -5,7 +5,9 @@ import { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { compile } from '../../../platform/validation.js';
 import { answer, refuse } from '../answers.js';
 import { BATCHED, readCloudEvents, STRUCTURED } from '../cloud-events.js';
-import { ofRefusal, problem } from '../problem.js';
+import { countRefused, countStored } from '../ingest-outcomes.js';
+import type { ApiResponse } from '../message.js';
+import { ofRefusal, problem, type Problem } from '../problem.js';
 import { ANY_MEDIA_TYPE, defineRoute, type Route } from '../route.js';
 import { open } from '../schemas.js';
 import { batchHeaders, IngestedBatch } from './ingestion.js';
@@ -55,11 +57,14 @@ const cloudEvents = defineRoute({
     200: { description: 'At least one event is stored.', schema: IngestedBatch, headers: batchHeaders },
   },
   async handle(request, api) {
-    const { eventsAccepted, eventsDuplicate, eventsRejected } = api.metrics;
+    const refused = (reason: Problem): ApiResponse => {
+      countRefused(api, request, reason);
+      return refuse(reason, request);
+    };
     const read = readCloudEvents(request.body, request.headers);
-    if (!read.ok) return refuse(read.problem, request);
+    if (!read.ok) return refused(read.problem);
     const overdrawn = request.context.charge?.(read.events.length);
-    if (overdrawn) return refuse(ofRefusal(overdrawn), request);
+    if (overdrawn) return refused(ofRefusal(overdrawn));
     const places: number[] = [];
     const invalid = read.events.flatMap((event, index) => {
       if ('pointer' in event) return [{ index, ...event, retryable: false }];
@@ -73,18 +78,12 @@ const cloudEvents = defineRoute({
       { ...linesOf(events), format: 'cloudevents', identity: read.identity },
       request.context,
     );
-    if (!result.ok) {
-      eventsRejected.inc({ code: result.refusal.code });
-      return answer(result, request, api, { status: 200, body: (value: object) => value });
-    }
+    if (!result.ok) return refused(ofRefusal(result.refusal));
     const { accepted, duplicates, batch_id } = result.value;
     const errors = [
       ...invalid,
       ...result.value.errors.map((error) => ({ ...error, index: places[error.index] ?? error.index })),
     ].sort((one, other) => one.index - other.index);
-    eventsAccepted.inc(accepted);
-    eventsDuplicate.inc(duplicates);
-    if (errors.length > 0) eventsRejected.inc({ code: 'part_of_a_batch' }, errors.length);
     if (accepted + duplicates === 0) {
       const told = errors.slice(0, 100).map(({ index, pointer, code, detail }) => ({
         pointer: `/${index}${pointer}`,
@@ -92,8 +91,9 @@ const cloudEvents = defineRoute({
         detail,
       }));
       const reason = problem(400, 'no_valid_events', 'There is no valid CloudEvent.', { errors: told });
-      return refuse(reason, request);
+      return refused(reason);
     }
+    countStored(api, request, { accepted, duplicates, errors, rejected: errors.length });
     const value = { accepted, duplicates, rejected: errors.length, errors: errors.slice(0, 100), batch_id };
     return answer({ ...result, value }, request, api, { status: 200, body: (body) => body });
   },

@@ -1,6 +1,4 @@
 import { Type, type Static } from 'typebox';
-import type { CommandResult } from '../../../commands/handle.js';
-import type { BatchAnswer } from '../../../commands/ingest/ingest.js';
 import { MAX_EVENT_BYTES, TelemetryEvent } from '../../../domain/telemetry/event.js';
 import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
 import { MAX_QUERY_LENGTH, parseQuery } from '../../../domain/telemetry/query/parse.js';
@@ -10,9 +8,9 @@ import { metrics } from '../../../projections/metrics/projection.js';
 import { statistics, type Dimension } from '../../../projections/metrics/statistics.js';
 import { eventById } from '../../../projections/search/event-by-id.js';
 import { searchEvents } from '../../../projections/search/search.js';
-import type { ApiServices } from '../../dependencies.js';
 import { answer, found, listing, notFound, refuse, tenantOf } from '../answers.js';
 import type { BodyLimits } from '../body.js';
+import { countRefused, countStored } from '../ingest-outcomes.js';
 import type { ApiRequest } from '../message.js';
 import { problem } from '../problem.js';
 import { defineRoute, type Route } from '../route.js';
@@ -60,22 +58,6 @@ export const batchHeaders = {
   'Retry-After': 'Where something was rejected that may be sent again.',
 };
 
-/** What was refused is counted by its reason; what was stored by its number. */
-const count = <R>(
-  { metrics: { eventsAccepted, eventsDuplicate, eventsRejected } }: Pick<ApiServices, 'metrics'>,
-  result: CommandResult<R>,
-  numbers: (value: R) => Pick<BatchAnswer, 'accepted' | 'duplicates' | 'rejected'>,
-): void => {
-  if (!result.ok) {
-    eventsRejected.inc({ code: result.refusal.code });
-    return;
-  }
-  const { accepted, duplicates, rejected } = numbers(result.value);
-  eventsAccepted.inc(accepted);
-  if (duplicates > 0) eventsDuplicate.inc(duplicates);
-  if (rejected > 0) eventsRejected.inc({ code: 'part_of_a_batch' }, rejected);
-};
-
 export const ingestOne = defineRoute({
   method: 'POST',
   path: '/api/v1/ingestion/events',
@@ -106,10 +88,11 @@ export const ingestOne = defineRoute({
   },
   async handle(request, api) {
     const result = await api.ingest.one(request.body, request.context);
-    count(api, result, ({ duplicate }) => ({
-      ...(duplicate ? { accepted: 0, duplicates: 1 } : { accepted: 1, duplicates: 0 }),
-      rejected: 0,
-    }));
+    if (!result.ok) countRefused(api, request, result.refusal);
+    else {
+      const duplicates = result.value.duplicate ? 1 : 0;
+      countStored(api, request, { accepted: 1 - duplicates, duplicates, errors: [], rejected: 0 });
+    }
     return answer(result, request, api, { status: 201, body: (value) => value });
   },
 });
@@ -154,7 +137,8 @@ export const ingestBatch = defineRoute({
       ...(verbose !== undefined && { verbose }),
       ...(atomic !== undefined && { atomic }),
     });
-    count(api, result, (value) => value);
+    if (result.ok) countStored(api, request, result.value);
+    else countRefused(api, request, result.refusal);
     return answer(result, request, api, {
       status: 200,
       body: (value) => value,

@@ -6,13 +6,14 @@ import type { OtlpLogRecord, OtlpSpan } from '../../../domain/telemetry/otlp/mod
 import { eventOfSpan } from '../../../domain/telemetry/otlp/span.js';
 import type { ApiServices } from '../../dependencies.js';
 import type { BodyLimits } from '../body.js';
+import { countIgnored, countRefused, countStored } from '../ingest-outcomes.js';
 import { POSITION_HEADER, type ApiRequest, type ApiResponse } from '../message.js';
 import { encodingOf, JSON_TYPE, otlpFailure, otlpSuccess, PROTOBUF, type Partial } from '../otlp/answer.js';
 import type { Decoded } from '../otlp/budget.js';
 import { readJsonLogs, readJsonSpans } from '../otlp/json.js';
 import { readProtobufLogs, readProtobufSpans } from '../otlp/protobuf.js';
 import { spanLines } from '../otlp/span-lines.js';
-import { ofRefusal, problem } from '../problem.js';
+import { ofRefusal, problem, type Problem } from '../problem.js';
 import { defineRoute, type FailureForm, type Route } from '../route.js';
 import { open } from '../schemas.js';
 
@@ -33,16 +34,16 @@ interface Mapped extends Omit<MadeEvents, 'format'> {
   /** Spans or log records. */
   readonly records: number;
   readonly rejected: number;
-  /** Sentences for the sender about what is not stored. */
-  readonly notes: readonly string[];
+  /** Why some were rejected: sentences for the sender. */
+  readonly reasons: readonly string[];
+  /** How many are of no kind that is stored. */
+  readonly ignored: number;
 }
 
 type Reading = { readonly ok: true; readonly mapped: Mapped } | Exclude<Decoded<never>, { ok: true }>;
 
-const ignoredNote = (ignored: number): readonly string[] =>
-  ignored === 0
-    ? []
-    : [`${ignored} spans are of no HTTP server or client and were ignored; nothing needs to be sent again.`];
+const ignoredNote = (ignored: number): string =>
+  `${ignored} spans are of no HTTP server or client and were ignored; nothing needs to be sent again.`;
 
 const mapSpans = (spans: readonly OtlpSpan[]): Mapped => {
   const events: TelemetryEvent[] = [];
@@ -61,8 +62,7 @@ const mapSpans = (spans: readonly OtlpSpan[]): Mapped => {
   return {
     ...linesOf(events),
     records: spans.length,
-    rejected,
-    notes: [...reasons, ...ignoredNote(ignored)],
+    ...{ rejected, reasons: [...reasons], ignored },
   };
 };
 
@@ -71,8 +71,7 @@ const mapRecords =
   (records: readonly OtlpLogRecord[]): Mapped => ({
     ...linesOf(records.map(eventOfLogRecord)),
     records: records.length,
-    rejected: 0,
-    notes: [],
+    ...{ rejected: 0, reasons: [], ignored: 0 },
     // Records have no ids, but exporters give them their nanosecond; one that has none may well be meant twice.
     ...(records.every(({ time, observed }) => time > 0n || observed > 0n) && { identity: body }),
   });
@@ -94,8 +93,8 @@ const traces: Signal = {
     const quick = spanLines(body);
     if (!quick) return mapped(readProtobufSpans(body), mapSpans);
     const { lines, events, spans, ignored, rejected, reasons } = quick;
-    const notes = [...reasons, ...ignoredNote(ignored)];
-    return { ok: true, mapped: { lines, count: events, records: spans, rejected, notes } };
+    const told = { rejected, reasons: [...reasons], ignored };
+    return { ok: true, mapped: { lines, count: events, records: spans, ...told } };
   },
   fromJson: (body) => mapped(readJsonSpans(body), mapSpans),
 };
@@ -109,30 +108,37 @@ const logs: Signal = {
 
 const take = async (
   signal: Signal,
-  { body, headers, context }: ApiRequest<unknown, unknown, Buffer>,
-  { ingest, metrics }: Pick<ApiServices, 'ingest' | 'metrics'>,
+  request: ApiRequest<unknown, unknown, Buffer>,
+  api: Pick<ApiServices, 'ingest' | 'metrics' | 'issues'>,
 ): Promise<ApiResponse> => {
+  const { body, headers, context } = request;
+  const refuse = (reason: Problem): ApiResponse => {
+    countRefused(api, request, reason);
+    return otlpFailure(reason, headers);
+  };
   const reading = encodingOf(headers) === PROTOBUF ? signal.fromProtobuf(body) : signal.fromJson(body);
   if (!reading.ok) {
     const code = reading.status === 413 ? 'export_too_large' : 'undecodable_body';
-    metrics.eventsRejected.inc({ code });
-    return otlpFailure(problem(reading.status, code, reading.detail), headers);
+    return refuse(problem(reading.status, code, reading.detail));
   }
-  const { records, rejected: unusable, notes, ...made } = reading.mapped;
+  const { records, rejected: unusable, reasons: why, ignored, ...made } = reading.mapped;
   const overdrawn = context.charge?.(records);
-  if (overdrawn) return otlpFailure(ofRefusal(overdrawn), headers);
-  const result = await ingest.events(
+  if (overdrawn) return refuse(ofRefusal(overdrawn));
+  const result = await api.ingest.events(
     { ...made, format: `otlp/${signal.name}` },
     { ...context, origin: 'otlp' },
   );
-  if (!result.ok) {
-    metrics.eventsRejected.inc({ code: result.refusal.code });
-    return otlpFailure(ofRefusal(result.refusal), headers);
-  }
-  const { accepted, errors } = result.value;
+  if (!result.ok) return refuse(ofRefusal(result.refusal));
+  const { errors } = result.value;
   const rejected = unusable + errors.length;
-  metrics.eventsAccepted.inc(accepted);
-  if (rejected > 0) metrics.eventsRejected.inc({ code: 'part_of_a_batch' }, rejected);
+  const no_spans = { code: 'invalid_span', pointer: '', detail: why[0] ?? '', count: unusable };
+  countStored(api, request, {
+    ...result.value,
+    errors: unusable > 0 ? [no_spans, ...errors] : errors,
+    rejected,
+  });
+  countIgnored(api, request, ignored, ignoredNote(ignored));
+  const notes = ignored > 0 ? [...why, ignoredNote(ignored)] : why;
   const reasons = new Set(errors.slice(0, 100).map(({ pointer, detail }) => `${pointer} ${detail}`.trim()));
   const partial: Partial = { rejected, message: [...notes, ...reasons].slice(0, 10).join(' ') };
   return {
