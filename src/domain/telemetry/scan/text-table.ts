@@ -1,4 +1,6 @@
+const QUOTE = 0x22;
 const SLOTS = 4096;
+const GUESSES = 1024;
 /** Slots in use beyond which no more are taken: a half-empty table answers at the first or second look. */
 const MOST_TAKEN = SLOTS / 2;
 /** Slots looked at before a text goes by its value: nobody can make look-ups slow by texts that collide. */
@@ -19,10 +21,13 @@ export class TextTable {
   readonly #numbers = new Map<string, number>();
   /** What is in a slot: the how-manieth text in the pool, from 1; 0: nothing. */
   readonly #slots = new Uint16Array(SLOTS);
-  readonly #pool = new DataView(new ArrayBuffer(POOL_BYTES));
+  readonly #pool = new DataView(new ArrayBuffer(POOL_BYTES + 4));
+  /** By the first bytes: the text in the pool that last began with them. */
+  readonly #guesses = new Uint16Array(GUESSES);
   readonly #starts = new Int32Array(MOST_TAKEN + 1);
   readonly #lengths = new Int32Array(MOST_TAKEN + 1);
   readonly #pooled = new Int32Array(MOST_TAKEN + 1);
+  guessed_end = 0;
   #taken = 0;
   #pool_end = 0;
 
@@ -42,6 +47,7 @@ export class TextTable {
     this.texts.length = 0;
     this.#numbers.clear();
     this.#slots.fill(0);
+    this.#guesses.fill(0);
     this.#taken = 0;
     this.#pool_end = 0;
     this.ofText('');
@@ -56,7 +62,7 @@ export class TextTable {
     return number;
   }
 
-  /** The number of a text by its bytes: UTF-8 as it stands, with nothing escaped; four more bytes can be read. */
+  /** The number of a text by its bytes: UTF-8 as it stands, with nothing escaped; eight more bytes can be read. */
   ofBytes(bytes: Buffer, view: DataView, start: number, end: number): number {
     const length = end - start;
     if (length === 0) return 0;
@@ -64,20 +70,37 @@ export class TextTable {
     for (let look = 0; look < LOOKS; look += 1) {
       const entry = this.#slots[slot] ?? 0;
       if (entry === 0) return this.#learn(bytes, view, start, end, slot);
-      if (this.#lengths[entry] === length && this.#same(view, start, length, this.#starts[entry] ?? 0))
+      if (this.#lengths[entry] === length && this.#same(view, start, length, this.#starts[entry] ?? 0)) {
+        this.#guesses[guessSlotOf(view, start)] = entry;
         return this.#pooled[entry] ?? 0;
+      }
       slot = (slot + 1) % SLOTS;
     }
     return this.ofText(bytes.toString('utf8', start, end));
   }
 
+  /**
+   * The number of the text that begins here and ends at a quote, guessed by its first bytes; -1: the guess was wrong.
+   * Where it is right, {@link guessed_end} is the place of the quote, and nobody has looked for that.
+   */
+  guess(view: DataView, start: number): number {
+    const slot = guessSlotOf(view, start);
+    const entry = this.#guesses[slot] ?? 0;
+    const end = start + (this.#lengths[entry] ?? 0);
+    if (entry === 0 || view.getUint8(end) !== QUOTE) return -1;
+    if (!this.#same(view, start, end - start, this.#starts[entry] ?? 0)) return -1;
+    this.guessed_end = end;
+    return this.#pooled[entry] ?? 0;
+  }
+
   #same(view: DataView, start: number, length: number, pooled: number): boolean {
     const pool = this.#pool;
-    let at = 0;
-    for (; at + 4 <= length; at += 4)
-      if (view.getInt32(start + at) !== pool.getInt32(pooled + at)) return false;
-    for (; at < length; at += 1) if (view.getUint8(start + at) !== pool.getUint8(pooled + at)) return false;
-    return true;
+    const rest = length & 3;
+    const whole = length - rest;
+    for (let at = 0; at < whole; at += 4)
+      if (view.getInt32(start + at, true) !== pool.getInt32(pooled + at, true)) return false;
+    const difference = view.getInt32(start + whole, true) ^ pool.getInt32(pooled + whole, true);
+    return (difference & ((1 << (8 * rest)) - 1)) === 0;
   }
 
   #learn(bytes: Buffer, view: DataView, start: number, end: number, slot: number): number {
@@ -105,4 +128,11 @@ const slotOf = (view: DataView, start: number, length: number): number => {
   }
   hash = Math.imul(hash ^ length, 0xc2b2ae35);
   return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+};
+
+/** By the first twelve bytes, some of which may be behind the text: mostly the same field follows. */
+const guessSlotOf = (view: DataView, start: number): number => {
+  let hash = Math.imul(view.getInt32(start, true), 0x9e3779b1) ^ view.getInt32(start + 4, true);
+  hash = Math.imul(hash, 0x85ebca6b) ^ view.getInt32(start + 8, true);
+  return Math.imul(hash, 0xc2b2ae35) >>> 22;
 };
