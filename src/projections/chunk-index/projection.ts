@@ -46,12 +46,24 @@ type Listed = Pick<
   'types' | 'services' | 'routes' | 'made_routes' | 'methods' | 'statuses' | 'overflow'
 >;
 
+/** Each status code once; they are below 600, and a table of them is several times as fast as a set. */
+const different = (statuses: Uint16Array): readonly number[] => {
+  const seen = new Uint8Array(600);
+  const found: number[] = [];
+  for (const status of statuses) {
+    if (seen[status] === 1) continue;
+    seen[status] = 1;
+    found.push(status);
+  }
+  return found;
+};
+
 const list = (fields: {
   types: TextColumn;
   services: TextColumn;
   routes: RouteColumn;
   methods: TextColumn;
-  statuses: ReadonlySet<number>;
+  statuses: readonly number[];
 }): Listed => {
   const overflow: string[] = [];
   const bounded = <T>(name: string, values: readonly T[]): readonly T[] => {
@@ -71,7 +83,7 @@ const list = (fields: {
       fields.routes.values.filter((_, id) => fields.routes.made[id]),
     ),
     methods: bounded('methods', fields.methods.values),
-    statuses: bounded('statuses', [...fields.statuses]),
+    statuses: bounded('statuses', fields.statuses),
     overflow,
   };
 };
@@ -96,8 +108,12 @@ export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
   },
   fold: (_, { event, chunk }, { id, position }) => {
     const { types, services, routes, methods, statuses, times, count } = chunk;
-    const min_time = times.reduce((least, time) => Math.min(least, time), Infinity);
-    const max_time = times.reduce((most, time) => Math.max(most, time), -Infinity);
+    let min_time = Infinity;
+    let max_time = -Infinity;
+    for (const time of times) {
+      if (time < min_time) min_time = time;
+      if (time > max_time) max_time = time;
+    }
     return {
       id,
       position,
@@ -108,7 +124,7 @@ export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
       min_time,
       max_time,
       span: spanOf(min_time, max_time),
-      ...list({ types, services, routes, methods, statuses: new Set(statuses) }),
+      ...list({ types, services, routes, methods, statuses: different(statuses) }),
     };
   },
 });

@@ -1,6 +1,7 @@
 import { bucketOf } from '../../domain/telemetry/histogram.js';
 import { isClientError, isError } from '../../domain/telemetry/event.js';
 import type { TelemetryChunk } from '../../domain/telemetry/chunk.js';
+import type { TextColumn } from '../../domain/telemetry/columns.js';
 
 /** What tells one series of a metrics document from another. `''` and class 0: the events have none. */
 export interface SeriesName {
@@ -14,8 +15,20 @@ export interface SeriesName {
   readonly status_class: number;
 }
 
+/** A text for each series, the same for the same series. */
+export const nameKey = ({ type, service, route, route_made, method, status_class }: SeriesName): string =>
+  `${type}\n${status_class}\n${method}\n${route_made ? 'made' : ''}\n${service}\n${route}`;
+
+/** Requests with one exact status code. */
+interface StatusCount {
+  readonly status: number;
+  count: number;
+}
+
 /** What one minute of one chunk says about one series. */
 export interface SeriesPartial extends SeriesName {
+  /** See {@link nameKey}. */
+  readonly key: string;
   /** Requests: each event as many as it stands for. */
   count: number;
   errors: number;
@@ -26,7 +39,7 @@ export interface SeriesPartial extends SeriesName {
   min_ms: number;
   max_ms: number;
   /** Exact status codes, 0 where there is none. */
-  readonly statuses: Map<number, number>;
+  readonly statuses: StatusCount[];
   /** Histogram buckets, one for each event with a duration that stands for itself alone. */
   readonly buckets: number[];
   /** Histogram buckets of other events, and how many requests each holds. */
@@ -42,9 +55,37 @@ export interface MinutePartial {
 
 export const MINUTE_MS = 60_000;
 
+/** Possible combinations of the chunk's texts up to which the series' numbers are looked up in an array. */
+const DENSE = 65_536;
+
 /** Numbers the chunk's series: for each event which one it belongs to. */
-const numberSeries = (chunk: TelemetryChunk): { readonly of: Uint16Array; readonly count: number } => {
+const numberSeries = (chunk: TelemetryChunk): Uint16Array => {
   const { types, services, routes, methods, statuses, count } = chunk;
+  const [s, r, m] = [services.values.length, routes.values.length, methods.values.length];
+  const combinations = types.values.length * s * r * m * 6;
+  if (combinations > DENSE) return numberSparse(chunk);
+  const of = new Uint16Array(count);
+  /** By combination: the series' number from 1; 0: not met yet. */
+  const known = new Uint16Array(combinations);
+  let met = 0;
+  for (let i = 0; i < count; i += 1) {
+    const texts =
+      (((types.ids[i] ?? 0) * s + (services.ids[i] ?? 0)) * r + (routes.ids[i] ?? 0)) * m +
+      (methods.ids[i] ?? 0);
+    const combination = texts * 6 + Math.floor((statuses[i] ?? 0) / 100);
+    let number = known[combination] ?? 0;
+    if (number === 0) {
+      met += 1;
+      number = met;
+      known[combination] = number;
+    }
+    of[i] = number - 1;
+  }
+  return of;
+};
+
+/** The same for a chunk of many different texts. */
+const numberSparse = ({ types, services, routes, methods, statuses, count }: TelemetryChunk): Uint16Array => {
   const of = new Uint16Array(count);
   const known = new Map<number | string, number>();
   const [s, r, m] = [services.values.length, routes.values.length, methods.values.length];
@@ -66,33 +107,54 @@ const numberSeries = (chunk: TelemetryChunk): { readonly of: Uint16Array; readon
     }
     of[i] = number;
   }
-  return { of, count: known.size };
+  return of;
 };
 
-const begin = (chunk: TelemetryChunk, index: number): SeriesPartial => ({
-  type: chunk.types.values[chunk.types.ids[index] ?? 0] ?? '',
-  service: chunk.services.values[chunk.services.ids[index] ?? 0] ?? '',
-  route: chunk.routes.values[chunk.routes.ids[index] ?? 0] ?? '',
-  route_made: chunk.routes.made[chunk.routes.ids[index] ?? 0] ?? false,
-  method: chunk.methods.values[chunk.methods.ids[index] ?? 0] ?? '',
-  status_class: Math.floor((chunk.statuses[index] ?? 0) / 100),
-  count: 0,
-  errors: 0,
-  client_errors: 0,
-  timed: 0,
-  sum_us: 0,
-  min_ms: Infinity,
-  max_ms: 0,
-  statuses: new Map(),
-  buckets: [],
-  weighted: undefined,
-});
+const textAt = ({ values, ids }: TextColumn, index: number): string => values[ids[index] ?? 0] ?? '';
+
+const begin = (chunk: TelemetryChunk, index: number): SeriesPartial => {
+  const type = textAt(chunk.types, index);
+  const service = textAt(chunk.services, index);
+  const route = textAt(chunk.routes, index);
+  const route_made = chunk.routes.made[chunk.routes.ids[index] ?? 0] ?? false;
+  const method = textAt(chunk.methods, index);
+  const status_class = Math.floor((chunk.statuses[index] ?? 0) / 100);
+  return {
+    key: nameKey({ type, service, route, route_made, method, status_class }),
+    type,
+    service,
+    route,
+    route_made,
+    method,
+    status_class,
+    count: 0,
+    errors: 0,
+    client_errors: 0,
+    timed: 0,
+    sum_us: 0,
+    min_ms: Infinity,
+    max_ms: 0,
+    statuses: [],
+    buckets: [],
+    weighted: undefined,
+  };
+};
+
+/** One series has the codes of one class, few of which occur: looking along them is faster than a map. */
+const countStatus = ({ statuses }: SeriesPartial, status: number, times: number): void => {
+  for (const one of statuses)
+    if (one.status === status) {
+      one.count += times;
+      return;
+    }
+  statuses.push({ status, count: times });
+};
 
 const count = (partial: SeriesPartial, status: number, duration: number): void => {
   partial.count += 1;
   if (isError(partial.type, status)) partial.errors += 1;
   else if (isClientError(partial.type, status)) partial.client_errors += 1;
-  partial.statuses.set(status, (partial.statuses.get(status) ?? 0) + 1);
+  countStatus(partial, status, 1);
   if (!(duration >= 0)) return;
   partial.timed += 1;
   partial.sum_us += Math.round(duration * 1000);
@@ -112,7 +174,7 @@ const countWeighted = (
   partial.count += weight;
   if (isError(partial.type, status)) partial.errors += weight;
   else if (isClientError(partial.type, status)) partial.client_errors += weight;
-  partial.statuses.set(status, (partial.statuses.get(status) ?? 0) + weight);
+  countStatus(partial, status, weight);
   const time = (duration: number, times: number): void => {
     partial.timed += times;
     partial.sum_us += Math.round(Math.round(duration * 1000) * times);
@@ -135,16 +197,16 @@ export const partialsOf = (chunk: TelemetryChunk): readonly MinutePartial[] => {
   let current: { series: SeriesPartial[]; by_number: (SeriesPartial | undefined)[] } | undefined;
   for (let i = 0; i < chunk.count; i += 1) {
     const time = chunk.times[i] ?? 0;
-    const its_minute = time - (time % MINUTE_MS);
-    if (its_minute !== minute || !current) {
-      minute = its_minute;
+    // Mostly it is the minute of the event before, and a remainder takes longer than all the rest.
+    if (!current || !(time >= minute && time < minute + MINUTE_MS)) {
+      minute = time - (time % MINUTE_MS);
       current = minutes.get(minute);
       if (!current) {
         current = { series: [], by_number: [] };
         minutes.set(minute, current);
       }
     }
-    const number = series.of[i] ?? 0;
+    const number = series[i] ?? 0;
     let partial = current.by_number[number];
     if (!partial) {
       partial = begin(chunk, i);

@@ -10,6 +10,7 @@ import type { Document } from '../../readstore/read-store.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
 import {
   MINUTE_MS,
+  nameKey,
   partialsOf,
   type MinutePartial,
   type SeriesName,
@@ -58,9 +59,6 @@ export const bucketId = (resolution: Resolution, time: number): string => {
   return `${resolution}|${new Date(time).toISOString().slice(0, digits - 24)}`;
 };
 
-const nameKey = ({ type, service, route, route_made, method, status_class }: SeriesName): string =>
-  `${type}\n${status_class}\n${method}\n${route_made ? 'made' : ''}\n${service}\n${route}`;
-
 const otherName = (status_class: number): SeriesName => ({
   type: OTHER,
   service: OTHER,
@@ -82,8 +80,7 @@ class OpenBucket {
     }
   }
 
-  take(name: SeriesName): Series {
-    const key = nameKey(name);
+  take(name: SeriesName, key = nameKey(name)): Series {
     const known = this.#by_name.get(key);
     if (known) return known;
     if (this.series.length >= MAX_SERIES && name.type !== OTHER)
@@ -125,7 +122,7 @@ const add = (series: Series, partial: SeriesPartial): void => {
   series.count += partial.count;
   series.errors += partial.errors;
   series.client_errors += partial.client_errors;
-  for (const [status, count] of partial.statuses)
+  for (const { status, count } of partial.statuses)
     series.statuses[status] = (series.statuses[status] ?? 0) + count;
   if (partial.timed === 0) return;
   series.timed += partial.timed;
@@ -180,7 +177,8 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
 
   fold: (document, { resolution, time, minutes }, { id, position }: FoldContext): MetricsBucket => {
     const bucket = openBucket(document?.series ?? []);
-    for (const minute of minutes) for (const partial of minute.series) add(bucket.take(partial), partial);
+    for (const minute of minutes)
+      for (const partial of minute.series) add(bucket.take(partial, partial.key), partial);
     return { id, position, resolution, time, series: bucket.series };
   },
 });
