@@ -74,8 +74,8 @@ class EventsReader implements Elements {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   readonly #times: number[] = [];
-  readonly #client_ids: (string | undefined)[] = [];
-  #has_ids = false;
+  /** From the first event on that has one. */
+  #client_ids: (string | undefined)[] | undefined;
   readonly #indexes: number[] = [];
   readonly #rejected: RejectedEvent[] = [];
   readonly #room: number;
@@ -114,8 +114,8 @@ class EventsReader implements Elements {
     this.#starts.push(start);
     this.#ends.push(end);
     this.#times.push(time);
-    this.#client_ids.push(id);
-    this.#has_ids ||= id !== undefined;
+    if (id !== undefined) this.#client_ids ??= new Array<undefined>(this.#starts.length - 1).fill(undefined);
+    this.#client_ids?.push(id);
     this.#indexes.push(this.#index++);
   }
 
@@ -128,7 +128,7 @@ class EventsReader implements Elements {
         times: this.#times,
         // One event is as soon scanned again where it is read.
         ...(this.#index > 1 && slices.starts.length <= this.#room && { columns: scanner.columns.columns() }),
-        ...(this.#has_ids && { client_ids: this.#client_ids }),
+        ...(this.#client_ids && { client_ids: this.#client_ids }),
       },
       indexes: this.#indexes,
       rejected: this.#rejected,
