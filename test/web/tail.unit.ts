@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { TelemetryEvent } from '../../web/src/shapes.js';
-import { tail } from '../../web/src/tail.js';
+import { requestsOf, tail } from '../../web/src/tail.js';
 
 const event = (number: number): TelemetryEvent => ({
   event_id: `evt_${String(number)}`,
@@ -9,6 +9,18 @@ const event = (number: number): TelemetryEvent => ({
   timestamp: '2026-03-01T12:00:00Z',
 });
 const ids = (events: readonly TelemetryEvent[]): readonly string[] => events.map(({ event_id }) => event_id);
+
+describe('an event in the tail', () => {
+  it.each<[Partial<TelemetryEvent>, number]>([
+    [{}, 1],
+    [{ weight: 2.5 }, 2.5],
+    [{ sample_rate: 0.01 }, 100],
+    [{ durations: { counts: [3, 4] } }, 7],
+    [{ weight: 9, durations: { counts: [3, 4] } }, 9],
+  ])('stands for as many requests as it says: %j', (more, requests) =>
+    expect(requestsOf({ ...event(1), ...more })).toBe(requests),
+  );
+});
 
 describe('the event tail', () => {
   it('puts what is new on top', () => {

@@ -49,6 +49,9 @@ export interface TelemetryEvent {
   readonly path?: string;
   readonly status_code?: number;
   readonly duration_ms?: number;
+  readonly weight?: number;
+  readonly sample_rate?: number;
+  readonly durations?: { readonly counts: readonly number[] };
   readonly message?: string;
 }
 

@@ -12,3 +12,7 @@ export const tail = (
     .filter((event) => !seen.has(event.event_id) && seen.add(event.event_id))
     .slice(0, ROWS);
 };
+
+/** How many requests an event stands for. */
+export const requestsOf = ({ weight, sample_rate = 1, durations }: TelemetryEvent): number =>
+  weight ?? durations?.counts.reduce((sum, count) => sum + count, 0) ?? 1 / sample_rate;

@@ -1,5 +1,6 @@
-import { duration, when } from '../format.js';
+import { amount, duration, when } from '../format.js';
 import type { TelemetryEvent } from '../shapes.js';
+import { requestsOf } from '../tail.js';
 
 const tone = (event: TelemetryEvent): string => {
   if (event.type === 'error' || (event.status_code ?? 0) >= 500) return 'bad';
@@ -34,6 +35,7 @@ export const EventTail = ({ events, labelledBy }: EventTailProps) => {
               <td class="status">{event.status_code ?? event.type}</td>
               <td>
                 <span class="method">{event.method}</span> {event.path ?? event.route ?? event.message}
+                {requestsOf(event) !== 1 && <span class="weight"> × {amount(requestsOf(event))}</span>}
               </td>
               <td class="number took">{duration(event.duration_ms)}</td>
             </tr>
