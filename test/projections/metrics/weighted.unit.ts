@@ -28,12 +28,16 @@ const durationsOf = (all: Timings) => ({
   counts: all.map(([, count]) => count),
 });
 
-/** Every document without the place where its series stand, which is that of their first events. */
+/** Every document without the place where its series stand, which is that of their first events; bytes as text. */
 const sorted = (documents: Map<string, MetricsBucket>) =>
   [...documents.values()]
     .map(({ id, time, series }) => ({
       ...{ id, time },
-      series: series.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+      series: series
+        .map((one) => ({ ...one, latency: Buffer.from(one.latency).toString('base64') }))
+        .map((one) => ({ one, name: JSON.stringify(one) }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .map(({ one }) => one),
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 
@@ -64,9 +68,9 @@ describe('an event that stands for many requests', () => {
             ]),
           ),
         ]);
-        expect(folded).toEqual(plain);
+        expect(sorted(folded)).toEqual(sorted(plain));
       }),
-      { seed: 1, numRuns: 50 },
+      { seed: 1, numRuns: 30 },
     );
   });
 
@@ -110,7 +114,7 @@ describe('an event that stands for many requests', () => {
         expect(sorted(foldAll(metrics, recorded(parts.toReversed())))).toEqual(here);
         expect(sorted(foldAll(metrics, recorded([parts.flat().toReversed()])))).toEqual(here);
       }),
-      { seed: 2, numRuns: 100 },
+      { seed: 2, numRuns: 50 },
     );
   });
 
