@@ -44,9 +44,10 @@ export interface WrittenBook {
   readonly known?: readonly string[];
 }
 
-/** Paths whose routes are remembered, and how many characters of them. */
-const REMEMBERED = 4_000;
-const REMEMBERED_LENGTH = 400_000;
+/** Paths whose routes a book remembers; the one of all tenants of whom nothing is known, and any other. */
+const REMEMBERED = { empty: 20_000, other: 4_000 };
+/** Characters of a remembered path, on the average. */
+const REMEMBERED_LENGTH = 100;
 
 /**
  * Which routes a tenant's paths have: its own patterns first, then what the look of the segments says, then what was
@@ -54,18 +55,21 @@ const REMEMBERED_LENGTH = 400_000;
  * the same of as of the path.
  */
 export class RouteBook {
-  static readonly EMPTY = new RouteBook({ patterns: [], tree: makeNode() });
+  static readonly EMPTY = new RouteBook({ patterns: [], tree: makeNode() }, REMEMBERED.empty);
   readonly #remembered = new Map<string, string>();
   #length = 0;
 
-  constructor(readonly contents: Contents) {}
+  constructor(
+    readonly contents: Contents,
+    private readonly remembers = REMEMBERED.other,
+  ) {}
 
   /** The route of a path or an absolute URL; at most 256 characters. */
   routeOf(path: string): string {
     const known = this.#remembered.get(path);
     if (known !== undefined) return known;
     const route = this.#routeOf(path);
-    if (this.#remembered.size >= REMEMBERED || this.#length > REMEMBERED_LENGTH) {
+    if (this.#remembered.size >= this.remembers || this.#length > this.remembers * REMEMBERED_LENGTH) {
       this.#remembered.clear();
       this.#length = 0;
     }

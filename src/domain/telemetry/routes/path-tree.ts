@@ -1,23 +1,4 @@
-import { isPlaceholder, textOf } from '../route.js';
-
-const endings = (names: string): ReadonlySet<string> => new Set(names.split(' ').map((name) => `.${name}`));
-
-/** Endings of what a page is made of besides itself. */
-const PARTS_OF_PAGES = endings('png jpg jpeg gif svg ico webp bmp css js mjs map woff woff2 ttf otf eot swf');
-/** Files are told apart by what they are; any other ending is part of a name. A fixed list, so that it is bounded. */
-const ENDINGS: ReadonlySet<string> = new Set([
-  ...PARTS_OF_PAGES,
-  ...endings(
-    'html htm xhtml php asp aspx jsp cgi xml json txt csv md pdf doc docx xls xlsx ppt pptx rss atom',
-  ),
-  ...endings('wasm mp3 mp4 webm zip gz tgz bz2 xz jar deb rpm exe dmg iso py rb c h sh'),
-]);
-
-const endingOf = (segment: string): string => {
-  const dot = segment.lastIndexOf('.');
-  const ending = dot > 0 ? segment.slice(dot).toLowerCase() : '';
-  return ENDINGS.has(ending) ? ending : '';
-};
+import { endingOf, isPlaceholder, PARTS_OF_PAGES, textOf } from '../route.js';
 
 /** Which of its siblings a segment is like: `.html` and the like, or `''`; undefined for a placeholder. */
 export const kindOf = (segment: string): string | undefined =>
