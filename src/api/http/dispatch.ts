@@ -72,7 +72,9 @@ export class Dispatcher {
       this.#count(route, incoming, passage, reason);
     }
     const { allowance } = passage;
-    return allowance ? { ...response, headers: { ...allowance.headers(), ...response.headers } } : response;
+    return allowance
+      ? { ...response, headers: Object.assign(allowance.headers(), response.headers) }
+      : response;
   }
 
   async #carryOut(route: Route, incoming: Incoming, passage: Passage): Promise<Step<ApiResponse>> {
@@ -244,6 +246,7 @@ const checkAddress = (
   const address = check.params?.(params) ?? { ok: true, value: {} };
   if (!address.ok) return stop(problem(404, 'not_found', 'There is no such thing here.'));
   const path = pathOf(url);
+  if (path === url && !schema) return pass({ params: address.value, query: {} });
   const given = readQuery(url.slice(path.length + 1), schema ?? NO_PARAMETERS);
   const query = check.query?.(given) ?? onlyEmpty(given);
   return query.ok
@@ -260,8 +263,8 @@ const onlyEmpty = (given: Record<string, unknown>): ValidationOutcome<unknown> =
   return errors.length === 0 ? { ok: true, value: {} } : { ok: false, errors };
 };
 
-const mediaTypeOf = (request: IncomingMessage): string =>
-  (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+const mediaTypeOf = ({ headers: { 'content-type': given = '' } }: IncomingMessage): string =>
+  given === 'application/json' ? given : (given.split(';', 1)[0]?.trim().toLowerCase() ?? '');
 
 const hasNoBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;

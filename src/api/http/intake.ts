@@ -48,12 +48,16 @@ export class Intake {
 
   /** Lets a request in whose body is announced to have so many bytes, none of which is read yet; undefined: not now. */
   enter(tenant: string, announced_bytes: number): Entry | undefined {
-    if (this.#turns.crowded(tenant) || !this.#memory.fits(tenant, announced_bytes)) return undefined;
-    let held = 0;
+    if (this.#turns.crowded(tenant, this.#memory.heldBy(tenant))) return undefined;
+    if (!this.#memory.take(tenant, announced_bytes)) return undefined;
+    let held = announced_bytes;
+    let counted = 0;
     return {
       take: (bytes) => {
-        if (!this.#memory.take(tenant, bytes)) return false;
-        held += bytes;
+        const more = Math.max(0, counted + bytes - held);
+        if (!this.#memory.take(tenant, more)) return false;
+        counted += bytes;
+        held += more;
         return true;
       },
       turn: (bytes, work) => this.#turns.take(tenant, REQUEST_COST + bytes, work),

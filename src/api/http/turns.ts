@@ -5,6 +5,8 @@ import { SharedBudget } from '../../platform/shared-budget.js';
 export interface TurnOptions {
   /** What all that is begun and not done may cost: what more waits for the log waits here, in turn. */
   readonly window: number;
+  /** What of an owner may always be received or wait, so that there is a next when one is done. */
+  readonly ahead: number;
   /** How long work goes on before input and output have their turn. */
   readonly slice_ms: number;
   /** The wait that is allowed where a queue stands. */
@@ -17,6 +19,7 @@ export interface TurnOptions {
 const DEFAULT_TURNS: TurnOptions = {
   // One alone has half of it: two chunks, of which one is being flushed and one collects.
   window: 4 * 1024 * 1024,
+  ahead: 512 * 1024,
   slice_ms: 4,
   target_ms: 20,
   interval_ms: 200,
@@ -91,15 +94,20 @@ export class Turns {
     return this.#waiting;
   }
 
-  /** Whether work of an owner that came now would wait for too long. One that waits is needed, so that there is always a next. */
-  crowded(owner: string): boolean {
-    if (this.#waiting === 0) return false;
+  /**
+   * Whether work of an owner that came now would wait for too long. `held` is what all costs that the owner has under
+   * way: what is still being received, waits here, or is begun.
+   */
+  crowded(owner: string, held: number): boolean {
     const flow = this.#flows.get(owner);
-    const [first, second] = flow?.queue ?? [];
-    if (!flow || !first || !second || this.#isShort(flow)) return false;
+    if (!flow || this.#isShort(flow)) return false;
     const now = this.clock.monotonic();
-    const expected = flow.cost * this.#busy * this.#pace;
-    return Math.max(now - first.since, expected) > this.#limit(flow, now);
+    const ahead = held - this.#window.heldBy(owner);
+    if (ahead <= this.options.ahead) return false;
+    const [first] = flow.queue;
+    const waits = first ? now - first.since : 0;
+    const expected = ahead * Math.max(1, this.#busy) * this.#pace;
+    return Math.max(waits, expected) > this.#limit(flow, now);
   }
 
   /**
@@ -244,7 +252,7 @@ export class Turns {
   /** How long an owner's work may wait now. */
   #limit(flow: Flow, now: number): number {
     const { target_ms, interval_ms } = this.options;
-    if (now - flow.busy_since > interval_ms) flow.standing_until = now + interval_ms;
+    if (flow.queue.length > 0 && now - flow.busy_since > interval_ms) flow.standing_until = now + interval_ms;
     return now < flow.standing_until ? target_ms : interval_ms;
   }
 

@@ -39,9 +39,10 @@ export class Wire {
     try {
       const answer = await this.dispatcher.dispatch(route, { request, request_id, ...found });
       this.send(request, response, answer, request_id);
-      const labels = { method: route.method, route: route.path };
-      this.api.metrics.requests.inc({ ...labels, status: String(answer.status) });
-      this.api.metrics.requestSeconds.observe(labels, (this.api.clock.monotonic() - started) / 1000);
+      const { method, path } = route;
+      this.api.metrics.requests.inc({ method, route: path, status: String(answer.status) });
+      const seconds = (this.api.clock.monotonic() - started) / 1000;
+      this.api.metrics.requestSeconds.observe({ method, route: path }, seconds);
     } catch (error) {
       if (!(error instanceof ClientGone))
         this.api.logger.error({ err: error, request_id, route: route.path }, 'answer failed');
@@ -50,23 +51,22 @@ export class Wire {
   }
 
   send(request: IncomingMessage, response: ServerResponse, answer: ApiResponse, request_id: string): void {
-    const bytes = encode(answer.body);
-    response.writeHead(answer.status, {
+    const content = encode(answer.body);
+    const headers: Record<string, string> = {
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
       'X-Request-Id': request_id,
-      ...answer.headers,
-      ...(bytes && { 'Content-Type': answer.content_type ?? 'application/json' }),
-      ...(answer.status !== 204 && { 'Content-Length': String(bytes?.length ?? 0) }),
-      ...(this.#closing && { Connection: 'close' }),
-    });
-    response.end(request.method === 'HEAD' ? undefined : bytes);
+    };
+    Object.assign(headers, answer.headers);
+    if (content !== undefined) headers['Content-Type'] = answer.content_type ?? 'application/json';
+    if (answer.status !== 204) headers['Content-Length'] = String(Buffer.byteLength(content ?? ''));
+    if (this.#closing) headers['Connection'] = 'close';
+    response.writeHead(answer.status, headers);
+    response.end(request.method === 'HEAD' ? undefined : content);
     if (!request.complete) this.#leftovers.add(request);
   }
 }
 
-const encode = (body: unknown): Buffer | undefined => {
-  if (body === undefined) return undefined;
-  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-};
+/** Text stays text: node sends it in one piece with the headers. */
+const encode = (body: unknown): Uint8Array | string | undefined =>
+  body === undefined || body instanceof Uint8Array || typeof body === 'string' ? body : JSON.stringify(body);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CROWDED, Turns } from '../../../src/api/http/turns.js';
 
-const OPTIONS = { window: 1_000_000, slice_ms: 4, target_ms: 10, interval_ms: 100 };
+const OPTIONS = { window: 1_000_000, ahead: 20_000, slice_ms: 4, target_ms: 10, interval_ms: 100 };
 
 /** What arrives while a slice is under way is read when it is over, and what is flushed is answered as late. */
 const ROUND = OPTIONS.slice_ms + 1;
@@ -44,17 +44,20 @@ const simulate = async (arrivals: readonly Arrival[], flush_ms = 0): Promise<rea
   };
   let scheduled: (() => void)[] = [];
   const turns = new Turns({ monotonic: () => now }, OPTIONS, (work) => scheduled.push(work));
+  const held = new Map<string, number>();
   const coming = arrivals.toSorted((one, other) => one.at - other.at);
   const outcomes: Outcome[] = [];
   const answered: Promise<unknown>[] = [];
   for (let next = 0; next < coming.length || scheduled.length > 0 || flushing || unflushed.length > 0;) {
     for (let arrival = coming[next]; arrival && arrival.at <= now; arrival = coming[(next += 1)]) {
       const each = arrival;
-      if (turns.crowded(each.owner)) {
+      const cost = each.cost ?? each.takes * 10_000;
+      if (turns.crowded(each.owner, held.get(each.owner) ?? 0)) {
         outcomes.push({ ...each, refused: 'at the door', done: now });
         continue;
       }
-      const outcome = turns.take(each.owner, each.cost ?? each.takes * 10_000, () => {
+      held.set(each.owner, (held.get(each.owner) ?? 0) + cost);
+      const outcome = turns.take(each.owner, cost, () => {
         now += each.takes;
         return new Promise<void>((done) => unflushed.push(done)).then(() => {
           outcomes.push({ ...each, refused: undefined, done: now });
@@ -62,6 +65,7 @@ const simulate = async (arrivals: readonly Arrival[], flush_ms = 0): Promise<rea
       });
       answered.push(
         outcome.then((result) => {
+          held.set(each.owner, (held.get(each.owner) ?? 0) - cost);
           if (result === CROWDED) outcomes.push({ ...each, refused: 'in the queue', done: now });
         }),
       );
