@@ -96,7 +96,9 @@ export const encodeRun = async (
     const bucket = bucketOf(hashWord(entries, offset, 0), bits);
     const place = next[bucket] ?? 0;
     next[bucket] = place + 1;
-    entries.copy(file, HEADER_BYTES + directory_bytes + place * ENTRY_BYTES, offset, offset + ENTRY_BYTES);
+    // Byte by byte: for so few a call costs more than what it does.
+    const to = HEADER_BYTES + directory_bytes + place * ENTRY_BYTES;
+    for (let byte = 0; byte < ENTRY_BYTES; byte += 1) file[to + byte] = entries[offset + byte] ?? 0;
   }
 
   MAGIC.copy(file);

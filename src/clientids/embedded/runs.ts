@@ -156,8 +156,15 @@ const entriesIn = async (path: string): Promise<Buffer> => {
 const recordedAfter = (parts: readonly Buffer[], after: number): Buffer => {
   const kept = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
-  for (const part of parts)
-    for (let offset = 0; offset < part.length; offset += ENTRY_BYTES)
-      if (recordedAt(part, offset) > after) at += part.copy(kept, at, offset, offset + ENTRY_BYTES);
+  for (const part of parts) {
+    // Those next to each other are copied in one go.
+    let from = 0;
+    for (let offset = 0; offset < part.length; offset += ENTRY_BYTES) {
+      if (recordedAt(part, offset) > after) continue;
+      at += part.copy(kept, at, from, offset);
+      from = offset + ENTRY_BYTES;
+    }
+    at += part.copy(kept, at, from);
+  }
   return kept.subarray(0, at);
 };
