@@ -134,6 +134,7 @@ const operation = (route: Route, components: Components): Json => {
           ]
         : []),
       ...(route.conditional ? [header('If-Match', 'The version that is changed: "v7".')] : []),
+      ...Object.entries(route.headers ?? {}).map(([name, description]) => header(name, description)),
     ],
     ...requestBody(route, components),
     responses: Object.fromEntries([

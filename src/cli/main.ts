@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
-import { importAccessLog } from './import-access-log.js';
+import { describeFormats, importFiles, type ImportOptions } from './import.js';
 import { init } from './init.js';
 import {
   listProjections,
@@ -39,17 +39,40 @@ program
   .action(init);
 program.command('serve').description('run the server').action(serve);
 
-const imports = program.command('import').description('import telemetry');
-imports
-  .command('access-log')
-  .description('import an access log of Apache or nginx (combined format); twice is the same as once')
-  .argument('<file>', 'the access log')
-  .option('--service <name>', 'the service that the requests went to', 'web')
-  .option('--environment <name>', 'for example production')
-  .option('--api-key <key>', 'an API key with the scope ingest (or PULSESTREAM_API_KEY)')
-  .option('--url <url>', 'the server (or PULSESTREAM_URL); default: the one on this data directory')
-  .option(...json)
-  .action(importAccessLog);
+/** What every way to import takes. */
+const importing = (command: Command): Command =>
+  command
+    .option('--service <name>', 'the service that the requests went to; default for access logs: web')
+    .option('--environment <name>', 'for example production')
+    .option('--time-zone <zone>', 'of times that name none: Europe/Berlin, +02:00', 'UTC')
+    .option(
+      '--duration-unit <unit>',
+      'of the request time in combined logs: s, ms or us; default: by its form',
+    )
+    .option('--rejects <file>', 'append lines that are not stored to this file, as JSON')
+    .option('--state <file>', 'where to remember what is imported; default: in the data directory')
+    .option('--dry-run', 'read everything, show what would be sent, and send nothing', false)
+    .option('--api-key <key>', 'an API key with the scope ingest (or PULSESTREAM_API_KEY)')
+    .option('--url <url>', 'the server (or PULSESTREAM_URL); default: the one on this data directory')
+    .option(...json);
+
+const imports = importing(
+  program
+    .command('import')
+    .description('import logs as telemetry, each line once: again, interrupted, or when a file has grown')
+    .argument('<files...>', 'log files, compressed with gzip or not; - is standard input')
+    .option('--format <format>', 'how to read them; default: recognised by the first lines'),
+)
+  // Options behind `access-log` are its own.
+  .enablePositionalOptions()
+  .addHelpText('after', describeFormats())
+  .action((files: readonly string[], options: ImportOptions) => importFiles(files, options));
+importing(
+  imports
+    .command('access-log')
+    .description('import an access log of Apache or nginx; the same as import --format combined')
+    .argument('<file>', 'the access log'),
+).action((file: string, options: ImportOptions) => importFiles([file], { ...options, format: 'combined' }));
 
 const projections = program.command('projections').description('look after the read models');
 projections

@@ -10,12 +10,18 @@ export interface Progress {
 const silent: Progress = { update: () => undefined, stop: () => undefined };
 
 /**
- * A bar with rate and time left on a terminal; elsewhere a line every five seconds; nothing where output is for
- * programs. Written to standard error, so that standard output holds the result alone.
+ * A bar with rate and time left on a terminal; elsewhere, and where nobody knows how much there is, a line every five
+ * seconds; nothing where output is for programs. Written to standard error, so that standard output holds the result
+ * alone.
  */
-export const showProgress = (what: string, unit: string, total: number, json: boolean): Progress => {
+export const showProgress = (
+  what: string,
+  unit: string,
+  total: number | undefined,
+  json: boolean,
+): Progress => {
   if (json) return silent;
-  return process.stderr.isTTY ? bar(what, unit, total) : lines(what, unit, total);
+  return process.stderr.isTTY && total !== undefined ? bar(what, unit, total) : lines(what, unit, total);
 };
 
 const bar = (what: string, unit: string, total: number): Progress => {
@@ -42,7 +48,7 @@ const bar = (what: string, unit: string, total: number): Progress => {
   };
 };
 
-const lines = (what: string, unit: string, total: number): Progress => {
+const lines = (what: string, unit: string, total: number | undefined): Progress => {
   const started = performance.now();
   let shown = started;
   return {
@@ -51,9 +57,9 @@ const lines = (what: string, unit: string, total: number): Progress => {
       if (now - shown < 5000) return;
       shown = now;
       const rate = done / ((now - started) / 1000);
-      const left = rate > 0 ? Math.round((all - done) / rate) : undefined;
+      const left = all !== undefined && rate > 0 ? `, ${count(Math.round((all - done) / rate))} s left` : '';
       console.error(
-        `${what}: ${count(done)} of ${count(all)} ${unit}, ${count(Math.round(rate))}/s${left === undefined ? '' : `, ${count(left)} s left`}`,
+        `${what}: ${count(done)}${all === undefined ? '' : ` of ${count(all)}`} ${unit}, ${count(Math.round(rate))}/s${left}`,
       );
     },
     stop: () => undefined,

@@ -74,6 +74,8 @@ interface RouteSpec {
   readonly idempotent?: boolean;
   /** Takes `If-Match` with the version of what is changed. */
   readonly conditional?: boolean;
+  /** Other headers that it looks at, with what they mean. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly params?: TObject;
   readonly query?: TObject;
   readonly body?: JsonBody | RawBody;

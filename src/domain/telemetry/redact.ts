@@ -32,3 +32,11 @@ export const redactedTarget = (target: string): string => {
   const path = mark < 0 ? whole : whole.slice(0, mark);
   return (path === '' ? '/' : path) + (mark < 0 ? '' : `?${redactQuery(whole.slice(mark + 1))}`);
 };
+
+/** A URL with its query redacted, without fragment and who signed in; a text that is no URL is redacted all the same. */
+export const redactedUrl = (url: string): string => {
+  const [whole = '', scheme = '', host = ''] =
+    /^([a-z][a-z0-9+.-]*:\/\/)(?:[^/?#@]*@)?([^/?#]*)/i.exec(url) ?? [];
+  if (scheme === '') return redactedTarget(url);
+  return scheme + host + (whole.length === url.length ? '' : redactedTarget(url));
+};

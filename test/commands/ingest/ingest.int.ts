@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogClientIds } from '../../../src/clientids/embedded/log-client-ids.js';
 import type { TelemetryIngest } from '../../../src/commands/ingest/ingest.js';
-import { parseAccessLogLine } from '../../../src/domain/telemetry/access-log.js';
+import { formatNamed } from '../../../src/domain/telemetry/access-log/formats.js';
+import { UTC } from '../../../src/domain/telemetry/access-log/times.js';
 import { addressOf } from '../../../src/domain/telemetry/address.js';
 import { EmbeddedEventStore } from '../../../src/eventstore/embedded/embedded-event-store.js';
 import { START, type RecordedEvent } from '../../../src/eventstore/event-store.js';
@@ -149,9 +150,9 @@ const real = new URL('../../../../shared/data/apache_access.log', import.meta.ur
     const lines = readFileSync(real, 'utf8').trimEnd().split('\n');
     for (let from = 0; from < lines.length; from += 1000) {
       const events = lines.slice(from, from + 1000).map((line) => {
-        const parsed = parseAccessLogLine(line, { service: 'web' });
-        if (!parsed.ok) throw new Error(parsed.reason);
-        return JSON.stringify(parsed.event);
+        const read = formatNamed('combined')?.read(line, { labels: { service: 'web' }, zone: UTC });
+        if (!read?.ok) throw new Error(`Not read: ${line}`);
+        return read.text;
       });
       const send = () =>
         ingest.batch(

@@ -102,6 +102,17 @@ const Batch = Type.Union([
   closed({ events: Type.Array(SentEvent, { minItems: 1 }) }),
 ]);
 
+const ORIGIN_HEADER = 'X-PulseStream-Origin';
+
+/**
+ * Through which door a sender says that events come. What a holder of a key may say changes nothing of what it may do:
+ * both are doors that it may use.
+ */
+const declaredOrigin = ({
+  headers: { 'x-pulsestream-origin': origin = 'api' },
+}: Pick<ApiRequest, 'headers'>): 'api' | 'import' | undefined =>
+  origin === 'api' || origin === 'import' ? origin : undefined;
+
 export const ingestBatch = defineRoute({
   method: 'POST',
   path: '/api/v1/ingestion/events/batch',
@@ -110,6 +121,10 @@ export const ingestBatch = defineRoute({
   auth: 'telemetry:write',
   limit: 'events',
   idempotent: true,
+  headers: {
+    [ORIGIN_HEADER]:
+      'import, where a tool reads the events from somewhere: their provenance says so. Default: api.',
+  },
   query: closed({
     verbose: Type.Optional(
       Type.Boolean({ description: 'Name every rejected event instead of the first 100.' }),
@@ -133,10 +148,18 @@ export const ingestBatch = defineRoute({
   problems: [422],
   async handle(request, api) {
     const { verbose, atomic } = request.query;
-    const result = await api.ingest.batch(request.body, formatOf(request), request.context, {
-      ...(verbose !== undefined && { verbose }),
-      ...(atomic !== undefined && { atomic }),
-    });
+    const origin = declaredOrigin(request);
+    if (origin === undefined)
+      return refuse(problem(400, 'invalid_origin', `${ORIGIN_HEADER} may be api or import.`), request);
+    const result = await api.ingest.batch(
+      request.body,
+      formatOf(request),
+      { ...request.context, origin },
+      {
+        ...(verbose !== undefined && { verbose }),
+        ...(atomic !== undefined && { atomic }),
+      },
+    );
     if (result.ok) countStored(api, request, result.value);
     else countRefused(api, request, result.refusal);
     return answer(result, request, api, {

@@ -1,13 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { parseAccessLogLine } from '../../../src/domain/telemetry/access-log.js';
-import { TelemetryEvent } from '../../../src/domain/telemetry/event.js';
-import { compile } from '../../../src/platform/validation.js';
+import { parseCombined, type DurationUnit } from '../../../../src/domain/telemetry/access-log/combined.js';
+import { eventOf } from '../../../../src/domain/telemetry/access-log/entry.js';
+import { timeZone, UTC } from '../../../../src/domain/telemetry/access-log/times.js';
+import { TelemetryEvent } from '../../../../src/domain/telemetry/event.js';
+import { compile } from '../../../../src/platform/validation.js';
 
 const line =
   '203.0.113.9 - ada [17/May/2015:10:05:03 +0200] "GET /a/42?x=1 HTTP/1.1" 404 203 "http://example.org/" "Mozilla/5.0 (X11)"';
-const parse = (text: string) => parseAccessLogLine(text, { service: 'web', environment: 'test' });
+const parse = (text: string, unit?: DurationUnit, zone = UTC) => {
+  const parsed = parseCombined(text, zone, unit);
+  return parsed.ok ? eventOf(parsed.entry, { service: 'web', environment: 'test' }) : parsed;
+};
 
 const validate = compile(TelemetryEvent);
 
@@ -51,6 +56,83 @@ describe('a line of an access log', () => {
     expect(outcome).toMatchObject({ ok: true, event: { status_code: 404 } });
     expect(outcome.ok && validate(outcome.event).ok).toBe(true);
   });
+
+  it('keeps secrets of its addresses to itself', () => {
+    const outcome = parse(
+      line
+        .replace('/a/42?x=1', '/a?x=1&token=abc&X-Amz-Signature=def#part')
+        .replace('http://example.org/', 'https://ada:pw@example.org/b?api_key=ghi&y=2'),
+    );
+    expect(outcome).toMatchObject({
+      event: {
+        path: '/a?x=1&token=REDACTED&X-Amz-Signature=REDACTED',
+        attributes: { referrer: 'https://example.org/b?api_key=REDACTED&y=2' },
+      },
+    });
+  });
+
+  it.each<readonly [string, string, DurationUnit | undefined, object]>([
+    ['nginx $request_time', ' 0.042', undefined, { duration_ms: 42 }],
+    ['nginx $request_time in quotes', ' "0.042"', undefined, { duration_ms: 42 }],
+    ['a forwarded address before it', ' "10.0.0.1, 10.0.0.2" 1.500', undefined, { duration_ms: 1500 }],
+    [
+      'nginx $request_time $upstream_response_time',
+      ' 0.042 0.040',
+      undefined,
+      { duration_ms: 42, upstream_ms: 40 },
+    ],
+    ['an upstream that was not asked', ' 0.001 - .', undefined, { duration_ms: 1 }],
+    [
+      'upstreams that were tried in turn',
+      ' 0.300 "0.100, 0.200 : 0.001"',
+      undefined,
+      { duration_ms: 300, upstream_ms: 301 },
+    ],
+    [
+      'names before the times',
+      ' rt=0.042 uct="0.001" uht="0.030" urt="0.040"',
+      undefined,
+      { duration_ms: 42, upstream_ms: 40 },
+    ],
+    [
+      'the ingress controller’s fields',
+      ' 512 0.042 [default-web-80] [] 10.0.0.7:8080 203 0.040 404 5f2c',
+      undefined,
+      { duration_ms: 42, upstream_ms: 40, request_bytes: 512 },
+    ],
+    ['Apache %D', ' 42137', undefined, { duration_ms: 42.137 }],
+    ['Apache **%T/%D**', ' 0/42137', undefined, { duration_ms: 42.137 }],
+    ['Apache %T, named as seconds', ' 3', 's', { duration_ms: 3000 }],
+    ['Apache %{ms}T, named as milliseconds', ' 42', 'ms', { duration_ms: 42 }],
+    ['Apache %I %O', ' 512 733', undefined, { request_bytes: 512, sent_bytes: 733 }],
+    ['nothing that is a number', ' "-" - TLSv1.3', undefined, {}],
+  ])('tells %s by its form', (_, tail, unit, expected) => {
+    const outcome = parse(line + tail, unit);
+    if (!outcome.ok) throw new Error(outcome.reason);
+    const { duration_ms, request_bytes, attributes = {} } = outcome.event;
+    const { upstream_ms, sent_bytes } = attributes;
+    const found = Object.entries({ duration_ms, request_bytes, upstream_ms, sent_bytes });
+    expect(Object.fromEntries(found.filter(([, value]) => value !== undefined))).toEqual(expected);
+  });
+
+  it('says what bytes that were escaped one by one are in UTF-8', () =>
+    expect(parse(line.replace('/a/42?x=1', String.raw`/\xD0\xBF\xD1\x80`))).toMatchObject({
+      event: { path: '/пр' },
+    }));
+
+  it('takes a time without a zone in the one that is given', () => {
+    const bare = line.replace(' +0200', '');
+    expect(parse(bare)).toMatchObject({ event: { timestamp: '2015-05-17T10:05:03.000Z' } });
+    expect(parse(bare, undefined, timeZone('Europe/Berlin'))).toMatchObject({
+      event: { timestamp: '2015-05-17T08:05:03.000Z' },
+    });
+  });
+
+  it('may have no status where there was no answer', () =>
+    expect(parse(line.replace(' 404 ', ' 000 '))).toMatchObject({
+      ok: true,
+      event: expect.not.objectContaining({ status_code: expect.anything() }),
+    }));
 
   it.each([
     ['nothing', ''],
@@ -107,7 +189,7 @@ describe('a line of an access log', () => {
   });
 });
 
-const real = new URL('../../../../shared/data/apache_access.log', import.meta.url);
+const real = new URL('../../../../../shared/data/apache_access.log', import.meta.url);
 
 (existsSync(real) ? describe : describe.skip)('ten thousand lines of a real server', () => {
   it('all become valid events, by status as they were answered', () => {
