@@ -27,6 +27,8 @@ const program = new Command('pulsestream')
   .showHelpAfterError('(--help shows how it is used)')
   // Thrown instead of ending the process, so that wrong usage has the exit code that the help says; commands inherit it.
   .exitOverride()
+  // An option belongs to the command that it stands behind: import has some that import access-log has, too.
+  .enablePositionalOptions()
   .addHelpText(
     'after',
     '\nExit codes: 0 fine; 1 something is wrong, and said; 2 wrong usage or configuration.\nConfiguration comes from the environment and .env: pulsestream env check lists it.',
@@ -63,7 +65,6 @@ const imports = importing(
     .argument('<files...>', 'log files, compressed with gzip or not; - is standard input')
     .option('--format <format>', 'how to read them; default: recognised by the first lines'),
 )
-  // Options behind `access-log` are its own.
   .enablePositionalOptions()
   .addHelpText('after', describeFormats())
   .action((files: readonly string[], options: ImportOptions) => importFiles(files, options));

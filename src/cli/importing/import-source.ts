@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   recognise,
   type LineOutcome,
@@ -138,9 +138,10 @@ class SourceImport {
   readonly #in_flight = new Set<Promise<void>>();
   /** The first thing that went wrong, which ends the import. */
   #failed: { readonly error: unknown } | undefined;
-  /** The newest line, until the one behind it is here. */
+  /** The newest lines that stand in a piece. */
+  #before: readonly string[] = [];
+  /** The last line, where no line break ends it. */
   #last: Line | undefined;
-  #before: string | undefined;
 
   constructor(
     private readonly source: Source,
@@ -159,7 +160,6 @@ class SourceImport {
       this.#last = line;
       return undefined;
     }
-    this.#before = line.text;
     this.totals.lines += 1;
     const piece = this.#pieces.add(line);
     return piece && this.#take(piece);
@@ -169,11 +169,7 @@ class SourceImport {
   async end(): Promise<void> {
     await this.#takeRest();
     if (this.#last) {
-      const { text } = this.#last;
-      const whole =
-        this.source.closed ||
-        (this.format.read(text, this.#reading).ok && this.format.isWhole(text, this.#before));
-      if (whole) {
+      if (this.source.closed || this.#isWhole(this.#last.text)) {
         this.totals.lines += 1;
         const piece = this.#pieces.add(this.#last);
         if (piece) await this.#take(piece);
@@ -189,6 +185,11 @@ class SourceImport {
     await this.state?.close();
   }
 
+  #isWhole(text: string): boolean {
+    const isRead = (line: string): boolean => this.format.read(line, this.#reading).ok;
+    return isRead(text) && this.format.isWhole(text, this.#before.findLast(isRead));
+  }
+
   async #takeRest(): Promise<void> {
     const piece = this.#pieces.rest();
     if (piece) await this.#take(piece);
@@ -196,6 +197,7 @@ class SourceImport {
 
   async #take(piece: Piece): Promise<void> {
     this.#throwFailed();
+    this.#before = piece.lines;
     const done = this.state?.done(piece);
     if (done) {
       this.totals.duplicates += done.events;
@@ -249,7 +251,8 @@ class SourceImport {
 
     let stored = events.length;
     if (this.workshop.server && events.length > 0) {
-      const answer = await this.workshop.server.send(events, keyOf(piece, events));
+      const body = events.join('\n');
+      const answer = await this.workshop.server.send(body, keyOf(piece, body));
       for (const { index, reason } of answer.refused)
         bad.push(this.#badLine(piece, places[index] ?? 0, reason));
       stored = answer.accepted + answer.duplicates;
@@ -275,8 +278,5 @@ const readLine = (format: LogFormat, line: string, reading: Reading): LineOutcom
  * Names a request: by its lines and their history, and by its body, so that a release that makes other events of the
  * same lines asks for something else instead of being refused.
  */
-const keyOf = ({ key }: Piece, events: readonly string[]): string => {
-  const body = createHash('sha256');
-  for (const event of events) body.update(event).update('\n');
-  return `import-${key}-${body.digest('base64url').slice(0, 16)}`;
-};
+const keyOf = ({ key }: Piece, body: string): string =>
+  `import-${key}-${hash('sha256', body, 'base64url').slice(0, 16)}`;

@@ -65,8 +65,8 @@ export class ImportServer {
   }
 
   /** Sends events, one a line, under a key that makes a repetition harmless. */
-  async send(events: readonly string[], key: string): Promise<SentBatch> {
-    const { status, headers, body } = await this.#ask({
+  async send(body: string, key: string): Promise<SentBatch> {
+    const answer = await this.#ask({
       method: 'POST',
       path: '/api/v1/ingestion/events/batch?verbose=true',
       headers: {
@@ -74,13 +74,14 @@ export class ImportServer {
         'idempotency-key': key,
         'x-pulsestream-origin': 'import',
       },
-      body: events.join('\n'),
+      body,
     });
-    const problem = body as Problem;
+    const { status, headers } = answer;
+    const problem = answer.body as Problem;
     if (status === 400 && problem.code === 'no_valid_events')
       return { accepted: 0, duplicates: 0, refused: refusedOf(problem), position: '' };
-    if (status !== 200) throw failure(status, body);
-    const { accepted, duplicates, errors, position } = body as {
+    if (status !== 200) throw failure(status, answer.body);
+    const { accepted, duplicates, errors, position } = answer.body as {
       readonly accepted: number;
       readonly duplicates: number;
       readonly errors: readonly {

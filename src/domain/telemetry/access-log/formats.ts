@@ -40,7 +40,7 @@ export interface LogFormat {
   readonly isOf: (line: string) => boolean;
   /**
    * Whether a line that is read, and that no line break ends, must be all of it: what is not yet written of it could
-   * only follow on the next line. `before` is the line before it.
+   * only follow on the next line. `before` is the newest line before it that is read.
    */
   readonly isWhole: (line: string, before: string | undefined) => boolean;
 }
