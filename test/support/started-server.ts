@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -32,17 +32,27 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs the compiled command line to its end. */
+/** Starts the compiled command line. */
+export const spawnCli = (
+  data_directory: string,
+  args: readonly string[],
+  extra: Environment = {},
+): ChildProcessWithoutNullStreams =>
+  spawn(process.execPath, [cli, ...args], {
+    cwd: data_directory,
+    env: environmentOf(data_directory, extra),
+  });
+
+/** Runs the compiled command line to its end, with nothing, or with these bytes, on its standard input. */
 export const runCli = async (
   data_directory: string,
   args: readonly string[],
   extra: Environment = {},
+  input?: Uint8Array,
 ): Promise<CliResult> => {
-  const child = spawn(process.execPath, [cli, ...args], {
-    cwd: data_directory,
-    env: environmentOf(data_directory, extra),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawnCli(data_directory, args, extra);
+  // A command that reads nothing may end before all is written to it.
+  child.stdin.on('error', () => undefined).end(input);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -56,8 +66,9 @@ export const runCliJson = async (
   data_directory: string,
   args: readonly string[],
   extra: Environment = {},
+  input?: Uint8Array,
 ): Promise<unknown> => {
-  const { code, stdout, stderr } = await runCli(data_directory, [...args, '--json'], extra);
+  const { code, stdout, stderr } = await runCli(data_directory, [...args, '--json'], extra, input);
   if (code !== 0)
     throw new Error(`pulsestream ${args.join(' ')} ended with ${String(code)}: ${stdout}${stderr}`);
   return JSON.parse(stdout);
