@@ -426,6 +426,35 @@ describe('conventions', () => {
     });
   });
 
+  it('a batch may say that it is an import, and nothing else', async () => {
+    const send = (origin: string) =>
+      call('POST', '/api/v1/ingestion/events/batch', {
+        as: ada.key,
+        json: [{ ...event, service: `door-${origin}` }],
+        headers: { 'x-pulsestream-origin': origin },
+      });
+    const made = await send('import');
+    expect(made.status).toBe(200);
+    const found = (service: string) =>
+      call('GET', '/api/v1/ingestion/events/search', {
+        as: ada.token,
+        query: `?service=${service}&min_position=${String(made.body.position)}`,
+      });
+    const [stored] = (await found('door-import')).body.data as { event_id: string }[];
+    const one = await call('GET', '/api/v1/ingestion/events/{event_id}', {
+      as: ada.token,
+      ids: { event_id: stored?.event_id ?? '' },
+    });
+    expect(one.body).toMatchObject({
+      provenance: { actor: { kind: 'api_key', id: ada.key_id }, origin: 'import' },
+    });
+    for (const origin of ['deployment', 'process_manager', 'import, api', '']) {
+      const refused = await send(origin);
+      expect([refused.status, refused.body.code]).toEqual([400, 'invalid_origin']);
+    }
+    expect((await found('door-deployment')).body.data).toEqual([]);
+  });
+
   it('a search takes a query, and names the character where it is none', async () => {
     const made = await call('POST', '/api/v1/ingestion/events', {
       as: ada.key,

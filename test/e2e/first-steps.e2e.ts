@@ -69,19 +69,23 @@ describe('what serve prints', () => {
   });
 });
 
+/** Commands of a document: the address is this server's, somebody else has registered, no package is installed here. */
+const here = (command = ''): string =>
+  command
+    .replaceAll('http://127.0.0.1:8080', server.url)
+    .replaceAll('you@example.com', 'reader@example.com')
+    .replaceAll('npx pulsestream', `'${process.execPath}' '${join(root, 'dist/src/cli/main.js')}'`);
+
+const commandsOf = async (file: string): Promise<readonly string[]> => {
+  const text = await readFile(join(root, file), 'utf8');
+  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, code = '']) => code);
+};
+
 describe('the README’s commands', () => {
   it('work one after another, and show what they say', async () => {
-    const readme = await readFile(join(root, 'README.md'), 'utf8');
-    const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, code = '']) => code);
+    const commands = await commandsOf('README.md');
     const [start, registration, event, importing, test] = commands;
     expect([start, test, commands.length]).toEqual(['npm start\n', 'npm test\n', 5]);
-    // The address is this server's; the other person has registered already; the package is not installed here.
-    const here = (command = ''): string =>
-      command
-        .replaceAll('http://127.0.0.1:8080', server.url)
-        .replaceAll('you@example.com', 'reader@example.com')
-        .replaceAll('npx pulsestream', `'${process.execPath}' '${join(root, 'dist/src/cli/main.js')}'`);
-
     const registered = JSON.parse(await paste(here(registration))) as { api_key: { key: string } };
     const environment = { PULSESTREAM_API_KEY: registered.api_key.key };
     expect(JSON.parse(await paste(here(event), environment))).toMatchObject({
@@ -103,5 +107,26 @@ describe('the README’s commands', () => {
     const linked = [...readme.matchAll(/\]\((?!http)([^)#]+)\)/g)].map(([, path = '']) => path);
     expect(linked.length).toBeGreaterThan(3);
     for (const path of linked) await run('test', ['-e', join(root, path)]);
+  });
+});
+
+describe('the commands of docs/import.md', () => {
+  it('work one after another: the second import sends what is new', async () => {
+    const [, trying] = await commandsOf('docs/import.md');
+    const registered = (await postJson(`${server.url}/api/v1/auth/register/tenant`, {
+      tenant_name: 'Imports',
+      email: 'imports@example.com',
+      password: PASSWORD,
+    })) as { api_key: { key: string } };
+    const printed = await paste(here(trying).replaceAll('access.log', 'tried.log'), {
+      PULSESTREAM_API_KEY: registered.api_key.key,
+    });
+    expect(printed).toContain('1 events would be sent from 1 lines');
+    expect(printed).toContain('1 events imported from 1 lines');
+    expect(printed).toContain('1 events imported from 2 lines');
+    expect(await found('imports@example.com', 'shop')).toMatchObject([
+      { path: '/orders/43', duration_ms: 3 },
+      { path: '/orders/42?token=REDACTED', duration_ms: 42 },
+    ]);
   });
 });
