@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { LogClientIds } from './clientids/embedded/log-client-ids.js';
 import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
+import { logThreads } from './eventstore/embedded/log-threads.js';
 import type { EmbeddedOptions } from './eventstore/embedded/options.js';
 import type { EventLogWriter } from './eventstore/event-log-writer.js';
 import type { EventLog } from './eventstore/event-store.js';
@@ -44,6 +45,7 @@ const embeddedOptions = (config: Config): EmbeddedOptions => ({
   files: systemFiles,
   clock: systemClock,
   random: systemRandom,
+  threads: logThreads,
   segmentBytes: config.PULSESTREAM_SEGMENT_MEGABYTES * 1024 * 1024,
 });
 

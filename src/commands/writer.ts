@@ -1,11 +1,15 @@
 import { deploymentEventTypes, type DeploymentEvent } from '../domain/deployment/deployment.js';
 import type { EventId, TenantId } from '../domain/ids.js';
-import type { JsonObject } from '../domain/json.js';
 import type { Actor, Origin, Provenance } from '../domain/provenance.js';
 import { readEvent } from '../domain/stored-event.js';
 import type { ChunkHeader } from '../domain/telemetry/chunk-header.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../eventstore/event-log-writer.js';
-import type { EventMetadata, NewEvent, StreamName } from '../eventstore/event-store.js';
+import {
+  BytesInPieces,
+  type EventMetadata,
+  type NewEvent,
+  type StreamName,
+} from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
 import type { DeploymentGuard, GuardTicket } from './guard.js';
 
@@ -14,7 +18,7 @@ export interface Draft {
   readonly id: EventId;
   readonly type: string;
   readonly schema_version: number;
-  readonly data: JsonObject | Uint8Array;
+  readonly data: NewEvent['data'];
   readonly chunk?: ChunkHeader;
 }
 
@@ -66,7 +70,10 @@ export class RecordWriter {
     if (!this.guard.holds(ticket)) return { outcome: 'guarded' };
 
     const deployment = drafts.flatMap(
-      (draft) => readEvent<DeploymentEvent>(deploymentEventTypes, draft) ?? [],
+      ({ data, ...draft }) =>
+        (data instanceof BytesInPieces
+          ? undefined
+          : readEvent<DeploymentEvent>(deploymentEventTypes, { ...draft, data })) ?? [],
     );
     const begun = deployment.filter(({ type }) => type === 'DeploymentBegun');
     for (const event of begun) this.guard.raise(event);

@@ -20,16 +20,36 @@ export const START = '0000000000000000' as Position;
 
 export type EventMetadata = Provenance & { readonly chunk?: ChunkHeader };
 
+/**
+ * Binary data that is not in one piece yet. A store that knows where it will stand has it written there, so that
+ * many megabytes a second are copied once.
+ */
+export class BytesInPieces {
+  /** `write` puts all `length` bytes into a buffer from an offset on, the same each time. */
+  constructor(
+    readonly length: number,
+    readonly write: (into: Buffer, offset: number) => void,
+  ) {}
+
+  /** In one piece of its own. */
+  whole(): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(this.length);
+    this.write(bytes, 0);
+    return bytes;
+  }
+}
+
 /** An event to append. Binary data is stored as it is; an object is stored as its JSON text. */
 export interface NewEvent {
   readonly id: EventId;
   readonly type: string;
   readonly schema_version: number;
-  readonly data: JsonObject | Uint8Array;
+  readonly data: JsonObject | Uint8Array | BytesInPieces;
   readonly metadata: EventMetadata;
 }
 
 export interface RecordedEvent extends NewEvent {
+  readonly data: JsonObject | Uint8Array;
   readonly stream: StreamName;
   readonly revision: Revision;
   readonly position: Position;

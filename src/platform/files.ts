@@ -20,8 +20,8 @@ export interface Files {
 export interface OpenFile {
   /** Fills the buffer from an offset and says how many bytes there were: fewer only at the file's end. */
   read(into: Uint8Array, offset: number): Promise<number>;
-  /** Writes all of the bytes. Where it rejects, any part of them may have been written. */
-  write(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Writes all of the bytes, those of an array one after another. Where it rejects, any part may have been written. */
+  write(bytes: Uint8Array | readonly Uint8Array[], offset: number): Promise<void>;
   /** Makes what was written durable (`fdatasync`). */
   flush(): Promise<void>;
   truncate(size: number): Promise<void>;
@@ -57,10 +57,13 @@ class SystemFile implements OpenFile {
     return done;
   }
 
-  async write(bytes: Uint8Array, offset: number): Promise<void> {
-    let done = 0;
-    while (done < bytes.length)
-      done += (await this.handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+  async write(bytes: Uint8Array | readonly Uint8Array[], offset: number): Promise<void> {
+    let left = bytes instanceof Uint8Array ? [bytes] : [...bytes];
+    for (let at = offset; left.length > 0;) {
+      const { bytesWritten } = await this.handle.writev(left, at);
+      at += bytesWritten;
+      left = behind(left, bytesWritten);
+    }
   }
 
   flush(): Promise<void> {
@@ -79,6 +82,18 @@ class SystemFile implements OpenFile {
     return this.handle.close();
   }
 }
+
+/** What is left of some bytes after the first of them. */
+const behind = (parts: readonly Uint8Array[], taken: number): Uint8Array[] => {
+  let skipped = 0;
+  const left: Uint8Array[] = [];
+  for (const part of parts) {
+    const from = Math.min(part.length, taken - skipped);
+    if (from < part.length) left.push(part.subarray(from));
+    skipped += from;
+  }
+  return left;
+};
 
 /** The operating system's files. */
 export const systemFiles: Files = {

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { ThreadPool } from './thread-pool.js';
 
 /** Hashes and checks passwords; undefined where too many wait already. */
 export interface PasswordHasher {
@@ -15,32 +15,25 @@ export const PASSWORD_BYTES = 72;
 /** How many may wait: at a quarter of a second each nobody waits longer than a client does. */
 const QUEUE = 32;
 
+/** What the thread is asked. */
 export interface PasswordTask {
-  readonly id: number;
   readonly password: string;
   /** Absent: hash it. Null: check it against nothing. */
   readonly against?: string | null;
 }
-export type PasswordAnswer = { readonly id: number } & (
-  { readonly result: string | boolean } | { readonly error: string }
-);
-
-interface Waiting {
-  readonly resolve: (result: string | boolean) => void;
-  readonly reject: (error: Error) => void;
-}
 
 /**
  * Passwords in a thread of their own, one after another: bcrypt's own threads are libuv's, which the disk needs too,
- * and sixteen sign-ins at once would hold up every write of the log. A thread that died is replaced by the next task.
+ * and sixteen sign-ins at once would hold up every write of the log.
  */
 export class PasswordWorker implements PasswordHasher {
-  #worker: Worker | undefined;
-  readonly #waiting = new Map<number, Waiting>();
-  #tasks = 0;
+  readonly #thread: ThreadPool;
+  #waiting = 0;
 
   /** `program` is the compiled password-worker.js. */
-  constructor(private readonly program = new URL('./password-worker.js', import.meta.url)) {}
+  constructor(program = new URL('./password-worker.js', import.meta.url)) {
+    this.#thread = new ThreadPool(program, 1);
+  }
 
   async hash(password: string): Promise<string | undefined> {
     const result = await this.#ask({ password });
@@ -52,42 +45,17 @@ export class PasswordWorker implements PasswordHasher {
     return typeof result === 'boolean' ? result : undefined;
   }
 
-  async close(): Promise<void> {
-    await this.#worker?.terminate();
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
-  #ask(task: Omit<PasswordTask, 'id'>): Promise<string | boolean | undefined> {
-    if (this.#waiting.size >= QUEUE) return Promise.resolve(undefined);
-    this.#tasks += 1;
-    const id = this.#tasks;
-    this.#worker ??= this.#start();
-    const worker = this.#worker;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, ...task } satisfies PasswordTask);
-    });
-  }
-
-  #start(): Worker {
-    const worker = new Worker(this.program);
-    worker.unref();
-    worker.on('message', (answer: PasswordAnswer) => {
-      const waiting = this.#waiting.get(answer.id);
-      this.#waiting.delete(answer.id);
-      if ('result' in answer) waiting?.resolve(answer.result);
-      else waiting?.reject(new Error(answer.error));
-    });
-    // An `error` is followed by the `exit`, which says the rest.
-    let cause: unknown;
-    worker.on('error', (error: unknown) => {
-      cause = error;
-    });
-    worker.on('exit', () => {
-      this.#worker = undefined;
-      const ended = new Error('The password thread ended.', { cause });
-      for (const { reject } of this.#waiting.values()) reject(ended);
-      this.#waiting.clear();
-    });
-    return worker;
+  async #ask(task: PasswordTask): Promise<string | boolean | undefined> {
+    if (this.#waiting >= QUEUE) return undefined;
+    this.#waiting += 1;
+    try {
+      return await this.#thread.run<string | boolean>(task);
+    } finally {
+      this.#waiting -= 1;
+    }
   }
 }

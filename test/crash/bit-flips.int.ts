@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
-import { HEADER_BYTES } from '../../src/eventstore/embedded/format.js';
+import { FORMAT, HEADER_BYTES } from '../../src/eventstore/embedded/format.js';
 import type { IndexedCommit } from '../../src/eventstore/embedded/log-index.js';
 import { readCommit } from '../../src/eventstore/embedded/scan.js';
 import { LogCorrupt } from '../../src/eventstore/event-store.js';
@@ -10,7 +10,7 @@ import { MemoryLogIndex } from '../support/memory-log-index.js';
 import { allEvents, DIRECTORY, newSimulatedLog, simulated } from '../support/simulated-log.js';
 
 const EVENTS = 1_000;
-const sizes = { segmentBytes: 640 * 1024, maxAppendBytes: 8 * 1024 };
+const sizes = { segmentBytes: 640 * 1024, maxAppendBytes: 8 * 1024, roomBytes: 256 * 1024 };
 
 /** A log of one segment, each event a commit of its own; `closed` in good order or left by a crash. */
 interface MadeLog {
@@ -86,7 +86,14 @@ describe('A log of 1,000 events with a single bit turned over', () => {
 
   it('has no commit that still checks out, whichever bit of it', () => {
     const { bytes, commits } = log;
-    const segment = { name: '', path: '', first: 1, chain: Buffer.alloc(32), salt: 0x5a5a5a5a };
+    const segment = {
+      name: '',
+      path: '',
+      first: 1,
+      chain: Buffer.alloc(32),
+      salt: 0x5a5a5a5a,
+      format: FORMAT,
+    };
     const missed: number[] = [];
     for (const [i, { number, offset }] of commits.entries()) {
       const end = commits[i + 1]?.offset ?? log.end - HEADER_BYTES;
@@ -125,7 +132,8 @@ describe('A log of 1,000 events with a single bit turned over', () => {
   it('loses nothing where the bit is in the room made ahead, and says so', async () => {
     const random = seededRandom(4);
     for (let n = 0; n < 200; n += 1) {
-      const bit = Math.floor((log.end + random() * (log.bytes.length - log.end)) * 8);
+      const room = log.end + HEADER_BYTES;
+      const bit = Math.floor((room + random() * (log.bytes.length - room)) * 8);
       const opened = await openFlipped(log, bit);
       expect(opened.torn).toMatchObject({ segment: '0000000000000001.segment', offset: log.end });
       if (n % 20 === 0) expect(await allEvents(opened)).toHaveLength(EVENTS);

@@ -1,36 +1,18 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { transform } from '@swc/core';
 import { PasswordWorker } from '../../src/platform/password.js';
+import { compile, type Compiled } from '../support/compiled.js';
 
-/** The worker is a program of its own: it is compiled into a directory from which it finds its packages. */
-const root = join(import.meta.dirname, '..', '..');
-let directory: string;
+let program: Compiled;
 let passwords: PasswordWorker;
 
-const compile = async (name: string): Promise<void> => {
-  const source = await readFile(join(root, 'src', 'platform', `${name}.ts`), 'utf8');
-  const { code } = await transform(source, {
-    jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-    module: { type: 'es6' },
-  });
-  await writeFile(join(directory, `${name}.js`), code);
-};
-
 beforeAll(async () => {
-  const cache = join(root, 'node_modules', '.cache');
-  await mkdir(cache, { recursive: true });
-  directory = await mkdtemp(join(cache, 'password-'));
-  await writeFile(join(directory, 'package.json'), '{"type":"module"}');
-  await Promise.all([compile('password'), compile('password-worker')]);
-  passwords = new PasswordWorker(pathToFileURL(join(directory, 'password-worker.js')));
+  program = await compile('src/platform');
+  passwords = new PasswordWorker(program.url('src/platform/password-worker'));
 });
 
 afterAll(async () => {
   await passwords.close();
-  await rm(directory, { recursive: true });
+  await program.remove();
 });
 
 describe('the password thread', () => {
@@ -61,7 +43,7 @@ describe('the password thread', () => {
   });
 
   it('fails what is asked of a program that is not there', async () => {
-    const missing = new PasswordWorker(pathToFileURL(join(directory, 'missing.js')));
+    const missing = new PasswordWorker(program.url('missing'));
     await expect(missing.hash('correct horse')).rejects.toMatchObject({
       cause: { message: expect.stringContaining('missing.js') },
     });

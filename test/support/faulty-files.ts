@@ -119,8 +119,8 @@ export class FaultyFiles implements Files {
     return {
       read: (into, offset) => Promise.resolve(content().seen.copy(into, 0, offset, offset + into.length)),
       write: async (bytes, offset) => {
-        const copy = Buffer.from(bytes);
-        const grown = Math.max(0, offset + bytes.length - content().seen.length);
+        const copy = bytes instanceof Uint8Array ? Buffer.from(bytes) : Buffer.concat(bytes);
+        const grown = Math.max(0, offset + copy.length - content().seen.length);
         if (this.#used() + grown > this.capacity) throw errorWithCode('ENOSPC');
         this.#change({ kind: 'write', path: path(), write: { inode, offset, bytes: copy } }, (state) =>
           put(state, { seen: overwritten(content().seen, offset, copy) }),

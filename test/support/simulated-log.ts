@@ -17,7 +17,13 @@ export const simulated = (
     index = new MemoryLogIndex(),
     clock = new ManualClock(),
     ...sizes
-  }: { index?: LogIndex; clock?: Clock; segmentBytes?: number; maxAppendBytes?: number } = {},
+  }: {
+    index?: LogIndex;
+    clock?: Clock;
+    segmentBytes?: number;
+    maxAppendBytes?: number;
+    roomBytes?: number;
+  } = {},
 ): EmbeddedOptions => ({
   files,
   clock,
@@ -26,6 +32,7 @@ export const simulated = (
   lock: { free: () => Promise.resolve() },
   segmentBytes: 24 * 1024,
   maxAppendBytes: 8 * 1024,
+  roomBytes: 2 * 1024,
   ...sizes,
 });
 

@@ -19,6 +19,7 @@ import type {
   ExpectedRevision,
 } from '../../src/eventstore/event-log-writer.js';
 import {
+  BytesInPieces,
   START,
   toPosition,
   type EventBatch,
@@ -87,6 +88,7 @@ export class TestLog implements EventLog, EventLogWriter {
     added.forEach((event, i) =>
       this.events.push({
         ...event,
+        data: event.data instanceof BytesInPieces ? event.data.whole() : event.data,
         stream,
         revision: (last + 1 + i) as Revision,
         position: toPosition(this.events.length + 1),

@@ -1,6 +1,7 @@
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import type { PackedColumns } from '../../domain/telemetry/chunk.js';
 import { ColumnsBuilder, type EventColumns } from '../../domain/telemetry/columns.js';
+import { BytesInPieces } from '../../eventstore/event-store.js';
 
 const LF = 0x0a;
 
@@ -92,24 +93,25 @@ export const without = (piece: Piece, left_out: Uint8Array): Piece => {
 };
 
 /** The data of a chunk: its events' bytes as received, a line break between them. */
-export const pack = (pieces: readonly Piece[]): Buffer => {
-  const data = Buffer.allocUnsafe(pieces.reduce((sum, { bytes }) => sum + bytes, 0));
-  let at = 0;
-  for (const { received, from, to } of pieces) {
-    const { body, starts, ends } = received;
-    for (let i = from; i < to;) {
-      // Events with one byte between them are copied in one go, and the byte (a comma, a line break) replaced.
-      let last = i;
-      while (last + 1 < to && starts[last + 1] === (ends[last] ?? 0) + 1) last += 1;
-      const start = starts[i] ?? 0;
-      const end = ends[last] ?? 0;
-      body.copy(data, at, start, end);
-      for (; i <= last; i += 1) data[at + (ends[i] ?? 0) - start] = LF;
-      at += end - start + 1;
+export const pack = (pieces: readonly Piece[]): BytesInPieces =>
+  new BytesInPieces(pieces.reduce((sum, { bytes }) => sum + bytes, 0) - 1, (into, offset) => {
+    let at = offset;
+    for (const { received, from, to } of pieces) {
+      const { body, starts, ends } = received;
+      for (let i = from; i < to;) {
+        // Events with one byte between them are copied in one go, and the byte (a comma, a line break) replaced.
+        let last = i;
+        while (last + 1 < to && starts[last + 1] === (ends[last] ?? 0) + 1) last += 1;
+        const start = starts[i] ?? 0;
+        const end = ends[last] ?? 0;
+        if (at > offset) into[at - 1] = LF;
+        body.copy(into, at, start, end);
+        for (; i < last; i += 1) into[at + (ends[i] ?? 0) - start] = LF;
+        i += 1;
+        at += end - start + 1;
+      }
     }
-  }
-  return data.subarray(0, at - 1);
-};
+  });
 
 /** The earliest and the latest time of some events. */
 export const timesOf = (

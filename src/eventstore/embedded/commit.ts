@@ -1,5 +1,6 @@
 import type { EventFilter, RecordedEvent } from '../event-store.js';
-import { HEADER_BYTES, leafHash, type Header } from './format.js';
+import { FRAME_BYTES, leafHash, type Header } from './format.js';
+import type { Frames } from './frames.js';
 import type { IndexedCommit, IndexedRun } from './log-index.js';
 import {
   isTruncation,
@@ -12,6 +13,12 @@ import {
 } from './record.js';
 import type { Segment } from './segments.js';
 
+/** Some of a commit's frames in memory. */
+export interface PlacedFrames extends Frames {
+  /** Where the bytes' first one stands in the segment. */
+  readonly offset: number;
+}
+
 /** A commit in memory, as bytes that checked out; its events are parsed when somebody wants them, once. */
 export class Commit {
   readonly #events: (RecordedEvent | undefined)[] = [];
@@ -21,11 +28,8 @@ export class Commit {
     /** Where it starts in its segment. */
     readonly offset: number,
     readonly header: Header,
-    private readonly buffer: Buffer,
-    /** Where it starts in the buffer. */
-    private readonly start: number,
-    /** Where its frames start in the buffer. */
-    private readonly frames: Uint32Array,
+    /** All of its frames, in their order; mostly in one part. */
+    private readonly parts: readonly PlacedFrames[],
   ) {}
 
   /** The number of its first record. */
@@ -34,11 +38,11 @@ export class Commit {
   }
 
   get count(): number {
-    return this.frames.length;
+    return this.header.count;
   }
 
   get last(): number {
-    return this.header.number + this.frames.length - 1;
+    return this.header.number + this.header.count - 1;
   }
 
   get bytes(): number {
@@ -46,28 +50,29 @@ export class Commit {
   }
 
   bytesOf(i: number): number {
-    return payloadBytes(this.buffer, this.#at(i));
+    const { bytes, at } = this.#frame(i);
+    return payloadBytes(bytes, at);
   }
 
   /** A record as readers see it; undefined where they do not. */
   event(i: number, filter?: CompiledFilter): RecordedEvent | undefined {
-    const at = this.#at(i);
-    if (isTruncation(this.buffer, at)) return undefined;
-    if (filter && !filter(this.buffer, at)) return undefined;
-    return (this.#events[i] ??= readEvent(this.buffer, at, this.number + i));
+    const { bytes, at } = this.#frame(i);
+    if (isTruncation(bytes, at)) return undefined;
+    if (filter && !filter(bytes, at)) return undefined;
+    return (this.#events[i] ??= readEvent(bytes, at, this.number + i));
   }
 
   leaves(): Buffer[] {
-    return Array.from(this.frames, (at) => leafHash(this.buffer, at, payloadBytes(this.buffer, at)));
+    return this.parts.flatMap(({ bytes, starts }) => Array.from(starts, (at) => leafHash(bytes, at)));
   }
 
   /** What the index is to know of it. */
   forIndex(): IndexedCommit {
     const runs: (IndexedRun & { count: number; bytes: number; ids: Buffer[] })[] = [];
     for (let i = 0; i < this.count; i += 1) {
-      const at = this.#at(i);
-      const { stream, revision, id, truncation } = readKey(this.buffer, at);
-      const bytes = (this.frames[i + 1] ?? this.start + HEADER_BYTES + this.header.length) - at;
+      const { bytes: buffer, offset, at } = this.#frame(i);
+      const { stream, revision, id, truncation } = readKey(buffer, at);
+      const bytes = FRAME_BYTES + payloadBytes(buffer, at);
       const name = streamNameBytes(stream);
       const run = runs.at(-1);
       if (run && !truncation && !run.truncation && run.stream.equals(name)) {
@@ -75,14 +80,13 @@ export class Commit {
         run.bytes += bytes;
         run.ids.push(id);
       } else {
-        const offset = this.offset + (at - this.start);
         const ids = truncation ? [] : [id];
         runs.push({
           stream: name,
           revision,
           number: this.number + i,
           count: 1,
-          offset,
+          offset: offset + at,
           bytes,
           ids,
           truncation,
@@ -94,13 +98,17 @@ export class Commit {
 
   /** Each record's stream, revision and kind, for checking. */
   *keys(): Iterable<ReturnType<typeof readKey>> {
-    for (const at of this.frames) yield readKey(this.buffer, at);
+    for (const { bytes, starts } of this.parts) for (const at of starts) yield readKey(bytes, at);
   }
 
-  #at(i: number): number {
-    const at = this.frames[i];
-    if (at === undefined) throw new RangeError(`a commit of ${this.count} records has none with index ${i}`);
-    return at;
+  #frame(i: number): { readonly bytes: Buffer; readonly offset: number; readonly at: number } {
+    let before = 0;
+    for (const { bytes, offset, starts } of this.parts) {
+      const at = starts[i - before];
+      if (at !== undefined) return { bytes, offset, at };
+      before += starts.length;
+    }
+    throw new RangeError(`a commit of ${this.count} records has none with index ${i}`);
   }
 }
 

@@ -16,22 +16,17 @@ import {
 import type { Lock } from './directory-lock.js';
 import { followBatches, readBatches } from './event-batches.js';
 import { GENESIS } from './format.js';
-import { GroupCommit, MARGIN } from './group-commit.js';
+import type { Frames } from './frames.js';
+import { GroupCommit, type Sealer } from './group-commit.js';
 import { Indexer } from './indexer.js';
 import { layoutOf } from './layout.js';
 import type { LogIndex } from './log-index.js';
 import { LogReader } from './log-reader.js';
+import { SealThread } from './log-threads.js';
 import { catchUp, checkIndex, openLmdbIndex } from './open-index.js';
 import { limitsOf, LogNotInitialised, takeLock, type EmbeddedOptions } from './options.js';
 import { RecentCommits } from './recent-commits.js';
-import {
-  encodeEvents,
-  encodeTruncation,
-  idBytes,
-  prepareEvents,
-  streamNameBytes,
-  type EncodedRecords,
-} from './record.js';
+import { encodeEvents, encodeTruncation, idBytes, prepareEvents, streamNameBytes } from './record.js';
 import { recoverTail, type Tail, type TornTail } from './recovery.js';
 import { Segments } from './segments.js';
 import { Tide } from './tide.js';
@@ -60,6 +55,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   readonly #group: GroupCommit;
   readonly #reader: LogReader;
   readonly #tide: Tide;
+  readonly #sealer: Sealer | undefined;
   /** The number of the record that is appended next, with all that is under way. */
   #next: number;
   #closing: Promise<void> | undefined;
@@ -78,9 +74,11 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     this.#indexer = new Indexer(index, this.#unindexed, options.clock);
     this.#tide = new Tide(tail.next - 1);
     this.#next = tail.next;
+    this.#sealer = options.threads && new SealThread(options.threads);
     this.#group = new GroupCommit(
       segments,
       tail,
+      limitsOf(options),
       {
         committed: (commit, runs) => {
           const { number, count, offset, header } = commit;
@@ -94,6 +92,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
         },
       },
       options.clock,
+      this.#sealer,
     );
     this.#reader = new LogReader(segments, this.#recent, this.#unindexed, () => this.#group.end);
   }
@@ -106,7 +105,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await files.flushDirectory(layout.root);
     const lock = await takeLock(layout, options);
     try {
-      const segments = await Segments.load(files, layout, options.random, limitsOf(options).segmentBytes);
+      const segments = await Segments.load(files, layout, options.random);
       if (!segments.last) await (await segments.begin(1, GENESIS)).file.close();
     } finally {
       await lock.free();
@@ -120,17 +119,16 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   static async open(directory: string, options: EmbeddedOptions): Promise<EmbeddedEventStore> {
     const { files, random } = options;
     const layout = layoutOf(directory);
-    const segmentBytes = limitsOf(options).segmentBytes;
     await files.list(layout.log).catch((error: unknown) => {
       throw hasErrorCode(error, 'ENOENT') ? new LogNotInitialised(directory) : error;
     });
     const lock = await takeLock(layout, options);
     const undo = [() => lock.free()];
     try {
-      const segments = await Segments.load(files, layout, random, segmentBytes);
+      const segments = await Segments.load(files, layout, random);
       const { last } = segments;
       if (!last) throw new LogNotInitialised(directory);
-      await segments.dropSpare();
+      await segments.dropUnfinished();
       const index = options.index ?? (await openLmdbIndex(layout.index));
       undo.push(() => index.close());
       const file = await segments.open(last, 'write');
@@ -157,7 +155,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     onProgress?: (progress: VerifyProgress) => void,
   ): Promise<LogVerification> {
     const { files, random } = options;
-    const segments = await Segments.load(files, layoutOf(directory), random, limitsOf(options).segmentBytes);
+    const segments = await Segments.load(files, layoutOf(directory), random);
     if (!segments.last) throw new LogNotInitialised(directory);
     return verifyLog(segments, { isStill: () => true, ...(onProgress && { onProgress }) });
   }
@@ -189,10 +187,10 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     const prepared = prepareEvents(stream, events);
     if (prepared.bytes > limit) return { outcome: 'too_large', bytes: prepared.bytes, limit };
 
-    const records = encodeEvents(prepared, next, MARGIN);
-    const number = this.#begin(records.count);
+    const records = encodeEvents(prepared, next);
+    const number = this.#begin(events.length);
     await this.#write(records, { stream: name, revision: next, number, ids, truncation: false });
-    return { ...appended(next + records.count - 1, number + records.count - 1), repeated: false };
+    return { ...appended(next + events.length - 1, number + events.length - 1), repeated: false };
   }
 
   async truncate(stream: StreamName, before: Revision): Promise<void> {
@@ -200,7 +198,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     this.#insistOpen();
     const head = this.#unindexed.stream(name);
     if (before <= head.before) return this.#settled(head.number);
-    const records = encodeTruncation(stream, before, MARGIN);
+    const records = encodeTruncation(stream, before);
     await this.#write(records, {
       stream: name,
       revision: before,
@@ -301,7 +299,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await this.#group.close();
     await this.#indexer.close();
     await this.index.close();
-    await this.segments.dropSpare();
+    await this.#sealer?.close();
     await this.lock.free();
   }
 
@@ -321,10 +319,11 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     return number;
   }
 
-  async #write(records: EncodedRecords, place: Omit<Run, 'count' | 'offset' | 'bytes'>): Promise<void> {
-    const run: Run = { ...place, count: records.count, offset: 0, bytes: records.length };
+  async #write(frames: Frames, place: Omit<Run, 'count' | 'offset' | 'bytes'>): Promise<void> {
+    const { bytes, starts } = frames;
+    const run: Run = { ...place, count: starts.length, offset: 0, bytes: bytes.length };
     this.#unindexed.begin(run);
-    await this.#group.submit({ records, run });
+    await this.#group.submit(frames, run);
   }
 }
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { crc32c } from './crc32c.js';
 
 /**
@@ -6,27 +7,43 @@ import { crc32c } from './crc32c.js';
  *
  *   segment = segment header, commit*, zeros (room made ahead)
  *   commit  = commit header, frame*, zeros up to a multiple of 64
- *   frame   = length u32, CRC-32C u32 of all that follows, codec u8, 7 zeros, payload (record.ts)
+ *   frame   = length u32, CRC u32 of all that follows, codec u8, 7 zeros, payload (record.ts)
  *
  * Both headers are 64 bytes at a multiple of 64, so that none lies across two disk sectors: a header is on disk
  * whole or not at all. A commit is written by one write and flushed before the next is begun. A commit of no
  * records is a mark: it says no more than that the commit before it was flushed.
  *
- *   header  = magic u32, format u32, number u64, count u32, length u32, chain 32 bytes, salt u32, CRC-32C u32
+ *   header  = magic u32, format u32, number u64, count u32, length u32, chain 32 bytes, salt u32, CRC u32
  *
  * `number` is the first record's running number over the whole log; in a segment header it is that of the first
  * record to come, and `chain` the chain before it. The chain after a commit is SHA-256(chain before, leaf hashes).
  * The header's CRC starts from the segment's random salt, so that no header can be smuggled in as event data.
+ *
+ * All of a segment has one format, and they differ in the CRC alone: CRC-32C in format 1, CRC-32 in format 2
+ * (docs/decisions/log-format.md). Segments are begun in format 2; one of format 1 is read, and not written to.
  */
 export const HEADER_BYTES = 64;
 export const FRAME_BYTES = 16;
 export const SECTOR_BYTES = 512;
-const FORMAT = 1;
+
+export type Format = 1 | 2;
+/** That of new segments. */
+export const FORMAT: Format = 2;
+
+type Checksum = (bytes: Buffer, start: number, end: number, seed?: number) => number;
+
+const checksums: Readonly<Record<Format, Checksum>> = {
+  1: crc32c,
+  2: (bytes, start, end, seed) => crc32(bytes.subarray(start, end), seed),
+};
+
+const isFormat = (value: number): value is Format => value in checksums;
 
 const magic = { segment: 0x67735350, commit: 0x6d635350 } as const; // "PSsg", "PScm"
 
 export interface Header {
   readonly kind: 'segment' | 'commit';
+  readonly format: Format;
   readonly number: number;
   readonly count: number;
   /** Bytes of the frames that follow, without padding. */
@@ -45,14 +62,14 @@ export const commitBytes = (length: number): number => HEADER_BYTES + aligned(le
 
 export const writeHeader = (into: Buffer, at: number, header: Header): void => {
   into.writeUInt32LE(magic[header.kind], at);
-  into.writeUInt32LE(FORMAT, at + 4);
+  into.writeUInt32LE(header.format, at + 4);
   into.writeUIntLE(header.number, at + 8, 6);
   into.writeUInt16LE(0, at + 14);
   into.writeUInt32LE(header.count, at + 16);
   into.writeUInt32LE(header.length, at + 20);
   header.chain.copy(into, at + 24);
   into.writeUInt32LE(header.salt, at + 56);
-  into.writeUInt32LE(crc32c(into, at, at + 60, header.salt), at + 60);
+  into.writeUInt32LE(checksums[header.format](into, at, at + 60, header.salt), at + 60);
 };
 
 /** Reads a header; undefined where it does not check out, or was not made with that salt. */
@@ -63,11 +80,13 @@ export const readHeader = (
   salt?: number,
 ): Header | undefined => {
   if (from.length < at + HEADER_BYTES || from.readUInt32LE(at) !== magic[kind]) return undefined;
+  const format = from.readUInt32LE(at + 4);
   const actual = from.readUInt32LE(at + 56);
-  if (from.readUInt32LE(at + 60) !== crc32c(from, at, at + 60, actual)) return undefined;
-  if ((salt !== undefined && actual !== salt) || from.readUInt32LE(at + 4) !== FORMAT) return undefined;
+  if (!isFormat(format) || (salt !== undefined && actual !== salt)) return undefined;
+  if (from.readUInt32LE(at + 60) !== checksums[format](from, at, at + 60, actual)) return undefined;
   return {
     kind,
+    format,
     number: from.readUIntLE(at + 8, 6),
     count: from.readUInt32LE(at + 16),
     length: from.readUInt32LE(at + 20),
@@ -76,43 +95,45 @@ export const readHeader = (
   };
 };
 
-/** The chain after a commit. */
+/** The chain after a commit: `leaves` are its records' leaf hashes in a row. */
 export const chainAfter = (before: Buffer, leaves: readonly Buffer[]): Buffer =>
   hash('sha256', Buffer.concat([before, ...leaves]), 'buffer');
 
-/** Closes a frame whose payload of `length` bytes stands after `at + FRAME_BYTES`. */
-export const sealFrame = (into: Buffer, at: number, length: number): void => {
+/** Begins a frame of a payload of `length` bytes that stands, or will stand, after `at + FRAME_BYTES`. */
+export const openFrame = (into: Buffer, at: number, length: number): void => {
   into.writeUInt32LE(length, at);
-  into.fill(0, at + 8, at + FRAME_BYTES);
-  into.writeUInt32LE(crc32c(into, at + 8, at + FRAME_BYTES + length), at + 4);
+  into.fill(0, at + 4, at + FRAME_BYTES);
+};
+
+/** Closes a frame whose payload is there. */
+export const sealFrame = (into: Buffer, at: number): void => {
+  const end = at + FRAME_BYTES + into.readUInt32LE(at);
+  into.writeUInt32LE(checksums[FORMAT](into, at + 8, end), at + 4);
 };
 
 /**
  * A record's leaf hash as RFC 6962 §2.1 has it: SHA-256(0x00, payload). The frame's last byte is that zero.
  * Over the payload as acknowledged: a segment that is encoded anew keeps every leaf.
  */
-export const leafHash = (from: Buffer, at: number, length: number): Buffer =>
-  hash('sha256', from.subarray(at + FRAME_BYTES - 1, at + FRAME_BYTES + length), 'buffer');
+export const leafHash = (from: Buffer, at: number): Buffer =>
+  hash('sha256', from.subarray(at + FRAME_BYTES - 1, at + FRAME_BYTES + from.readUInt32LE(at)), 'buffer');
 
-/**
- * Where each frame of a commit starts; undefined where a frame does not check out or they do not fill the commit.
- * `check: false` for bytes that were made here.
- */
+/** Where each frame of a commit starts; undefined where a frame does not check out or they do not fill the commit. */
 export const frameOffsets = (
   from: Buffer,
   at: number,
-  { count, length }: Pick<Header, 'count' | 'length'>,
-  check = true,
+  { count, length, format }: Pick<Header, 'count' | 'length' | 'format'>,
 ): Uint32Array | undefined => {
   const end = at + length;
   if (end > from.length) return undefined;
+  const checksum = checksums[format];
   const offsets = new Uint32Array(count);
   let next = at;
   for (let i = 0; i < count; i += 1) {
     if (next + FRAME_BYTES > end) return undefined;
     const stop = next + FRAME_BYTES + from.readUInt32LE(next);
     if (stop > end) return undefined;
-    if (check && from.readUInt32LE(next + 4) !== crc32c(from, next + 8, stop)) return undefined;
+    if (from.readUInt32LE(next + 4) !== checksum(from, next + 8, stop)) return undefined;
     offsets[i] = next;
     next = stop;
   }

@@ -2,10 +2,11 @@ import type { Clock } from '../../platform/clock.js';
 import { isDiskFull } from '../../platform/files.js';
 import { EventStoreUnavailable, type StoreHealth } from '../event-store.js';
 import { Commit } from './commit.js';
-import { chainAfter, commitBytes, frameOffsets, HEADER_BYTES, writeHeader } from './format.js';
-import type { EncodedRecords } from './record.js';
+import { chainAfter, commitBytes, FORMAT, HEADER_BYTES, writeHeader, type Header } from './format.js';
+import type { Limits } from './options.js';
+import { joinFrames, sealFrames, type Frames, type SealedFrames } from './frames.js';
 import type { Tail } from './recovery.js';
-import { writeZeros, type Segments } from './segments.js';
+import { writeZeros, ZEROS, type Segments } from './segments.js';
 import type { Run } from './unindexed.js';
 
 /** Above this a group takes no further append in; one that is larger goes alone. */
@@ -14,12 +15,29 @@ const GROUP_BYTES = 8 * 1024 * 1024;
 /** After this long without an append the last commit is marked as flushed. */
 const IDLE_MS = 500;
 
-/** The room before and after the frames of an append: one that goes alone is written from where it was encoded. */
-export const MARGIN = HEADER_BYTES;
+/** Appends from this size on are sealed by another thread and written from where they are; others share one piece. */
+export const LARGE_BYTES = 64 * 1024;
+
+/** Makes checksums and leaf hashes elsewhere, with the bytes away until it has done so. */
+export interface Sealer {
+  seal(frames: Frames): Promise<SealedFrames>;
+  close(): Promise<void>;
+}
+
+/** An append on its way to the disk. */
+interface Write {
+  readonly length: number;
+  readonly run: Run;
+  /** Absent as long as it is being sealed. */
+  sealed?: SealedFrames;
+  readonly sealing?: Promise<void>;
+}
+
+type SealedWrite = Write & { readonly sealed: SealedFrames };
 
 /** Something to be answered when everything before it, and itself, is durable. */
 interface Submission {
-  readonly write?: { readonly records: EncodedRecords; readonly run: Run };
+  readonly write?: Write;
   readonly resolve: () => void;
   readonly reject: (error: EventStoreUnavailable) => void;
 }
@@ -32,8 +50,8 @@ export interface CommitListener {
 }
 
 /**
- * Writes appends in groups: while one group is flushed the next is collected. One write, one flush, one commit for
- * each group. Holds the end of the log.
+ * Writes appends in groups: while one group is flushed the next is collected and sealed. One write, one flush, one
+ * commit for each group. Holds the end of the log.
  */
 export class GroupCommit {
   #queue: Submission[] = [];
@@ -49,8 +67,10 @@ export class GroupCommit {
   constructor(
     private readonly segments: Segments,
     private tail: Tail,
+    private readonly limits: Limits,
     private readonly listener: CommitListener,
     private readonly clock: Clock,
+    private readonly sealer?: Sealer,
   ) {}
 
   /** The last record that is durable. */
@@ -64,8 +84,10 @@ export class GroupCommit {
 
   /** A disk that was full is looked at again: the next append may go through. */
   async health(): Promise<StoreHealth> {
-    if (this.#health.status === 'disk_full' && (await this.segments.hasRoom()))
-      this.#health = { status: 'ok' };
+    if (this.#health.status === 'disk_full' && !this.#running) {
+      this.#running = this.#work(() => this.#clean(this.limits.roomBytes));
+      await this.#running;
+    }
     return this.#health;
   }
 
@@ -82,11 +104,23 @@ export class GroupCommit {
   }
 
   /** Resolves when these records, if any, and everything submitted before are durable. */
-  submit(write?: Submission['write']): Promise<void> {
+  submit(frames?: Frames, run?: Run): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ ...(write && { write }), resolve, reject });
+      this.#queue.push({ ...(frames && run && { write: this.#seal(frames, run) }), resolve, reject });
       this.#running ??= this.#run();
     });
+  }
+
+  #seal(frames: Frames, run: Run): Write {
+    const { length } = frames.bytes;
+    if (!this.sealer || length < LARGE_BYTES) return { length, run, sealed: sealFrames(frames) };
+    const sealing = this.sealer.seal(frames).then((sealed) => {
+      write.sealed = sealed;
+    });
+    // A failure shows when it is its turn.
+    sealing.catch(() => undefined);
+    const write: Write = { length, run, sealing };
+    return write;
   }
 
   async #markWhenIdle(): Promise<void> {
@@ -102,11 +136,9 @@ export class GroupCommit {
   async #mark(): Promise<void> {
     while (this.#running) await this.#running;
     if (this.tail.marked || this.#health.status === 'halted') return;
-    if (this.tail.offset + HEADER_BYTES > this.tail.size) return;
+    if (!this.#fits(HEADER_BYTES)) return;
     this.#running = this.#work(async () => {
-      const mark = Buffer.alloc(HEADER_BYTES);
-      this.#writeCommitHeader(mark, 0, 0, this.tail.chain);
-      await this.#write(mark);
+      await this.#write([headerBytes(this.#header(0, 0, this.tail.chain))]);
       this.tail = { ...this.tail, offset: this.tail.offset + HEADER_BYTES, marked: true };
     });
     await this.#running;
@@ -140,50 +172,60 @@ export class GroupCommit {
   }
 
   async #commitGroup(): Promise<void> {
-    const first = this.#queue[0]?.write?.records.length ?? 0;
-    if (this.tail.offset + commitBytes(first) > this.tail.size) await this.#roll();
+    const first = this.#queue.find(({ write }) => write)?.write;
+    if (first && !(this.#fits(commitBytes(first.length)) && this.tail.segment.format === FORMAT))
+      await this.#roll();
+    await first?.sealing;
 
     const group = (this.#inFlight = this.#takeGroup());
-    const writes = group.flatMap(({ write }) => (write ? [write] : []));
+    const writes = group.flatMap(({ write }) => (write && isSealed(write) ? [write] : []));
     if (writes.length > 0) await this.#commit(writes);
     this.#inFlight = [];
     for (const { resolve } of group) resolve();
   }
 
+  /** Whether there is room in the segment. */
+  #fits(bytes: number): boolean {
+    return this.tail.offset + bytes <= this.limits.segmentBytes;
+  }
+
   #takeGroup(): Submission[] {
-    const room = Math.min(this.tail.size - this.tail.offset, GROUP_BYTES);
     let length = 0;
     let taken = 0;
     for (const { write } of this.#queue) {
-      const bytes = write?.records.length ?? 0;
-      if (taken > 0 && commitBytes(length + bytes) > room) break;
-      length += bytes;
+      const bytes = commitBytes(length + (write?.length ?? 0));
+      if (taken > 0 && (!this.#fits(bytes) || bytes > GROUP_BYTES || (write && !write.sealed))) break;
+      length += write?.length ?? 0;
       taken += 1;
     }
     return this.#queue.splice(0, taken);
   }
 
-  async #commit(writes: readonly NonNullable<Submission['write']>[]): Promise<void> {
-    const all = writes.map(({ records }) => records);
-    const length = sum(all.map((records) => records.length));
-    const count = sum(all.map((records) => records.count));
+  async #commit(writes: readonly SealedWrite[]): Promise<void> {
+    const length = sum(writes.map((write) => write.length));
+    const count = sum(writes.map(({ run }) => run.count));
     const chain = chainAfter(
       this.tail.chain,
-      all.flatMap(({ leaves }) => leaves),
+      writes.map(({ sealed }) => sealed.leaves),
     );
-    const bytes = join(all, length);
-    this.#writeCommitHeader(bytes, count, length, chain);
-    await this.#write(bytes);
+    const header = this.#header(count, length, chain);
+    const parts = partsOf(writes.map(({ sealed }) => sealed));
+    const padding = ZEROS.subarray(0, commitBytes(length) - HEADER_BYTES - length);
+    await this.#write([headerBytes(header), ...parts.map(({ bytes }) => bytes), padding]);
 
     const { segment, offset, next } = this.tail;
     let at = offset + HEADER_BYTES;
-    for (const { records, run } of writes) {
+    for (const { run, length: bytes } of writes) {
       run.offset = at;
-      run.bytes = records.length;
-      at += records.length;
+      run.bytes = bytes;
+      at += bytes;
     }
-    const header = { kind: 'commit', number: next, count, length, chain, salt: segment.salt } as const;
-    const frames = frameOffsets(bytes, HEADER_BYTES, header, false) ?? new Uint32Array();
+    at = offset + HEADER_BYTES;
+    const placed = parts.map((part) => {
+      const from = at;
+      at += part.bytes.length;
+      return { ...part, offset: from };
+    });
     this.tail = {
       ...this.tail,
       offset: offset + commitBytes(length),
@@ -191,30 +233,42 @@ export class GroupCommit {
       chain,
       marked: false,
     };
-    if (this.tail.offset * 4 > this.tail.size) this.segments.prepare();
     this.#marking ??= this.#markWhenIdle();
     this.listener.committed(
-      new Commit(segment, offset, header, bytes, 0, frames),
+      new Commit(segment, offset, header, placed),
       writes.map(({ run }) => run),
     );
   }
 
-  #writeCommitHeader(into: Buffer, count: number, length: number, chain: Buffer): void {
+  #header(count: number, length: number, chain: Buffer): Header {
     const { next: number, segment } = this.tail;
-    writeHeader(into, 0, { kind: 'commit', number, count, length, chain, salt: segment.salt });
+    return { kind: 'commit', format: segment.format, number, count, length, chain, salt: segment.salt };
   }
 
   /** Writes and flushes at the end of the log. */
-  async #write(bytes: Buffer): Promise<void> {
-    const { file, offset } = this.tail;
-    if (this.#soiled > 0) {
-      await writeZeros(file, offset, offset + this.#soiled);
-      await this.#flush();
-    }
-    this.#soiled = bytes.length;
-    await file.write(bytes, offset);
+  async #write(parts: readonly Buffer[]): Promise<void> {
+    if (this.#soiled > 0) await this.#clean(this.#soiled);
+    const { file, offset, size } = this.tail;
+    const bytes = sum(parts.map(({ length }) => length));
+    const end = offset + bytes;
+    const grows = end > size && bytes < this.limits.roomBytes;
+    const room = grows ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
+    this.#soiled = bytes;
+    await file.write([...parts, ZEROS.subarray(0, room)], offset);
     await this.#flush();
     this.#soiled = 0;
+    this.tail = { ...this.tail, size: Math.max(size, end + room) };
+    if (this.#health.status === 'disk_full') this.#health = { status: 'ok' };
+  }
+
+  /** Makes sure that zeros follow the last commit. */
+  async #clean(bytes: number): Promise<void> {
+    const { file, offset, size } = this.tail;
+    const end = offset + Math.max(bytes, this.#soiled);
+    await writeZeros(file, offset, end);
+    await this.#flush();
+    this.#soiled = 0;
+    this.tail = { ...this.tail, size: Math.max(size, end) };
     if (this.#health.status === 'disk_full') this.#health = { status: 'ok' };
   }
 
@@ -231,8 +285,7 @@ export class GroupCommit {
     const full = this.tail;
     const { next, chain } = full;
     const { segment, file } = await this.segments.begin(next, chain);
-    const size = await file.size();
-    this.tail = { segment, file, size, offset: HEADER_BYTES, next, chain, marked: true };
+    this.tail = { segment, file, size: HEADER_BYTES, offset: HEADER_BYTES, next, chain, marked: true };
     this.#soiled = 0;
     // Gives back the room that was made ahead; nothing depends on it.
     await full.file.truncate(full.offset).catch(() => undefined);
@@ -257,19 +310,29 @@ export class GroupCommit {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** The bytes of a commit, its header still to be written. */
-const join = (all: readonly EncodedRecords[], length: number): Buffer => {
-  const [only] = all;
-  const own = only && all.length === 1;
-  const bytes = own
-    ? only.buffer.subarray(0, commitBytes(length))
-    : Buffer.allocUnsafeSlow(commitBytes(length));
-  let at = HEADER_BYTES;
-  if (own) at += length;
-  else
-    for (const records of all) {
-      records.buffer.copy(bytes, at, MARGIN, MARGIN + records.length);
-      at += records.length;
+const isSealed = (write: Write): write is SealedWrite => write.sealed !== undefined;
+
+const headerBytes = (header: Header): Buffer => {
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  writeHeader(bytes, 0, header);
+  return bytes;
+};
+
+/** The frames of a commit in few pieces: large ones as they are, small ones that follow each other put together. */
+const partsOf = (all: readonly Frames[]): readonly Frames[] => {
+  const parts: Frames[] = [];
+  let small: Frames[] = [];
+  const join = (): void => {
+    if (small.length > 0) parts.push(joinFrames(small));
+    small = [];
+  };
+  for (const frames of all) {
+    if (frames.bytes.length < LARGE_BYTES) small.push(frames);
+    else {
+      join();
+      parts.push(frames);
     }
-  return bytes.fill(0, at);
+  }
+  join();
+  return parts;
 };

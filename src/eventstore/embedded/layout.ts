@@ -6,8 +6,8 @@ export interface Layout {
   readonly log: string;
   /** Can be made again from the log. */
   readonly index: string;
-  /** The next segment, made ahead; worth nothing after a restart. */
-  readonly spare: string;
+  /** A segment that is being made; worth nothing after a restart. */
+  readonly unfinished: string;
   /** Held while a process has the log open. */
   readonly lock: string;
 }
@@ -16,7 +16,7 @@ export const layoutOf = (directory: string): Layout => ({
   root: directory,
   log: join(directory, 'log'),
   index: join(directory, 'index'),
-  spare: join(directory, 'next-segment'),
+  unfinished: join(directory, 'next-segment'),
   lock: join(directory, 'lock'),
 });
 

@@ -6,7 +6,7 @@ import type { RunPlace } from './log-index.js';
 import type { RecentCommits } from './recent-commits.js';
 import { readEvent } from './record.js';
 import type { Tail } from './recovery.js';
-import { scanSegment, type ScanEnd } from './scan.js';
+import { isDamage, scanSegment, type ScanEnd } from './scan.js';
 import type { Segment, Segments } from './segments.js';
 import type { Unindexed } from './unindexed.js';
 
@@ -66,7 +66,8 @@ export class LogReader {
       const bytes = Buffer.allocUnsafeSlow(end - start);
       await file.read(bytes, start);
       return runs.flatMap((run) => {
-        const frames = frameOffsets(bytes, run.offset - start, { count: run.count, length: run.bytes });
+        const { count, bytes: length } = run;
+        const frames = frameOffsets(bytes, run.offset - start, { count, length, format: segment.format });
         if (!frames) throw new LogCorrupt(segment.name, run.offset, 'records do not check out');
         return Array.from(frames, (at, i) => readEvent(bytes, at, run.number + i));
       });
@@ -127,8 +128,7 @@ export class LogCursor {
         continue;
       }
       const { found, offset } = step.value;
-      if (found === 'damaged_header' || found === 'damaged_commit')
-        throw new LogCorrupt(disk.segment.name, offset, 'a commit does not check out');
+      if (isDamage(found)) throw new LogCorrupt(disk.segment.name, offset, 'a commit does not check out');
       await this.close();
       if (this.next === disk.opened)
         throw new LogCorrupt(disk.segment.name, offset, `it ends before record ${this.next}`);

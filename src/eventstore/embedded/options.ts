@@ -14,8 +14,15 @@ export interface EmbeddedOptions {
   readonly segmentBytes?: number;
   /** The most that one append may take, stored. Default 16 MiB, at most a segment. */
   readonly maxAppendBytes?: number;
+  /**
+   * By how much a small write that has to grow the segment's file grows it: flushes are faster where the file need
+   * not grow. Default 256 KiB, at most 1 MiB.
+   */
+  readonly roomBytes?: number;
   /** How much of the newest events is kept in memory. Default 32 MiB. */
   readonly recentBytes?: number;
+  /** The compiled log-worker.js, for checksums and hashes in other threads. Absent: everything is done in this one. */
+  readonly threads?: URL;
   /** Instead of the one in LMDB. */
   readonly index?: LogIndex;
   /** Instead of the one in the file system. */
@@ -25,11 +32,13 @@ export interface EmbeddedOptions {
 const MIB = 1024 * 1024;
 const SEGMENT_BYTES = 64 * MIB;
 const MAX_APPEND_BYTES = 16 * MIB;
+const ROOM_BYTES = MIB / 4;
 const RECENT_BYTES = 32 * MIB;
 
 export interface Limits {
   readonly segmentBytes: number;
   readonly maxAppendBytes: number;
+  readonly roomBytes: number;
   readonly recentBytes: number;
 }
 
@@ -37,11 +46,12 @@ export interface Limits {
 export const limitsOf = ({
   segmentBytes = SEGMENT_BYTES,
   maxAppendBytes = MAX_APPEND_BYTES,
+  roomBytes = ROOM_BYTES,
   recentBytes = RECENT_BYTES,
 }: EmbeddedOptions): Limits => {
   if (HEADER_BYTES + commitBytes(maxAppendBytes) > segmentBytes)
     throw new RangeError(`a segment of ${segmentBytes} bytes has no room for an append of ${maxAppendBytes}`);
-  return { segmentBytes, maxAppendBytes, recentBytes };
+  return { segmentBytes, maxAppendBytes, roomBytes, recentBytes };
 };
 
 /** There is no log in this directory. */

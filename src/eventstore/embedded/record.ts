@@ -1,6 +1,7 @@
 import type { EventId } from '../../domain/ids.js';
 import type { JsonObject } from '../../domain/json.js';
 import {
+  BytesInPieces,
   toPosition,
   type EventMetadata,
   type NewEvent,
@@ -8,7 +9,8 @@ import {
   type Revision,
   type StreamName,
 } from '../event-store.js';
-import { FRAME_BYTES, leafHash, sealFrame } from './format.js';
+import { FRAME_BYTES, openFrame } from './format.js';
+import type { Frames } from './frames.js';
 
 /**
  * A record's payload: what is hashed. Stored format: every number here is on disk for good.
@@ -24,19 +26,10 @@ const form = { json: 0, binary: 1, truncation: 2 } as const;
 export const MAX_STREAM_BYTES = 1_024;
 const MAX_TYPE_BYTES = 255;
 
-/** The frames of one append, in a row. */
-export interface EncodedRecords {
-  /** The frames, with room for `margin` bytes before and after them. */
-  readonly buffer: Buffer;
-  readonly length: number;
-  readonly count: number;
-  readonly leaves: readonly Buffer[];
-}
-
 interface Payload {
   readonly type: Buffer;
   readonly metadata: Buffer;
-  readonly data: Uint8Array;
+  readonly data: Uint8Array | BytesInPieces;
   readonly form: number;
 }
 
@@ -64,60 +57,49 @@ export const prepareEvents = (stream: StreamName, events: readonly NewEvent[]): 
       lastMetadata = event.metadata;
       lastBytes = Buffer.from(JSON.stringify(event.metadata));
     }
-    const binary = event.data instanceof Uint8Array;
-    const data = event.data instanceof Uint8Array ? event.data : Buffer.from(JSON.stringify(event.data));
+    const binary = event.data instanceof Uint8Array || event.data instanceof BytesInPieces;
+    const data = binary ? event.data : Buffer.from(JSON.stringify(event.data));
     bytes += FRAME_BYTES + FIXED_BYTES + streamBytes.length + type.length + lastBytes.length + data.length;
     return { type, metadata: lastBytes, data, form: binary ? form.binary : form.json };
   });
   return { stream: streamBytes, events, payloads, bytes };
 };
 
-/** Frames of the events at their revisions, each with its leaf hash. */
-export const encodeEvents = (prepared: PreparedEvents, first: number, margin: number): EncodedRecords => {
-  const { stream, events, payloads, bytes } = prepared;
-  const buffer = Buffer.allocUnsafe(margin + bytes + margin);
-  const leaves: Buffer[] = [];
-  let at = margin;
+/** Frames of the events at their revisions, still to be sealed. Binary data is copied here, and nowhere else. */
+export const encodeEvents = (prepared: PreparedEvents, first: number): Frames => {
+  const { stream, events, payloads } = prepared;
+  const bytes = Buffer.allocUnsafe(prepared.bytes);
+  const starts = new Uint32Array(payloads.length);
+  let at = 0;
   for (const [i, payload] of payloads.entries()) {
     const event = events[i];
     if (!event) break;
-    const id = idBytes(event.id);
-    const length = writePayload(
-      buffer,
-      at + FRAME_BYTES,
-      first + i,
-      id,
-      event.schema_version,
-      stream,
-      payload,
-    );
-    sealFrame(buffer, at, length);
-    leaves.push(leafHash(buffer, at, length));
-    at += FRAME_BYTES + length;
+    starts[i] = at;
+    at = writeFrame(bytes, at, first + i, idBytes(event.id), event.schema_version, stream, payload);
   }
-  return { buffer, length: bytes, count: payloads.length, leaves };
+  return { bytes, starts };
 };
 
-/** The frame of a truncation. */
-export const encodeTruncation = (stream: StreamName, before: number, margin: number): EncodedRecords => {
+/** The frame of a truncation, still to be sealed. */
+export const encodeTruncation = (stream: StreamName, before: number): Frames => {
   const name = streamNameBytes(stream);
-  const bytes = FIXED_BYTES + name.length;
-  const buffer = Buffer.allocUnsafe(margin + FRAME_BYTES + bytes + margin);
+  const bytes = Buffer.allocUnsafe(FRAME_BYTES + FIXED_BYTES + name.length);
   const payload = { type: empty, metadata: empty, data: empty, form: form.truncation };
-  const length = writePayload(buffer, margin + FRAME_BYTES, before, NO_ID, 0, name, payload);
-  sealFrame(buffer, margin, length);
-  return { buffer, length: FRAME_BYTES + length, count: 1, leaves: [leafHash(buffer, margin, length)] };
+  writeFrame(bytes, 0, before, NO_ID, 0, name, payload);
+  return { bytes, starts: Uint32Array.of(0) };
 };
 
-const writePayload = (
+/** Writes a frame without its checksum; says where the next one goes. */
+const writeFrame = (
   into: Buffer,
-  start: number,
+  frame: number,
   revision: number,
   id: Buffer,
   schemaVersion: number,
   stream: Buffer,
   { type, metadata, data, form }: Payload,
 ): number => {
+  const start = frame + FRAME_BYTES;
   into.writeUIntLE(revision, start, 6);
   into.writeUInt16LE(0, start + 6);
   id.copy(into, start + 8);
@@ -129,10 +111,12 @@ const writePayload = (
   into.writeUInt8(form, start + 39);
   let at = start + FIXED_BYTES;
   for (const part of [stream, type, metadata, data]) {
-    into.set(part, at);
+    if (part instanceof BytesInPieces) part.write(into, at);
+    else into.set(part, at);
     at += part.length;
   }
-  return at - start;
+  openFrame(into, frame, at - start);
+  return at;
 };
 
 /** What the index needs of a record. */

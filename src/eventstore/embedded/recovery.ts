@@ -8,7 +8,7 @@ import { writeZeros, type Segment } from './segments.js';
 export interface Tail {
   readonly segment: Segment;
   readonly file: OpenFile;
-  /** Of the segment's file. */
+  /** Of the segment's file: from the offset on it holds zeros. */
   readonly size: number;
   readonly offset: number;
   /** The number of the record to come. */
@@ -30,9 +30,10 @@ export interface TornTail {
  * out throws LogCorrupt.
  *
  * What a crash can leave, by how commits are written (format.ts): at most one unflushed commit, at the end, of which
- * each disk sector is either written or still zero. So damage is torn only where nothing valid follows it, where
- * nobody knows the commit as flushed (`known`: the last record that the index holds), and where at least one sector
- * of the commit is all zeros. A header that is neither whole nor zero is never torn.
+ * each disk sector is either written or still zero, and by which the file may have grown or not. So damage is torn
+ * only where nothing valid follows it, where nobody knows the commit as flushed (`known`: the last record that the
+ * index holds), and where at least one sector of the commit is all zeros or beyond the end of the file. A header that
+ * is neither whole nor zero is never torn.
  */
 export const recoverTail = async (
   segment: Segment,
@@ -82,10 +83,12 @@ const findTorn = async (
       return 0;
     case 'damaged_header':
       return 'a commit header does not check out';
+    case 'cut_off':
+      return size - end.offset;
     case 'zeros':
       return tornWithoutHeader(segment, file, size, end);
     case 'damaged_commit': {
-      if (!end.header) return 'a commit reaches beyond the end of the file';
+      if (!end.header) return 'a commit does not check out';
       const bytes = commitBytes(end.header.length);
       const after = Buffer.alloc(HEADER_BYTES);
       await file.read(after, end.offset + bytes);

@@ -13,15 +13,21 @@ import type { Segment } from './segments.js';
 
 const BLOCK_BYTES = 4 * 1024 * 1024;
 
-/** Why a scan came to its end: at the end asked for or of the file, before unwritten room, or before damage. */
+/**
+ * Why a scan came to its end: at the end asked for or of the file, before unwritten room, or before damage; `cut_off`
+ * is a commit of which the file holds the beginning only.
+ */
 export interface ScanEnd {
   readonly offset: number;
-  readonly found: 'end' | 'zeros' | 'damaged_header' | 'damaged_commit';
+  readonly found: 'end' | 'zeros' | 'cut_off' | 'damaged_header' | 'damaged_commit';
   /** Of a damaged commit. */
   readonly header?: Header;
   /** The number of the record to come. */
   readonly next: number;
 }
+
+/** Whether a scan ended before something that is no commit and no room either. */
+export const isDamage = (found: ScanEnd['found']): boolean => found !== 'end' && found !== 'zeros';
 
 export interface ScanRange {
   /** Where a commit starts. */
@@ -66,8 +72,7 @@ export async function* scanSegment(
     if (commits.length > 0) yield commits;
     if (found && 'found' in found) return { offset, next, ...found };
     if (found && 'needs' in found) {
-      if (whole && at + found.needs > length)
-        return { offset, next, found: found.needs > HEADER_BYTES ? 'damaged_commit' : 'damaged_header' };
+      if (whole && at + found.needs > length) return { offset, next, found: 'cut_off' };
       size = Math.max(BLOCK_BYTES, found.needs);
     } else {
       size = BLOCK_BYTES;
@@ -88,12 +93,12 @@ export const readCommit = (
   if (at + HEADER_BYTES > block.length) return { needs: HEADER_BYTES };
   const header = readHeader(block, at, 'commit', segment.salt);
   if (!header) return { found: isZero(block, at, at + HEADER_BYTES) ? 'zeros' : 'damaged_header' };
-  if (header.number !== next) return { found: 'damaged_header' };
+  if (header.number !== next || header.format !== segment.format) return { found: 'damaged_header' };
   const needs = commitBytes(header.length);
   if (at + needs > block.length) return { needs };
   const start = at + HEADER_BYTES;
-  const frames = frameOffsets(block, start, header);
-  if (!frames || !isZero(block, start + header.length, start + aligned(header.length)))
+  const starts = frameOffsets(block, start, header);
+  if (!starts || !isZero(block, start + header.length, start + aligned(header.length)))
     return { found: 'damaged_commit', header };
-  return { commit: new Commit(segment, offset, header, block, at, frames) };
+  return { commit: new Commit(segment, offset, header, [{ bytes: block, starts, offset: offset - at }]) };
 };

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { hasErrorCode, type Files, type OpenFile } from '../../platform/files.js';
 import type { Random } from '../../platform/random.js';
 import { LogCorrupt } from '../event-store.js';
-import { GENESIS, HEADER_BYTES, readHeader, writeHeader } from './format.js';
+import { FORMAT, GENESIS, HEADER_BYTES, readHeader, writeHeader, type Format } from './format.js';
 import { firstNumberOf, segmentName, type Layout } from './layout.js';
 
 export interface Segment {
@@ -13,10 +13,10 @@ export interface Segment {
   /** The log's chain before it. */
   readonly chain: Buffer;
   readonly salt: number;
+  readonly format: Format;
 }
 
-const PIECE_BYTES = 4 * 1024 * 1024;
-const ZEROS = Buffer.alloc(1024 * 1024);
+export const ZEROS = Buffer.alloc(1024 * 1024);
 
 /** Writes zeros over a range. */
 export const writeZeros = async (file: OpenFile, from: number, to: number): Promise<void> => {
@@ -24,23 +24,17 @@ export const writeZeros = async (file: OpenFile, from: number, to: number): Prom
     await file.write(ZEROS.subarray(0, Math.min(ZEROS.length, to - at)), at);
 };
 
-/**
- * The segment files of a log, oldest first. The last one is written to. Room is made ahead, with zeros: a flush that
- * need not grow the file is four times as fast. The next segment is made beside the log and moved into it whole.
- */
+/** The segment files of a log, oldest first. The last one is written to. */
 export class Segments {
-  #spare: Promise<OpenFile> | undefined;
-
   private constructor(
     private readonly files: Files,
     private readonly layout: Layout,
     private readonly random: Random,
-    private readonly segmentBytes: number,
     private readonly list: Segment[],
   ) {}
 
   /** Finds the segments and checks that each is what its name says. Writes nothing. */
-  static async load(files: Files, layout: Layout, random: Random, segmentBytes: number): Promise<Segments> {
+  static async load(files: Files, layout: Layout, random: Random): Promise<Segments> {
     const list: Segment[] = [];
     for (const name of await namesIn(files, layout.log)) {
       const segment = await readSegment(files, layout, name);
@@ -53,7 +47,7 @@ export class Segments {
         );
       list.push(segment);
     }
-    return new Segments(files, layout, random, segmentBytes, list);
+    return new Segments(files, layout, random, list);
   }
 
   get all(): readonly Segment[] {
@@ -85,88 +79,41 @@ export class Segments {
     return this.files.open(segment.path, mode);
   }
 
-  /** Makes the next segment ahead, beside the log. A failure shows when it is needed. */
-  prepare(): void {
-    this.#spare ??= this.#make();
-    this.#spare.catch(() => undefined);
-  }
-
-  /** Whether there is room for the next segment. */
-  async hasRoom(): Promise<boolean> {
-    this.prepare();
-    const spare = this.#spare;
-    try {
-      await spare;
-      return true;
-    } catch {
-      if (this.#spare === spare) this.#spare = undefined;
-      return false;
-    }
-  }
-
-  /** Begins the next segment. Where there is no room for it, rejects and leaves everything as it was. */
+  /**
+   * Begins the next segment: it is made beside the log and moved into it whole. Where there is no room for it,
+   * rejects and leaves everything as it was.
+   */
   async begin(first: number, chain: Buffer): Promise<{ segment: Segment; file: OpenFile }> {
-    const file = await this.#takeSpare();
     const name = segmentName(first);
-    const segment = {
+    const segment: Segment = {
       name,
       path: join(this.layout.log, name),
       first,
       chain,
       salt: this.random.bytes(4).readUInt32LE(),
+      format: FORMAT,
     };
     const header = Buffer.alloc(HEADER_BYTES);
-    writeHeader(header, 0, {
-      kind: 'segment',
-      number: first,
-      count: 0,
-      length: 0,
-      chain,
-      salt: segment.salt,
-    });
-    await file.write(header, 0);
-    await file.flush();
-    await this.files.rename(this.layout.spare, segment.path);
-    await this.files.flushDirectory(this.layout.log);
-    await this.files.flushDirectory(this.layout.root);
-    this.#spare = undefined;
+    writeHeader(header, 0, { ...segment, kind: 'segment', number: first, count: 0, length: 0 });
+    const file = await this.files.open(this.layout.unfinished, 'create');
+    try {
+      await file.write(header, 0);
+      await file.flush();
+      await this.files.rename(this.layout.unfinished, segment.path);
+      await this.files.flushDirectory(this.layout.log);
+      await this.files.flushDirectory(this.layout.root);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     this.list.push(segment);
     return { segment, file };
   }
 
-  async #takeSpare(): Promise<OpenFile> {
-    const spare = (this.#spare ??= this.#make());
+  /** Removes what a crash may have left of a segment that was being made. */
+  async dropUnfinished(): Promise<void> {
     try {
-      return await spare;
-    } catch (error) {
-      this.#spare = undefined;
-      throw error;
-    }
-  }
-
-  async #make(): Promise<OpenFile> {
-    const file = await this.files.open(this.layout.spare, 'create');
-    try {
-      // Flushed a piece at a time: appends to the segment in use wait for the same disk.
-      for (let at = 0; at < this.segmentBytes; at += PIECE_BYTES) {
-        await writeZeros(file, at, Math.min(at + PIECE_BYTES, this.segmentBytes));
-        await file.flush();
-      }
-      return file;
-    } catch (error) {
-      await file.close();
-      await this.files.remove(this.layout.spare);
-      throw error;
-    }
-  }
-
-  /** Removes the spare: nobody knows after a restart whether it was made to its end. */
-  async dropSpare(): Promise<void> {
-    const spare = await this.#spare?.catch(() => undefined);
-    this.#spare = undefined;
-    await spare?.close();
-    try {
-      await this.files.remove(this.layout.spare);
+      await this.files.remove(this.layout.unfinished);
     } catch (error) {
       if (!hasErrorCode(error, 'ENOENT')) throw error;
     }
@@ -193,7 +140,8 @@ const readSegment = async (files: Files, layout: Layout, name: string): Promise<
     await file.read(bytes, 0);
     const header = readHeader(bytes, 0, 'segment');
     if (header?.number !== first) throw new LogCorrupt(name, 0, 'the segment header does not check out');
-    return { name, path, first, chain: header.chain, salt: header.salt };
+    const { chain, salt, format } = header;
+    return { name, path, first, chain, salt, format };
   } finally {
     await file.close();
   }

@@ -9,6 +9,7 @@ import {
 import type { EventId } from '../../domain/ids.js';
 import type { JsonObject } from '../../domain/json.js';
 import {
+  BytesInPieces,
   toPosition,
   type EventFilter,
   type EventMetadata,
@@ -29,7 +30,8 @@ type StoredMetadata = EventMetadata & { readonly schema_version: number };
 export const toEventData = (events: readonly NewEvent[]): EventData[] => {
   let last: Pick<NewEvent, 'metadata' | 'schema_version'> | undefined;
   let encoded = new Uint8Array(0);
-  return events.map(({ id, type, schema_version, data, metadata }) => {
+  return events.map(({ id, type, schema_version, data: given, metadata }) => {
+    const data = given instanceof BytesInPieces ? given.whole() : given;
     if (last?.metadata !== metadata || last.schema_version !== schema_version) {
       const stored: StoredMetadata = { ...metadata, schema_version };
       encoded = new Uint8Array(Buffer.from(JSON.stringify(stored)));
@@ -43,7 +45,9 @@ export const toEventData = (events: readonly NewEvent[]): EventData[] => {
 
 /** What the server counts against its limit: the data, as stored, without metadata. */
 export const dataBytes = ({ data }: NewEvent): number =>
-  data instanceof Uint8Array ? data.byteLength : Buffer.byteLength(JSON.stringify(data));
+  data instanceof Uint8Array || data instanceof BytesInPieces
+    ? data.length
+    : Buffer.byteLength(JSON.stringify(data));
 
 /** A record as the port has it; undefined for the server's own records and for those that we did not write. */
 export const toRecorded = (resolved: ResolvedEvent | AllStreamResolvedEvent): RecordedEvent | undefined => {

@@ -72,7 +72,7 @@ const headerOf = (pieces: readonly Piece[], first_sequence: number): ChunkHeader
 });
 
 const read = (pieces: readonly Piece[], chunk: ChunkHeader): TelemetryChunk =>
-  decodeChunk({ id, data: pack(pieces), metadata: { chunk } });
+  decodeChunk({ id, data: pack(pieces).whole(), metadata: { chunk } });
 
 describe('the columns that were made when events were checked', () => {
   const requests = fc.array(fc.array(event, { minLength: 2, maxLength: 12 }), { minLength: 1, maxLength: 5 });
