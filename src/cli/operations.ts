@@ -152,26 +152,27 @@ export const statLog = (options: { json: boolean }): Promise<void> =>
 export const verifyLog = async (options: { json: boolean }): Promise<void> => {
   try {
     await atWork(async (workplace) => {
-      const { log } = await follow(workplace, 'log-verify', {}, 'Verifying', options.json);
-      if (log) showVerification(log, options.json);
+      const { log, seconds } = await follow(workplace, 'log-verify', {}, 'Verifying', options.json);
+      if (log) showVerification(log, seconds, options.json);
     });
   } catch (error) {
     if (!(error instanceof LogCorrupt)) throw error;
     const progress = showProgress('Verifying', 'bytes', 0, options.json);
+    const started = performance.now();
     const log = await verifyClosedLog(configure(), ({ bytes, total }) => {
       progress.update(bytes, total);
     });
     progress.stop();
-    showVerification(log, options.json);
+    showVerification(log, (performance.now() - started) / 1000, options.json);
   }
 };
 
-const showVerification = (log: LogVerification, json: boolean): void => {
+const showVerification = (log: LogVerification, seconds: number, json: boolean): void => {
   const { records, bytes, chain, problems } = log;
   if (problems.length > 0) process.exitCode = 1;
-  print(json, { ok: problems.length === 0, log }, () => {
+  print(json, { ok: problems.length === 0, seconds, log }, () => {
     if (problems.length === 0)
-      return `✓ ${count(records)} records in ${count(bytes)} bytes: every byte checks out; chain ${chain.slice(0, 16)}`;
+      return `✓ ${count(records)} records in ${count(bytes)} bytes in ${seconds.toFixed(1)} s: every byte checks out; chain ${chain.slice(0, 16)}`;
     const named = problems.map(
       ({ segment, offset, detail }) =>
         `    ${segment ?? 'index'}${offset === undefined ? '' : ` at byte ${offset}`}: ${detail}`,

@@ -22,7 +22,7 @@ import { Indexer } from './indexer.js';
 import { layoutOf } from './layout.js';
 import type { LogIndex } from './log-index.js';
 import { LogReader } from './log-reader.js';
-import { SealThread } from './log-threads.js';
+import { checkInThreads, SealThread } from './log-threads.js';
 import { catchUp, checkIndex, openLmdbIndex } from './open-index.js';
 import { limitsOf, LogNotInitialised, takeLock, type EmbeddedOptions } from './options.js';
 import { RecentCommits } from './recent-commits.js';
@@ -157,7 +157,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     const { files, random } = options;
     const segments = await Segments.load(files, layoutOf(directory), random);
     if (!segments.last) throw new LogNotInitialised(directory);
-    return verifyLog(segments, { isStill: () => true, ...(onProgress && { onProgress }) });
+    return verifyWith(options, segments, { isStill: () => true, ...(onProgress && { onProgress }) });
   }
 
   async append(
@@ -280,7 +280,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   async verify(onProgress?: (progress: VerifyProgress) => void): Promise<LogVerification> {
     await this.#indexer.flush();
     const quiet = this.#group.end;
-    return verifyLog(this.segments, {
+    return verifyWith(this.options, this.segments, {
       index: this.index,
       end: quiet,
       isStill: () => this.#group.end === quiet && !this.#group.isBusy,
@@ -326,6 +326,15 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await this.#group.submit(frames, run);
   }
 }
+
+const verifyWith = (
+  { threads }: EmbeddedOptions,
+  segments: Segments,
+  options: Parameters<typeof verifyLog>[1],
+): Promise<LogVerification> =>
+  threads
+    ? checkInThreads(threads, (elsewhere) => verifyLog(segments, { ...options, elsewhere }))
+    : verifyLog(segments, options);
 
 const appended = (
   revision: number,

@@ -251,8 +251,9 @@ export class GroupCommit {
     const { file, offset, size } = this.tail;
     const bytes = sum(parts.map(({ length }) => length));
     const end = offset + bytes;
-    const grows = end > size && bytes < this.limits.roomBytes;
-    const room = grows ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
+    // A mark comes where nothing else does: it needs no room behind it.
+    const makesRoom = end > size && bytes < this.limits.roomBytes && bytes > HEADER_BYTES;
+    const room = makesRoom ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
     this.#soiled = bytes;
     await file.write([...parts, ZEROS.subarray(0, room)], offset);
     await this.#flush();

@@ -1,14 +1,15 @@
+import { availableParallelism } from 'node:os';
 import { ThreadPool } from '../../platform/thread-pool.js';
+import type { SegmentCheck, SegmentReport } from './check-segment.js';
 import { received, type Frames, type SealedFrames } from './frames.js';
 import type { Sealer } from './group-commit.js';
+import type { Checking } from './verify-log.js';
 
 /** The compiled program of the log's threads. */
 export const logThreads = new URL('./log-worker.js', import.meta.url);
 
 /** What a thread is asked. */
-export interface LogTask {
-  readonly seal: Frames;
-}
+export type LogTask = { readonly seal: Frames } | { readonly check: SegmentCheck };
 
 /** Seals in a thread of its own. The bytes move there and back; they are not copied. */
 export class SealThread implements Sealer {
@@ -30,3 +31,21 @@ export class SealThread implements Sealer {
     return this.#thread.close();
   }
 }
+
+/** Has a log's segments checked by as many threads as there are processors. Files are the operating system's. */
+export const checkInThreads = async <Result>(
+  program: URL,
+  work: (elsewhere: { readonly check: Checking; readonly atOnce: number }) => Promise<Result>,
+): Promise<Result> => {
+  const size = availableParallelism();
+  const threads = new ThreadPool(program, size);
+  try {
+    // One more than there are threads: none waits for its next task.
+    return await work({
+      check: (check) => threads.run<SegmentReport>({ check } satisfies LogTask),
+      atOnce: size + 1,
+    });
+  } finally {
+    await threads.close();
+  }
+};

@@ -1,9 +1,23 @@
 /** The program of the log's threads (log-threads.ts): work over many bytes. */
-import { serveTasks } from '../../platform/thread-pool.js';
-import { received, sealFrames } from './frames.js';
+import { systemFiles } from '../../platform/files.js';
+import { serveTasks, type Done } from '../../platform/thread-pool.js';
+import { checkSegment, type SegmentCheck } from './check-segment.js';
+import { received, sealFrames, type Frames } from './frames.js';
 import type { LogTask } from './log-threads.js';
 
-serveTasks(({ seal }: LogTask) => {
-  const { bytes, starts, leaves } = sealFrames(received(seal));
+const seal = (frames: Frames): Done => {
+  const { bytes, starts, leaves } = sealFrames(received(frames));
   return { result: { bytes, starts, leaves }, transfer: [bytes.buffer as ArrayBuffer] };
-});
+};
+
+const check = async ({ segment, ...task }: SegmentCheck): Promise<Done> => {
+  const file = await systemFiles.open(segment.path, 'read');
+  try {
+    const chain = Buffer.from(segment.chain);
+    return { result: await checkSegment({ ...task, segment: { ...segment, chain } }, file) };
+  } finally {
+    await file.close();
+  }
+};
+
+serveTasks((task: LogTask) => ('seal' in task ? seal(task.seal) : check(task.check)));

@@ -1,10 +1,17 @@
 import { toPosition, type Position } from '../event-store.js';
-import type { Commit } from './commit.js';
-import { chainAfter, GENESIS, HEADER_BYTES, isZero } from './format.js';
+import {
+  checkSegment,
+  firstNonZero,
+  NO_ROOM,
+  outOfTurn,
+  placesIn,
+  type SegmentCheck,
+  type SegmentReport,
+} from './check-segment.js';
+import { GENESIS } from './format.js';
 import type { LogIndex } from './log-index.js';
 import { streamNameBytes } from './record.js';
 import type { Tail } from './recovery.js';
-import { scanSegment } from './scan.js';
 import type { Segment, Segments } from './segments.js';
 
 export interface VerifyProgress {
@@ -28,6 +35,9 @@ export interface LogVerification {
   readonly problems: readonly LogProblem[];
 }
 
+/** Checks one segment, here or in a thread. */
+export type Checking = (check: SegmentCheck) => Promise<SegmentReport>;
+
 interface Options {
   /** Checked against the log; none where the log alone is to be checked. */
   readonly index?: LogIndex;
@@ -36,6 +46,8 @@ interface Options {
   /** Whether nothing was written after the end meanwhile. */
   readonly isStill: () => boolean;
   readonly onProgress?: (progress: VerifyProgress) => void;
+  /** Checks segments elsewhere, `atOnce` of them at the same time. Absent: here, one after another. */
+  readonly elsewhere?: { readonly check: Checking; readonly atOnce: number };
 }
 
 /** More than these say nothing new. */
@@ -53,19 +65,63 @@ export const segmentBytes = async (segments: Segments): Promise<number> => {
 };
 
 /**
- * Walks over the whole log and checks every checksum, every leaf hash by way of the chain, that records and revisions
- * have no gap, that nothing stands where nothing was written, and that the index says the same.
+ * Checks the whole log: every checksum, every leaf hash by way of the chain, that records and revisions have no gap,
+ * that nothing stands where nothing was written, and that the index says the same. A segment begins with the chain
+ * before it, so that each can be checked by itself; that they continue each other is seen from their reports.
  */
 export const verifyLog = async (segments: Segments, options: Options): Promise<LogVerification> => {
   const total = await segmentBytes(segments);
-  const check = new LogCheck(options);
-  for (const segment of segments.all) {
-    await check.segment(segments, segment, (bytes) => options.onProgress?.({ bytes, total }));
+  const here: Checking = async (task) => {
+    const file = await segments.open(task.segment, 'read');
+    try {
+      return await checkSegment(task, file);
+    } finally {
+      await file.close();
+    }
+  };
+  const { check, atOnce } = options.elsewhere ?? { check: here, atOnce: 1 };
+  const { index, end } = options;
+  const log = new LogCheck(options);
+  // Those that are full stay as they are; the last may grow meanwhile.
+  const all = [...segments.all];
+  const last = end ? all.indexOf(end.segment) : all.length - 1;
+  const tasks = all.slice(0, last + 1).map((segment): SegmentCheck => {
+    const offset = end?.segment === segment ? { end: end.offset } : {};
+    return { segment, ...offset, ids: index !== undefined };
+  });
+  await inOrder(tasks, atOnce, check, (task, report) => {
+    log.segment(task.segment, report);
+    options.onProgress?.({ bytes: log.bytes, total });
+  });
+  if (end) await log.room(segments, end);
+  log.index();
+  const records = log.next - 1;
+  const chain = log.chain.toString('hex');
+  return { records, bytes: log.bytes, head: toPosition(records), chain, problems: log.problems };
+};
+
+/** Works on some at a time and hands on what came of each in their order. */
+const inOrder = async <Task, Result>(
+  tasks: readonly Task[],
+  atOnce: number,
+  work: (task: Task) => Promise<Result>,
+  next: (task: Task, result: Result) => void,
+): Promise<void> => {
+  const underWay: Promise<Result>[] = [];
+  const begin = (i: number): void => {
+    const task = tasks[i];
+    if (task === undefined) return;
+    const result = work(task);
+    // A failure shows when it is its turn.
+    result.catch(() => undefined);
+    underWay.push(result);
+  };
+  for (let i = 0; i < atOnce; i += 1) begin(i);
+  for (const [i, task] of tasks.entries()) {
+    const result = await underWay.shift();
+    begin(i + atOnce);
+    if (result !== undefined) next(task, result);
   }
-  check.index();
-  const records = check.next - 1;
-  const chain = check.chain.toString('hex');
-  return { records, bytes: check.bytes, head: toPosition(records), chain, problems: check.problems };
 };
 
 class LogCheck {
@@ -79,80 +135,36 @@ class LogCheck {
 
   constructor(private readonly options: Options) {}
 
-  async segment(segments: Segments, segment: Segment, progress: (bytes: number) => void): Promise<void> {
+  segment(segment: Segment, report: SegmentReport): void {
     if (segment.first !== this.next) this.#problem('records are missing before it', segment, 0);
     else if (!segment.chain.equals(this.chain)) this.#problem('it does not continue the chain', segment, 0);
-    this.next = segment.first;
-    this.chain = segment.chain;
-
-    const { end } = this.options;
-    const file = await segments.open(segment, 'read');
-    try {
-      const size = await file.size();
-      const to = end?.segment === segment ? end.offset : size;
-      const before = this.bytes;
-      const scan = scanSegment(segment, file, { from: HEADER_BYTES, to, next: segment.first });
-      let step = await scan.next();
-      for (; !step.done; step = await scan.next()) {
-        for (const commit of step.value) this.#commit(commit);
-        const last = step.value.at(-1);
-        if (last) this.bytes = before + last.offset + HEADER_BYTES + last.bytes;
-        progress(this.bytes);
-      }
-      const { found, offset } = step.value;
-      if (found === 'damaged_header' || found === 'damaged_commit')
-        this.#problem('a commit does not check out', segment, offset);
-      else if (end?.segment === segment && offset < to)
-        this.#problem('the log ends too early', segment, offset);
-      else await this.#room(segment, file, offset, size);
-      this.bytes = before + size;
-      progress(this.bytes);
-    } finally {
-      await file.close();
+    for (const { stream, first, offset, next } of report.streams) {
+      const due = this.#revisions.get(stream) ?? 0;
+      if (first !== due) this.#problem(outOfTurn(stream, first, due), segment, offset);
+      this.#revisions.set(stream, next);
     }
-  }
-
-  #commit(commit: Commit): void {
-    const chain = commit.count > 0 ? chainAfter(this.chain, commit.leaves()) : this.chain;
-    if (!commit.header.chain.equals(chain))
-      this.#problem('the records are not those of the chain', commit.segment, commit.offset);
-    this.chain = commit.header.chain;
-    this.next = commit.last + 1;
-
-    let number = commit.number;
-    for (const { stream, revision, id, truncation } of commit.keys()) {
-      if (!truncation) {
-        const due = this.#revisions.get(stream) ?? 0;
-        if (revision !== due)
-          this.#problem(
-            `stream ${stream} has revision ${revision} where ${due} is due`,
-            commit.segment,
-            commit.offset,
-          );
-        this.#revisions.set(stream, revision + 1);
-        this.#events += 1;
-        const known = this.options.index?.record(id);
-        if (this.options.index && (known?.number !== number || known.revision !== revision))
+    for (const { detail, offset } of report.problems) this.#problem(detail, segment, offset);
+    const { index } = this.options;
+    if (index)
+      for (const { id, number, revision } of placesIn(report)) {
+        const known = index.record(id);
+        if (known?.number !== number || known.revision !== revision)
           this.#problem(`the index does not find record ${number} by its id`);
       }
-      number += 1;
-    }
+    this.#events += report.events;
+    this.next = report.next;
+    this.chain = Buffer.from(report.chain);
+    this.bytes += report.bytes;
   }
 
-  /** What follows the last commit was made ahead and must be zeros. */
-  async #room(
-    segment: Segment,
-    file: Awaited<ReturnType<Segments['open']>>,
-    from: number,
-    to: number,
-  ): Promise<void> {
-    const block = Buffer.alloc(Math.min(1024 * 1024, to - from));
-    for (let offset = from; offset < to; offset += block.length) {
-      const length = await file.read(block, offset);
-      if (isZero(block, 0, length) || !this.options.isStill()) continue;
-      const at = offset + block.findIndex((byte) => byte !== 0);
-      this.#problem('there is something where nothing was written', segment, at);
-      return;
+  /** What follows the end of a log that is open: zeros, unless it was written to meanwhile. */
+  async room(segments: Segments, { segment, offset }: Tail): Promise<void> {
+    const file = await segments.open(segment, 'read');
+    try {
+      const at = await firstNonZero(file, offset, await file.size());
+      if (at !== undefined && this.options.isStill()) this.#problem(NO_ROOM, segment, at);
+    } finally {
+      await file.close();
     }
   }
 

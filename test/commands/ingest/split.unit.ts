@@ -153,7 +153,9 @@ describe('packing events into chunks', () => {
             expect(chunk.split('\n').length).toBeLessThanOrEqual(limits.events);
           }
           expect(chunks.flatMap((chunk) => chunk.split('\n'))).toEqual(parts.map(({ text }) => text));
-          expect(pack(cut(received, limits)).toString()).toBe(parts.map(({ text }) => text).join('\n'));
+          expect(pack(cut(received, limits)).whole().toString()).toBe(
+            parts.map(({ text }) => text).join('\n'),
+          );
         },
       ),
       { seed: 5 },

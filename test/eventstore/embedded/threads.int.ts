@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EmbeddedEventStore } from '../../../src/eventstore/embedded/embedded-event-store.js';
 import { LARGE_BYTES } from '../../../src/eventstore/embedded/group-commit.js';
+import type { LogVerification } from '../../../src/eventstore/embedded/verify-log.js';
 import { BytesInPieces, type NewEvent } from '../../../src/eventstore/event-store.js';
 import { compile, type Compiled } from '../../support/compiled.js';
 import { newLog, removeDirectory, smallLog } from '../../support/embedded-log.js';
@@ -23,6 +26,69 @@ const open = async (threads: URL): Promise<EmbeddedEventStore> => {
   ({ directory } = made);
   return made.log;
 };
+
+describe('Verification in threads', () => {
+  const fill = async (): Promise<void> => {
+    const log = await open(program.url('src/eventstore/embedded/log-worker'));
+    for (let n = 0; n < 60; n += 1)
+      await log.append(stream(`orders-${n % 3}`), n < 3 ? 'none' : revision(Math.floor(n / 3) - 1), [
+        large(3),
+      ]);
+    await log.close();
+  };
+  const verifyBoth = async (): Promise<LogVerification> => {
+    const threads = program.url('src/eventstore/embedded/log-worker');
+    const seen: number[] = [];
+    const inThreads = await EmbeddedEventStore.verifyAt(
+      directory,
+      { ...smallLog, threads },
+      ({ bytes, total }) => seen.push(bytes / total),
+    );
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.at(-1)).toBe(1);
+    expect(inThreads).toEqual(await EmbeddedEventStore.verifyAt(directory, smallLog));
+    return inThreads;
+  };
+
+  it('finds nothing in a log as it was written', async () => {
+    await fill();
+    expect(await verifyBoth()).toMatchObject({ records: 60, problems: [] });
+  });
+
+  it('finds what is damaged, missing, moved or added, where it is, as verification in one thread does', async () => {
+    await fill();
+    const log = join(directory, 'log');
+    const names = (await readdir(log)).sort();
+    const [first = '', second = '', third = ''] = names;
+    const last = names.at(-1) ?? '';
+    const pristine = new Map(
+      await Promise.all(
+        (await readdir(log)).map(async (name) => [name, await readFile(join(log, name))] as const),
+      ),
+    );
+    const change = async (name: string, change: (bytes: Buffer) => Buffer): Promise<string[]> => {
+      const bytes = pristine.get(name) ?? Buffer.alloc(0);
+      await writeFile(join(log, name), change(Buffer.from(bytes)));
+      const { problems } = await verifyBoth();
+      await writeFile(join(log, name), bytes);
+      return problems.map(({ segment, detail }) => `${segment}: ${detail}`);
+    };
+    const flipped = await change(second, (bytes) => bytes.fill(bytes[90_000]! ^ 1, 90_000, 90_001));
+    expect(flipped[0]).toBe(`${second}: a commit does not check out`);
+    expect(flipped).toContain(`${third}: records are missing before it`);
+    const cut = await change(last, (bytes) => bytes.subarray(0, bytes.length - 1_000));
+    expect(cut).toEqual([`${last}: a commit does not check out`]);
+    const added = await change(first, (bytes) => Buffer.concat([bytes, Buffer.alloc(4_096, 1)]));
+    expect(added[0]).toBe(`${first}: a commit does not check out`);
+    const room = await change(first, (bytes) => Buffer.concat([bytes, Buffer.alloc(8_192), Buffer.of(1)]));
+    expect(room).toEqual([`${first}: there is something where nothing was written`]);
+    await rm(join(log, second));
+    expect((await verifyBoth()).problems[0]).toMatchObject({
+      segment: third,
+      detail: 'records are missing before it',
+    });
+  });
+});
 
 describe('A log that seals large appends in a thread', () => {
   it('keeps their order among small ones, and writes what it would have written alone', async () => {

@@ -1,0 +1,164 @@
+import type { OpenFile } from '../../platform/files.js';
+import type { Commit } from './commit.js';
+import { chainAfter, HEADER_BYTES, isZero } from './format.js';
+import { isDamage, scanSegment } from './scan.js';
+import type { Segment } from './segments.js';
+
+/** What is to be checked of one segment. */
+export interface SegmentCheck {
+  readonly segment: Segment;
+  /** Where its commits end, where that is known; what follows is then not looked at. */
+  readonly end?: number;
+  /** Whether the report is to hold every record's id. */
+  readonly ids: boolean;
+}
+
+/** A place where a segment is not what it should be. */
+export interface SegmentProblem {
+  readonly detail: string;
+  readonly offset: number;
+}
+
+/** A stream's events in one segment. */
+export interface StreamPart {
+  readonly stream: string;
+  /** The revision of the first of them, and the commit that holds it. */
+  readonly first: number;
+  readonly offset: number;
+  /** The revision to come. */
+  readonly next: number;
+}
+
+/** What a segment holds, as far as it checks out; whether it fits to its neighbours is for others to say. */
+export interface SegmentReport {
+  /** Of the file. */
+  readonly bytes: number;
+  /** The number of the record to come. */
+  readonly next: number;
+  /** The chain after its last commit. */
+  readonly chain: Uint8Array;
+  readonly events: number;
+  readonly streams: readonly StreamPart[];
+  /** Of each event its id (16 bytes), and its number and revision. */
+  readonly ids: Uint8Array;
+  readonly places: Float64Array;
+  readonly problems: readonly SegmentProblem[];
+}
+
+/** More than these say nothing new. */
+const LISTED_PROBLEMS = 1_000;
+const ID_BYTES = 16;
+
+/** Checks every checksum and every leaf hash, by way of the chain, of a segment's commits, and that nothing follows. */
+export const checkSegment = async (task: SegmentCheck, file: OpenFile): Promise<SegmentReport> => {
+  const { segment } = task;
+  const bytes = await file.size();
+  const to = task.end ?? bytes;
+  const check = new Check(segment, task.ids);
+  const scan = scanSegment(segment, file, { from: HEADER_BYTES, to, next: segment.first });
+  let step = await scan.next();
+  for (; !step.done; step = await scan.next()) for (const commit of step.value) check.commit(commit);
+  const { found, offset } = step.value;
+  if (isDamage(found)) check.problem('a commit does not check out', offset);
+  else if (task.end !== undefined && offset < to) check.problem('the log ends too early', offset);
+  else if (task.end === undefined) {
+    const at = await firstNonZero(file, offset, bytes);
+    if (at !== undefined) check.problem(NO_ROOM, at);
+  }
+  return { bytes, ...check.report() };
+};
+
+/** What is wrong with a byte behind the last commit. */
+export const NO_ROOM = 'there is something where nothing was written';
+
+/** Where the first byte is that is not zero. */
+export const firstNonZero = async (file: OpenFile, from: number, to: number): Promise<number | undefined> => {
+  const block = Buffer.alloc(Math.min(1024 * 1024, to - from));
+  for (let offset = from; offset < to; offset += block.length) {
+    const length = await file.read(block.subarray(0, Math.min(block.length, to - offset)), offset);
+    if (!isZero(block, 0, length)) return offset + block.findIndex((byte) => byte !== 0);
+  }
+  return undefined;
+};
+
+class Check {
+  #next: number;
+  #chain: Buffer;
+  #events = 0;
+  readonly #streams = new Map<string, StreamPart & { next: number }>();
+  readonly #ids: Buffer[] = [];
+  readonly #places: number[] = [];
+  readonly #problems: SegmentProblem[] = [];
+
+  constructor(
+    segment: Segment,
+    private readonly withIds: boolean,
+  ) {
+    this.#next = segment.first;
+    this.#chain = segment.chain;
+  }
+
+  commit(commit: Commit): void {
+    const { offset } = commit;
+    const chain = commit.count > 0 ? chainAfter(this.#chain, commit.leaves()) : this.#chain;
+    if (!commit.header.chain.equals(chain)) this.problem('the records are not those of the chain', offset);
+    this.#chain = commit.header.chain;
+    this.#next = commit.last + 1;
+    let number = commit.number;
+    for (const { stream, revision, id, truncation } of commit.keys()) {
+      if (!truncation) {
+        this.#revision(stream, revision, offset);
+        this.#events += 1;
+        if (this.withIds) {
+          this.#ids.push(id);
+          this.#places.push(number, revision);
+        }
+      }
+      number += 1;
+    }
+  }
+
+  #revision(stream: string, revision: number, offset: number): void {
+    const part = this.#streams.get(stream);
+    if (!part) {
+      this.#streams.set(stream, { stream, first: revision, offset, next: revision + 1 });
+      return;
+    }
+    if (revision !== part.next) this.problem(outOfTurn(stream, revision, part.next), offset);
+    part.next = revision + 1;
+  }
+
+  problem(detail: string, offset: number): void {
+    if (this.#problems.length < LISTED_PROBLEMS) this.#problems.push({ detail, offset });
+  }
+
+  report(): Omit<SegmentReport, 'bytes'> {
+    return {
+      next: this.#next,
+      chain: Uint8Array.from(this.#chain),
+      events: this.#events,
+      streams: [...this.#streams.values()],
+      ids: Uint8Array.from(Buffer.concat(this.#ids, this.#ids.length * ID_BYTES)),
+      places: Float64Array.from(this.#places),
+      problems: this.#problems,
+    };
+  }
+}
+
+/** What is wrong with a record whose revision is not its predecessor's next. */
+export const outOfTurn = (stream: string, revision: number, due: number): string =>
+  `stream ${stream} has revision ${revision} where ${due} is due`;
+
+/** Each event's id, number and revision. */
+export function* placesIn({
+  ids,
+  places,
+}: SegmentReport): Iterable<{ id: Buffer; number: number; revision: number }> {
+  const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
+  for (let i = 0; i < places.length / 2; i += 1)
+    yield {
+      id: bytes.subarray(i * ID_BYTES, (i + 1) * ID_BYTES),
+      number: places[2 * i] ?? 0,
+      revision: places[2 * i + 1] ?? 0,
+    };
+}
