@@ -110,6 +110,8 @@ const readRun = (key: Buffer, value: Buffer): RunPlace => ({
 /** The index in LMDB: one database, the kinds of entries told apart by their keys' first byte. */
 export class LmdbIndex implements LogIndex {
   #closed = false;
+  /** Whether the last write failed: LMDB then waits for it for ever when it is closed. */
+  #failed = false;
 
   private constructor(private readonly open: RootDatabase<Buffer, Buffer>) {}
 
@@ -164,7 +166,10 @@ export class LmdbIndex implements LogIndex {
 
   async write(commits: readonly IndexedCommit[]): Promise<void> {
     const last = commits.at(-1);
-    if (last) await committed(this.db.childTransaction(() => this.#put(commits, last)));
+    if (!last) return;
+    this.#failed = true;
+    await committed(this.db.childTransaction(() => this.#put(commits, last)));
+    this.#failed = false;
   }
 
   #put(commits: readonly IndexedCommit[], last: IndexedCommit): void {
@@ -204,6 +209,6 @@ export class LmdbIndex implements LogIndex {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.open.close();
+    if (!this.#failed) await this.open.close();
   }
 }
