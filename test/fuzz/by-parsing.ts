@@ -166,7 +166,7 @@ const sameChunk = (read: ReadOutcome, accepted: readonly Accepted[]): string | u
   const pieces = cut(read.received, { bytes: Infinity, events: Infinity });
   const chunk = decodeChunk({
     id,
-    data: pack(pieces),
+    data: pack(pieces).whole(),
     metadata: {
       chunk: {
         codec: 'ndjson',
