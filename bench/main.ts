@@ -14,7 +14,8 @@ const help = `npm run bench -- [--seconds N] [--only NAME,…] [--peers] [--json
 
 Measures the compiled server on a fresh data directory, side by side in one run:
 batch ingest and its share of bare JSON.parse, the same at a rate, OTLP, single
-events, the overview, time from a POST to the Socket.IO message, replay, memory.
+events, the overview, time from a POST to the Socket.IO message, replay, memory,
+what events take on disk.
 The load comes from this machine too: rates are those of server and load together,
 the CPU time of the server alone stands beside them.
 

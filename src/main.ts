@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { compose, tokens, type Given } from './composition.js';
 import { followGuard, restoreGuard } from './commands/guard-following.js';
 import type { Config } from './platform/config.js';
+import type { Logger } from './platform/logger.js';
 import { deriveKeys, readKey } from './platform/secrets.js';
 import type { Operations } from './replay/operations.js';
-import { openStores } from './stores.js';
+import { openStores, type SealingReport } from './stores.js';
 
 /** How often claims of idempotency keys whose time is over are thrown away. */
 const FORGET_CLAIMS_MS = 3_600_000;
@@ -90,7 +91,8 @@ export interface RunningServer {
 export const startPulseStream = (config: Config): Promise<RunningServer> =>
   opening(async (opened) => {
     const given = await prepare(config, opened);
-    const { log } = given.stores;
+    const { stores } = given;
+    const { log } = stores;
     const container = compose(given);
     const [guard, claims, clientIds, issues, host, processes, api, passwords, logger] = await Promise.all([
       container.getAsync(tokens.guard),
@@ -135,6 +137,7 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
       clearInterval(counting);
       await issues.flush();
     });
+    if (config.PULSESTREAM_SEALING) stores.startSealing?.(sealingLog(logger));
     opened.add(() => api.close());
     const { port } = await api.listen(config.PORT, config.HOST);
     if (guard.state.mode !== 'open')
@@ -151,6 +154,16 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     });
     return { url: `http://${hostOf(config.HOST)}:${port}`, failed };
   });
+
+/** Tells the log file of the process what becomes of segments. */
+const sealingLog = (logger: Logger): SealingReport => ({
+  sealed: (segment, { records, raw_bytes, bytes }) => {
+    logger.info({ segment, records, raw_bytes, bytes }, 'A full segment was sealed.');
+  },
+  failed: (error) => {
+    logger.warn({ err: error }, 'A full segment could not be sealed; it stays as it is.');
+  },
+});
 
 /** An address as it stands in a URL; the ones that mean every interface are reached by the loopback. */
 const hostOf = (host: string): string => {

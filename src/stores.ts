@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { LogClientIds } from './clientids/embedded/log-client-ids.js';
 import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
 import { logThreads } from './eventstore/embedded/log-threads.js';
+import type { SealingReport } from './eventstore/embedded/sealed/sealing.js';
+import { sealingProgram } from './eventstore/embedded/sealed/sealing-thread.js';
 import type { EmbeddedOptions } from './eventstore/embedded/options.js';
 import type { EventLogWriter } from './eventstore/event-log-writer.js';
 import type { EventLog } from './eventstore/event-store.js';
@@ -15,11 +17,15 @@ import { EmbeddedReadStore } from './readstore/embedded/embedded-read-store.js';
 import type { ReadStore } from './readstore/read-store.js';
 import type { LogInspection, LogVerification } from './replay/operations.js';
 
+export type { SealingReport };
+
 /** The stores that this process works on, whichever they are. */
 export interface Stores {
   readonly log: EventLog & EventLogWriter;
   /** Absent where the log is a server's. */
   readonly inspection?: LogInspection;
+  /** From now on seals full segments of the log; absent where the log is a server’s. */
+  startSealing?(report: SealingReport): void;
   readonly readStore: ReadStore;
   close(): Promise<void>;
 }
@@ -46,6 +52,7 @@ const embeddedOptions = (config: Config): EmbeddedOptions => ({
   clock: systemClock,
   random: systemRandom,
   threads: logThreads,
+  sealing: sealingProgram,
   segmentBytes: config.PULSESTREAM_SEGMENT_MEGABYTES * 1024 * 1024,
 });
 
@@ -66,7 +73,12 @@ export const openStores = async (config: Config): Promise<Stores> => {
     const readStore = await openReadStore(config);
     return {
       log,
-      ...(log instanceof EmbeddedEventStore && { inspection: log }),
+      ...(log instanceof EmbeddedEventStore && {
+        inspection: log,
+        startSealing: (report: SealingReport) => {
+          log.startSealing(report);
+        },
+      }),
       readStore,
       close: async () => {
         await readStore.close();

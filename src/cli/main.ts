@@ -9,6 +9,7 @@ import {
   listProjections,
   rebuildProjections,
   retryProjections,
+  sealLog,
   statLog,
   verifyLog,
   verifyProjections,
@@ -113,6 +114,11 @@ log
   .description('check every byte, hash, revision and index entry')
   .option(...json)
   .action(verifyLog);
+log
+  .command('seal')
+  .description('encode full segments anew, column by column: a tenth as large, no record changes')
+  .option(...json)
+  .action(sealLog);
 
 const env = program.command('env').description('look after the configuration');
 env

@@ -148,6 +148,19 @@ export const statLog = (options: { json: boolean }): Promise<void> =>
     );
   });
 
+/** `log seal` */
+export const sealLog = (options: { json: boolean }): Promise<void> =>
+  atWork(async (workplace) => {
+    const { sealed } = await follow(workplace, 'log-seal', {}, 'Sealing', options.json);
+    if (!sealed) return;
+    const { segments, records, line_bytes, raw_bytes, bytes } = sealed;
+    print(options.json, { ok: true, sealed }, () =>
+      segments === 0
+        ? '✓ Every full segment is sealed.'
+        : `✓ ${count(records)} records in ${count(segments)} segments take ${count(bytes)} bytes where they took ${count(raw_bytes)}; telemetry as received: ${count(line_bytes)}.`,
+    );
+  });
+
 /** `log verify`: of a log that is too damaged to be opened, too. */
 export const verifyLog = async (options: { json: boolean }): Promise<void> => {
   try {

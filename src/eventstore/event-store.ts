@@ -1,6 +1,7 @@
 import type { Brand, EventId } from '../domain/ids.js';
 import type { JsonObject } from '../domain/json.js';
 import type { Provenance } from '../domain/provenance.js';
+import type { LineRange } from '../domain/telemetry/column-codec/decode.js';
 import type { ChunkHeader } from '../domain/telemetry/chunk-header.js';
 
 /** Names a stream, as architecture lists them: `tenant-ten_…`, `rule-rul_…`. Never empty, never `$…`. */
@@ -53,6 +54,8 @@ export interface RecordedEvent extends NewEvent {
   readonly stream: StreamName;
   readonly revision: Revision;
   readonly position: Position;
+  /** The lines that the data are, where the store keeps them in columns: what folds need is read without the data. */
+  readonly lines?: LineRange;
 }
 
 /**
@@ -116,7 +119,7 @@ export class LogCorrupt extends Error {
   constructor(
     readonly segment: string,
     readonly offset: number,
-    detail: string,
+    readonly detail: string,
   ) {
     super(`${segment} is corrupt at byte ${String(offset)}: ${detail}`);
     this.name = 'LogCorrupt';

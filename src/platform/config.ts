@@ -199,6 +199,11 @@ export const variables = {
     // The largest append is 16 MB and must fit in one.
     read: integer(32, 1024),
   }),
+  PULSESTREAM_SEALING: define({
+    doc: 'Whether full segments of the embedded log are encoded anew, a tenth as large, while the server runs.',
+    default: 'true',
+    read: boolean,
+  }),
 } as const;
 
 export type VariableName = keyof typeof variables;

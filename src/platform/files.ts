@@ -35,6 +35,15 @@ export const hasErrorCode = (error: unknown, ...codes: readonly string[]): boole
   return code !== undefined && codes.includes(code);
 };
 
+/** Removes a file; fine where there is none. */
+export const removeIfThere = async (files: Files, path: string): Promise<void> => {
+  try {
+    await files.remove(path);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT')) throw error;
+  }
+};
+
 /** Whether an error says that there is no room: it may pass, and nothing is broken. */
 export const isDiskFull = (error: unknown): boolean => hasErrorCode(error, 'ENOSPC', 'EDQUOT');
 

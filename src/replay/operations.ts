@@ -12,6 +12,21 @@ export interface LogInspection {
   verify(
     onProgress: (progress: { readonly bytes: number; readonly total: number }) => void,
   ): Promise<LogVerification>;
+  /** Encodes anew, column by column, what is full; no record changes. */
+  seal(
+    onProgress: (progress: { readonly bytes: number; readonly total: number }) => void,
+  ): Promise<LogSealing>;
+}
+
+/** What sealing came to. */
+export interface LogSealing {
+  readonly segments: number;
+  readonly records: number;
+  /** Of the lines of telemetry in them, as received. */
+  readonly line_bytes: number;
+  /** What the sealed segments took before, and what they take now. */
+  readonly raw_bytes: number;
+  readonly bytes: number;
 }
 
 export interface LogStat {
@@ -38,7 +53,7 @@ export interface LogProblem {
   readonly detail: string;
 }
 
-export type JobKind = 'rebuild' | 'verify' | 'retry' | 'log-verify';
+export type JobKind = 'rebuild' | 'verify' | 'retry' | 'log-verify' | 'log-seal';
 
 /** A long piece of work that was asked for, and how far it is. */
 export interface Job {
@@ -54,6 +69,7 @@ export interface Job {
   readonly verified?: readonly VerifyOutcome[];
   readonly retried?: readonly Retried[];
   readonly log?: LogVerification;
+  readonly sealed?: LogSealing;
   readonly error?: string;
 }
 
@@ -85,7 +101,7 @@ interface Host {
 }
 
 type Report = (share: number, done: number) => void;
-type Result = Pick<Job, 'rebuilt' | 'verified' | 'retried' | 'log'>;
+type Result = Pick<Job, 'rebuilt' | 'verified' | 'retried' | 'log' | 'sealed'>;
 
 /** A job that cannot be started, and why. */
 export class JobRefused extends Error {
@@ -161,6 +177,13 @@ export class Operations {
             report(total === 0 ? 1 : bytes / total, bytes);
           }),
         }));
+      case 'log-seal':
+        if (!inspection) throw new JobRefused('The log is a server’s; it looks after its own files.');
+        return this.#run(kind, async (report) => ({
+          sealed: await inspection.seal(({ bytes, total }) => {
+            report(total === 0 ? 1 : bytes / total, bytes);
+          }),
+        }));
     }
   }
 
@@ -181,7 +204,7 @@ export class Operations {
     const id = this.newId();
     const { clock } = this.replay;
     const begun = clock.monotonic();
-    const unit = kind === 'log-verify' ? 'bytes' : 'records';
+    const unit = kind === 'log-verify' || kind === 'log-seal' ? 'bytes' : 'records';
     let job: Job = { id, kind, state: 'running', share: 0, done: 0, unit, seconds: 0 };
     const change = (changes: Partial<Job>): void => {
       job = { ...job, ...changes, seconds: (clock.monotonic() - begun) / 1000 };

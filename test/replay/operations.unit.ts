@@ -70,6 +70,7 @@ describe('the operator’s view', () => {
     ['rebuild', ['ledgre'], /no read model ledgre; there are ledger/],
     ['verify', ['ledger', 'x', 'y'], /no read model x, y/],
     ['log-verify', undefined, /own tools/],
+    ['log-seal', undefined, /its own files/],
   ])('refuses a job that makes no sense: %s of %j', (kind, projections, said) => {
     const nobody = {
       status: () => Promise.reject(new Error('not asked')),

@@ -52,12 +52,12 @@ const log = defineRoute({
 const start = defineRoute({
   method: 'POST',
   path: '/_ops/jobs',
-  summary: 'Starts rebuilding, verifying or retrying read models, or verifying the log.',
+  summary: 'Starts rebuilding, verifying or retrying read models, or verifying or sealing the log.',
   tags: ['operations'],
   auth: 'operator',
   body: {
     schema: closed({
-      kind: Type.Enum(['rebuild', 'verify', 'retry', 'log-verify']),
+      kind: Type.Enum(['rebuild', 'verify', 'retry', 'log-verify', 'log-seal']),
       projections: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 64 })),
       fresh: Type.Optional(Type.Boolean()),
     }),

@@ -2,6 +2,8 @@ import type { EventId } from '../ids.js';
 import { telemetryId } from './address.js';
 import type { ChunkHeader } from './chunk-header.js';
 import { type EventColumns, type TextColumn } from './columns.js';
+import type { LineRange } from './column-codec/decode.js';
+import { foldLines } from './column-codec/events.js';
 import { timeOf, type TelemetryEvent } from './event.js';
 import { routeOfEvent, shownRoutes, type RouteColumn, type Routing } from './routes/shown.js';
 import { EventScanner } from './scan/event-scanner.js';
@@ -17,6 +19,8 @@ export interface StoredChunk {
   readonly id: EventId;
   readonly data: object;
   readonly metadata: { readonly chunk?: ChunkHeader };
+  /** The lines that the data are, where they are stored in columns. */
+  readonly lines?: LineRange;
 }
 
 /**
@@ -69,6 +73,7 @@ export const linesOf = (stored: StoredChunk): readonly string[] => {
 
 /** The JSON texts of a chunk's last events, without looking at those before. */
 export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string[] => {
+  if (stored.lines) return stored.lines.bytes(limit).toString().split('\n');
   const bytes = bytesOf(stored);
   let start = bytes.length;
   for (let found = 0; found < limit && start >= 0; found += 1)
@@ -154,6 +159,18 @@ const columnsOf = (events: readonly TelemetryEvent[], received_at: number): Pack
   return { ...columns.columns(), times };
 };
 
+/** The columns of events that are stored in columns; undefined where they are not. */
+const storedColumns = (stored: StoredChunk): PackedColumns | undefined => {
+  const { lines } = stored;
+  if (!lines) return undefined;
+  const { count, received_at } = headerOf(stored);
+  if (lines.count !== count)
+    throw new UnreadableChunk(stored, `it has ${lines.count} events where its header says ${count}`);
+  const columns = scanner.columns.begin(count);
+  const times = foldLines(lines, columns, received_at);
+  return { ...columns.columns(), times };
+};
+
 /** Makes a chunk's columns of its bytes; lines that the scanner does not take are parsed. */
 const scanColumns = (stored: StoredChunk): PackedColumns => {
   const bytes = bytesOf(stored);
@@ -224,7 +241,7 @@ const decoded = new WeakMap<StoredChunk, ReadChunk>();
 const readChunk = (stored: StoredChunk): ReadChunk => {
   const known = decoded.get(stored);
   if (known) return known;
-  const chunk = new ReadChunk(stored, takeColumns(stored) ?? scanColumns(stored));
+  const chunk = new ReadChunk(stored, takeColumns(stored) ?? storedColumns(stored) ?? scanColumns(stored));
   decoded.set(stored, chunk);
   return chunk;
 };

@@ -1,7 +1,12 @@
+import { UndecodableColumns } from '../../domain/telemetry/column-codec/bytes.js';
 import type { OpenFile } from '../../platform/files.js';
+import { LogCorrupt } from '../event-store.js';
 import type { Commit } from './commit.js';
-import { chainAfter, HEADER_BYTES, isZero } from './format.js';
+import { chainAfter, HEADER_BYTES, isZero, leafOf } from './format.js';
 import { isDamage, scanSegment } from './scan.js';
+import type { SealedBlock } from './sealed/block.js';
+import type { SealedHeader } from './sealed/format.js';
+import { SealedFile } from './sealed/sealed-file.js';
 import type { Segment } from './segments.js';
 
 /** What is to be checked of one segment. */
@@ -53,8 +58,9 @@ const ID_BYTES = 16;
 export const checkSegment = async (task: SegmentCheck, file: OpenFile): Promise<SegmentReport> => {
   const { segment } = task;
   const bytes = await file.size();
-  const to = task.end ?? bytes;
   const check = new Check(segment, task.ids);
+  if (await checkSealed(check, segment, file)) return { bytes, ...check.report() };
+  const to = task.end ?? bytes;
   const scan = scanSegment(segment, file, { from: HEADER_BYTES, to, next: segment.first });
   let step = await scan.next();
   for (; !step.done; step = await scan.next()) for (const commit of step.value) check.commit(commit);
@@ -66,6 +72,28 @@ export const checkSegment = async (task: SegmentCheck, file: OpenFile): Promise<
     if (at !== undefined) check.problem(NO_ROOM, at);
   }
   return { bytes, ...check.report() };
+};
+
+/** Checks a segment if it is sealed: its records must come back as what was hashed when they were acknowledged. */
+const checkSealed = async (check: Check, segment: Segment, file: OpenFile): Promise<boolean> => {
+  let sealed: SealedFile | undefined;
+  try {
+    sealed = await SealedFile.open(segment.name, file);
+    if (!sealed) return false;
+    for await (const block of sealed.blocks()) check.block(block, sealed.offsetOf(block.number));
+    check.endOf(sealed.header);
+  } catch (error) {
+    const { detail, offset } = damageIn(error);
+    check.problem(detail, offset);
+  }
+  if (sealed) check.goOn(sealed.header);
+  return true;
+};
+
+const damageIn = (error: unknown): SegmentProblem => {
+  if (error instanceof LogCorrupt) return error;
+  if (error instanceof UndecodableColumns) return { detail: error.message, offset: 0 };
+  throw error;
 };
 
 /** What is wrong with a byte behind the last commit. */
@@ -104,8 +132,35 @@ class Check {
     if (!commit.header.chain.equals(chain)) this.problem('the records are not those of the chain', offset);
     this.#chain = commit.header.chain;
     this.#next = commit.last + 1;
-    let number = commit.number;
-    for (const { stream, revision, id, truncation } of commit.keys()) {
+    this.#records(commit, offset);
+  }
+
+  /** Of a sealed segment: its leaf hashes are held against its records, and the chain against the leaf hashes. */
+  block(block: SealedBlock, offset: number): void {
+    for (let i = 0; i < block.count; i += 1)
+      if (!leafOf(block.payload(i)).equals(block.leaf(i)))
+        this.problem(`record ${block.number + i} is not what was acknowledged`, offset);
+    if (!block.chainAt(this.#chain)?.equals(block.chain))
+      this.problem('the records are not those of the chain', offset);
+    this.#chain = block.chain;
+    this.#next = block.last + 1;
+    this.#records(block, offset);
+  }
+
+  endOf({ last, after, directory }: SealedHeader): void {
+    if (this.#next !== last + 1 || !this.#chain.equals(after))
+      this.problem('it does not end where it says', directory);
+  }
+
+  /** What follows a sealed segment is held against what that says of its end, damaged as it may be. */
+  goOn({ last, after }: SealedHeader): void {
+    this.#next = last + 1;
+    this.#chain = after;
+  }
+
+  #records(records: Pick<Commit, 'number' | 'keys'>, offset: number): void {
+    let { number } = records;
+    for (const { stream, revision, id, truncation } of records.keys()) {
       if (!truncation) {
         this.#revision(stream, revision, offset);
         this.#events += 1;

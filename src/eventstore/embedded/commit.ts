@@ -1,16 +1,9 @@
 import type { EventFilter, RecordedEvent } from '../event-store.js';
 import { FRAME_BYTES, leafHash, type Header } from './format.js';
 import type { Frames } from './frames.js';
-import type { IndexedCommit, IndexedRun } from './log-index.js';
-import {
-  isTruncation,
-  payloadBytes,
-  readEvent,
-  readKey,
-  readStreamName,
-  readType,
-  streamNameBytes,
-} from './record.js';
+import type { IndexedCommit } from './log-index.js';
+import { isTruncation, payloadBytes, readEvent, readKey, readStreamName, readType } from './record.js';
+import { runsOf } from './runs.js';
 import type { Segment } from './segments.js';
 
 /** Some of a commit's frames in memory. */
@@ -19,8 +12,22 @@ export interface PlacedFrames extends Frames {
   readonly offset: number;
 }
 
+/** Records in memory that follow each other: a commit, or what a sealed segment holds of several. */
+export interface RecordRun {
+  /** Of its first record. */
+  readonly number: number;
+  readonly count: number;
+  readonly last: number;
+  /** About how many bytes a record has. */
+  bytesOf(i: number): number;
+  /** A record as readers see it; undefined where they do not. */
+  event(i: number, filter?: CompiledFilter): RecordedEvent | undefined;
+  /** What the index is to know of them. */
+  forIndex(): IndexedCommit;
+}
+
 /** A commit in memory, as bytes that checked out; its events are parsed when somebody wants them, once. */
-export class Commit {
+export class Commit implements RecordRun {
   readonly #events: (RecordedEvent | undefined)[] = [];
 
   constructor(
@@ -54,7 +61,6 @@ export class Commit {
     return payloadBytes(bytes, at);
   }
 
-  /** A record as readers see it; undefined where they do not. */
   event(i: number, filter?: CompiledFilter): RecordedEvent | undefined {
     const { bytes, at } = this.#frame(i);
     if (isTruncation(bytes, at)) return undefined;
@@ -66,34 +72,24 @@ export class Commit {
     return this.parts.flatMap(({ bytes, starts }) => Array.from(starts, (at) => leafHash(bytes, at)));
   }
 
-  /** What the index is to know of it. */
   forIndex(): IndexedCommit {
-    const runs: (IndexedRun & { count: number; bytes: number; ids: Buffer[] })[] = [];
-    for (let i = 0; i < this.count; i += 1) {
-      const { bytes: buffer, offset, at } = this.#frame(i);
-      const { stream, revision, id, truncation } = readKey(buffer, at);
-      const bytes = FRAME_BYTES + payloadBytes(buffer, at);
-      const name = streamNameBytes(stream);
-      const run = runs.at(-1);
-      if (run && !truncation && !run.truncation && run.stream.equals(name)) {
-        run.count += 1;
-        run.bytes += bytes;
-        run.ids.push(id);
-      } else {
-        const ids = truncation ? [] : [id];
-        runs.push({
-          stream: name,
-          revision,
-          number: this.number + i,
-          count: 1,
-          offset: offset + at,
-          bytes,
-          ids,
-          truncation,
-        });
-      }
-    }
-    return { number: this.number, count: this.count, offset: this.offset, chain: this.header.chain, runs };
+    const { number, count, offset, header } = this;
+    const keys = Array.from({ length: count }, (_, i) => {
+      const { bytes, offset: start, at } = this.#frame(i);
+      return {
+        ...readKey(bytes, at),
+        number: number + i,
+        offset: start + at,
+        bytes: FRAME_BYTES + payloadBytes(bytes, at),
+      };
+    });
+    return { number, count, offset, chain: header.chain, runs: runsOf(keys) };
+  }
+
+  /** A record's payload: what is hashed. */
+  payload(i: number): Buffer {
+    const { bytes, at } = this.#frame(i);
+    return bytes.subarray(at + FRAME_BYTES, at + FRAME_BYTES + payloadBytes(bytes, at));
   }
 
   /** Each record's stream, revision and kind, for checking. */

@@ -19,7 +19,7 @@ import { GENESIS } from './format.js';
 import type { Frames } from './frames.js';
 import { GroupCommit, type Sealer } from './group-commit.js';
 import { Indexer } from './indexer.js';
-import { layoutOf } from './layout.js';
+import { layoutOf, type Layout } from './layout.js';
 import type { LogIndex } from './log-index.js';
 import { LogReader } from './log-reader.js';
 import { checkInThreads, SealThread } from './log-threads.js';
@@ -28,6 +28,14 @@ import { limitsOf, LogNotInitialised, takeLock, type EmbeddedOptions } from './o
 import { RecentCommits } from './recent-commits.js';
 import { encodeEvents, encodeTruncation, idBytes, prepareEvents, streamNameBytes } from './record.js';
 import { recoverTail, type Tail, type TornTail } from './recovery.js';
+import { encodeInThread } from './sealed/sealing-thread.js';
+import {
+  encodeHere,
+  Sealing,
+  type SealingProgress,
+  type SealingReport,
+  type SealingResult,
+} from './sealed/sealing.js';
 import { Segments } from './segments.js';
 import { Tide } from './tide.js';
 import { Unindexed, type Run } from './unindexed.js';
@@ -55,6 +63,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   readonly #group: GroupCommit;
   readonly #reader: LogReader;
   readonly #tide: Tide;
+  readonly #sealing: Sealing;
   readonly #sealer: Sealer | undefined;
   /** The number of the record that is appended next, with all that is under way. */
   #next: number;
@@ -65,6 +74,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     private readonly lock: Lock,
     private readonly index: LogIndex,
     private readonly segments: Segments,
+    layout: Layout,
     tail: Tail,
     /** What a crash had left unfinished and opening took away. */
     readonly torn: TornTail | undefined,
@@ -93,6 +103,14 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       },
       options.clock,
       this.#sealer,
+    );
+    const { files, clock, sealing } = options;
+    this.#sealing = new Sealing(
+      segments,
+      files,
+      layout,
+      sealing ? encodeInThread(sealing) : encodeHere(files),
+      clock,
     );
     this.#reader = new LogReader(segments, this.#recent, this.#unindexed, () => this.#group.end);
   }
@@ -136,7 +154,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       const known = index.checkpoint();
       const { tail, torn } = await recoverTail(last, file, known?.number ?? 0);
       if (known) await checkIndex(known, index, segments);
-      const store = new EmbeddedEventStore(options, lock, index, segments, tail, torn);
+      const store = new EmbeddedEventStore(options, lock, index, segments, layout, tail, torn);
       await catchUp(store.#reader.cursor((known?.number ?? 0) + 1), index, (commit) => {
         for (const run of commit.runs) store.#unindexed.begin({ ...run });
         store.#indexer.add(commit);
@@ -257,9 +275,21 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   async health(): Promise<StoreHealth> {
     const health = await this.#group.health();
     const { trouble } = this.#indexer;
-    return trouble && health.status === 'ok'
-      ? { ...health, detail: `the index is behind: ${trouble}` }
-      : health;
+    const details = [
+      ...(trouble ? [`the index is behind: ${trouble}`] : []),
+      ...(this.#sealing.trouble ? [`full segments stay as they are: ${this.#sealing.trouble}`] : []),
+    ];
+    return details.length > 0 && health.status === 'ok' ? { ...health, detail: details.join('; ') } : health;
+  }
+
+  /** From now on seals each segment that is full, until the log is closed. Appends nothing. */
+  startSealing(report: SealingReport): void {
+    this.#sealing.start(report);
+  }
+
+  /** Seals every segment that is full now. Appends nothing. */
+  seal(onProgress?: (progress: SealingProgress) => void): Promise<SealingResult> {
+    return this.#sealing.sealAll(onProgress);
   }
 
   /** How large the log is. */
@@ -296,6 +326,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
 
   async #close(): Promise<void> {
     this.#tide.end();
+    await this.#sealing.close();
     await this.#group.close();
     await this.#indexer.close();
     await this.index.close();

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { crc32c } from './crc32c.js';
 
@@ -117,6 +117,11 @@ export const sealFrame = (into: Buffer, at: number): void => {
  */
 export const leafHash = (from: Buffer, at: number): Buffer =>
   hash('sha256', from.subarray(at + FRAME_BYTES - 1, at + FRAME_BYTES + from.readUInt32LE(at)), 'buffer');
+
+/** The leaf hash of a payload that stands in no frame. */
+export const leafOf = (payload: Buffer): Buffer =>
+  createHash('sha256').update(LEAF_PREFIX).update(payload).digest();
+const LEAF_PREFIX = Buffer.from([0]);
 
 /** Where each frame of a commit starts; undefined where a frame does not check out or they do not fill the commit. */
 export const frameOffsets = (

@@ -8,6 +8,8 @@ export interface Layout {
   readonly index: string;
   /** A segment that is being made; worth nothing after a restart. */
   readonly unfinished: string;
+  /** A full segment that is being encoded anew; worth nothing after a restart. */
+  readonly sealing: string;
   /** Held while a process has the log open. */
   readonly lock: string;
 }
@@ -17,6 +19,7 @@ export const layoutOf = (directory: string): Layout => ({
   log: join(directory, 'log'),
   index: join(directory, 'index'),
   unfinished: join(directory, 'next-segment'),
+  sealing: join(directory, 'sealing-segment'),
   lock: join(directory, 'lock'),
 });
 

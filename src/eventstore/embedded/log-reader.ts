@@ -1,12 +1,15 @@
 import type { OpenFile } from '../../platform/files.js';
 import { LogCorrupt, type RecordedEvent } from '../event-store.js';
-import type { Commit } from './commit.js';
+import type { Commit, RecordRun } from './commit.js';
 import { frameOffsets, HEADER_BYTES } from './format.js';
 import type { RunPlace } from './log-index.js';
 import type { RecentCommits } from './recent-commits.js';
 import { readEvent } from './record.js';
 import type { Tail } from './recovery.js';
 import { isDamage, scanSegment, type ScanEnd } from './scan.js';
+import type { SealedBlock } from './sealed/block.js';
+import { openForm } from './sealed/open-form.js';
+import type { SealedFile } from './sealed/sealed-file.js';
 import type { Segment, Segments } from './segments.js';
 import type { Unindexed } from './unindexed.js';
 
@@ -61,7 +64,9 @@ export class LogReader {
       return runs.flatMap(({ number, count }) =>
         Array.from({ length: count }, (_, i) => commit.event(number - commit.number + i)).filter(isEvent),
       );
-    const file = await this.segments.open(segment, 'read');
+    const form = await openForm(this.segments, segment);
+    if ('sealed' in form) return readSealed(form.sealed, runs);
+    const file = form.raw;
     try {
       const bytes = Buffer.allocUnsafeSlow(end - start);
       await file.read(bytes, start);
@@ -85,14 +90,37 @@ interface Span {
   readonly commit: Commit | undefined;
 }
 
+/** In a sealed segment records are found by their numbers alone. */
+const readSealed = async (file: SealedFile, runs: readonly RunPlace[]): Promise<RecordedEvent[]> => {
+  try {
+    const events: RecordedEvent[] = [];
+    let block: SealedBlock | undefined;
+    for (const { number, count } of runs)
+      for (let next = number; next < number + count; next += 1) {
+        if (!block || next > block.last) block = await file.block(next);
+        const event = block.event(next - block.number);
+        if (event) events.push(event);
+      }
+    return events;
+  } finally {
+    await file.close();
+  }
+};
+
 const isEvent = (event: RecordedEvent | undefined): event is RecordedEvent => event !== undefined;
 
 interface DiskScan {
   readonly segment: Segment;
-  readonly file: OpenFile;
-  readonly scan: AsyncGenerator<Commit[], ScanEnd>;
+  readonly file: Pick<OpenFile, 'close'>;
+  readonly scan: AsyncGenerator<readonly RecordRun[], ScanEnd>;
   /** The record that the scan was begun for: it is there. */
   readonly opened: number;
+}
+
+async function* scanSealed(file: SealedFile, from: number): AsyncGenerator<readonly RecordRun[], ScanEnd> {
+  for await (const block of file.blocks(from)) yield [block];
+  const { last, directory } = file.header;
+  return { offset: directory, found: 'end', next: last + 1 };
 }
 
 /** Walks over the log's commits, in order, as far as they are durable. */
@@ -113,7 +141,7 @@ export class LogCursor {
   }
 
   /** Some commits, the first of which holds the record that comes next; none at the end of the log. */
-  async read(): Promise<readonly Commit[]> {
+  async read(): Promise<readonly RecordRun[]> {
     while (this.next < this.tail().next) {
       const recent = this.recent.from(this.next);
       if (recent) {
@@ -136,7 +164,7 @@ export class LogCursor {
     return [];
   }
 
-  #passed(commits: readonly Commit[]): readonly Commit[] {
+  #passed(commits: readonly RecordRun[]): readonly RecordRun[] {
     this.next = (commits.at(-1)?.last ?? this.next - 1) + 1;
     return commits;
   }
@@ -145,7 +173,10 @@ export class LogCursor {
     const tail = this.tail();
     const segment = this.segments.holding(this.next);
     if (!segment) throw new RangeError(`no segment holds record ${this.next}`);
-    const file = await this.segments.open(segment, 'read');
+    const form = await openForm(this.segments, segment);
+    if ('sealed' in form)
+      return { segment, file: form.sealed, scan: scanSealed(form.sealed, this.next), opened: this.next };
+    const file = form.raw;
     const commit = this.unindexed.commit(this.next);
     const known = commit && commit.number >= segment.first;
     const range = {

@@ -6,6 +6,7 @@ import { LogCorrupt } from '../event-store.js';
 import { HEADER_BYTES, readHeader } from './format.js';
 import { LmdbIndex, type IndexCheckpoint, type IndexedCommit, type LogIndex } from './log-index.js';
 import type { LogCursor } from './log-reader.js';
+import { openForm } from './sealed/open-form.js';
 import type { Segments } from './segments.js';
 
 const BATCH_RECORDS = 20_000;
@@ -70,21 +71,29 @@ const checkEnd = async (
   const segment = segments.holding(number);
   const offset = index.commit(number)?.offset ?? 0;
   if (!segment) throw new Error(`no segment holds record ${number}`);
-  const file = await segments.open(segment, 'read');
+  const form = await openForm(segments, segment);
+  const file = 'sealed' in form ? form.sealed : form.raw;
   try {
+    if ('sealed' in form) {
+      if ((await form.sealed.chainAt(number))?.equals(chain)) return;
+      throw notThere(segment.name, 0, number);
+    }
     const bytes = Buffer.alloc(HEADER_BYTES);
-    await file.read(bytes, offset);
+    await form.raw.read(bytes, offset);
     const header = readHeader(bytes, 0, 'commit', segment.salt);
     if (header && header.number + header.count - 1 === number && header.chain.equals(chain)) return;
-    throw new LogCorrupt(
-      segment.name,
-      offset,
-      `record ${number} is not where the index has it (if another log was put here on purpose, remove index/)`,
-    );
+    throw notThere(segment.name, offset, number);
   } finally {
     await file.close();
   }
 };
+
+const notThere = (segment: string, offset: number, number: number): LogCorrupt =>
+  new LogCorrupt(
+    segment,
+    offset,
+    `record ${number} is not where the index has it (if another log was put here on purpose, remove index/)`,
+  );
 
 /** Brings the index up to the end of the log. What there is no room for now is left for `later`. */
 export const catchUp = async (

@@ -23,6 +23,8 @@ export interface EmbeddedOptions {
   readonly recentBytes?: number;
   /** The compiled log-worker.js, for checksums and hashes in other threads. Absent: everything is done in this one. */
   readonly threads?: URL;
+  /** The compiled sealing-worker.js, to seal segments in a thread of its own. Absent: it is done in this one. */
+  readonly sealing?: URL;
   /** Instead of the one in LMDB. */
   readonly index?: LogIndex;
   /** Instead of the one in the file system. */

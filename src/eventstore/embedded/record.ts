@@ -153,6 +153,18 @@ export const readType = (from: Buffer, at: number): string => {
   return from.toString('utf8', type, type + from.readUInt8(start + 38));
 };
 
+/** The type of a payload and its data, as they stand in it. */
+export const partsOf = (
+  payload: Buffer,
+): { readonly type: string; readonly data: Buffer; readonly binary: boolean } => {
+  const type = FIXED_BYTES + payload.readUInt16LE(36);
+  return {
+    type: payload.toString('utf8', type, type + payload.readUInt8(38)),
+    data: payload.subarray(payload.length - payload.readUInt32LE(32)),
+    binary: payload[39] === form.binary,
+  };
+};
+
 export const payloadBytes = (from: Buffer, at: number): number => from.readUInt32LE(at);
 
 /** Reads an event from its frame. Binary data is a view of the buffer, not a copy. */

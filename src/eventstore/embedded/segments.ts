@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { hasErrorCode, type Files, type OpenFile } from '../../platform/files.js';
+import { hasErrorCode, removeIfThere, type Files, type OpenFile } from '../../platform/files.js';
 import type { Random } from '../../platform/random.js';
 import { LogCorrupt } from '../event-store.js';
 import { FORMAT, GENESIS, HEADER_BYTES, readHeader, writeHeader, type Format } from './format.js';
+import { readSealedHeader, SEALED_HEADER_BYTES } from './sealed/format.js';
 import { firstNumberOf, segmentName, type Layout } from './layout.js';
 
 export interface Segment {
@@ -110,13 +111,9 @@ export class Segments {
     return { segment, file };
   }
 
-  /** Removes what a crash may have left of a segment that was being made. */
+  /** Removes what a crash may have left of segments that were being made or encoded anew. */
   async dropUnfinished(): Promise<void> {
-    try {
-      await this.files.remove(this.layout.unfinished);
-    } catch (error) {
-      if (!hasErrorCode(error, 'ENOENT')) throw error;
-    }
+    for (const path of [this.layout.unfinished, this.layout.sealing]) await removeIfThere(this.files, path);
   }
 }
 
@@ -136,8 +133,10 @@ const readSegment = async (files: Files, layout: Layout, name: string): Promise<
     throw new LogCorrupt(name, 0, 'it is not a segment, and nothing else belongs here');
   const file = await files.open(path, 'read');
   try {
-    const bytes = Buffer.alloc(HEADER_BYTES);
+    const bytes = Buffer.alloc(SEALED_HEADER_BYTES);
     await file.read(bytes, 0);
+    const sealed = readSealedHeader(bytes);
+    if (sealed?.first === first) return { name, path, first, chain: sealed.before, salt: 0, format: FORMAT };
     const header = readHeader(bytes, 0, 'segment');
     if (header?.number !== first) throw new LogCorrupt(name, 0, 'the segment header does not check out');
     const { chain, salt, format } = header;

@@ -13,7 +13,7 @@ import { allEvents } from '../../support/simulated-log.js';
 let program: Compiled;
 let directory = '';
 beforeAll(async () => {
-  program = await compile('src/platform', 'src/eventstore');
+  program = await compile('src/platform', 'src/domain', 'src/eventstore');
 });
 afterAll(() => program.remove());
 afterEach(() => removeDirectory(directory));

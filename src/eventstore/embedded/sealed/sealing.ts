@@ -1,0 +1,194 @@
+import type { Clock } from '../../../platform/clock.js';
+import { removeIfThere, type Files } from '../../../platform/files.js';
+import type { Layout } from '../layout.js';
+import type { Segment, Segments } from '../segments.js';
+import { openForm } from './open-form.js';
+import { sealSegment, type OnShare, type Sealed } from './seal-segment.js';
+
+/** Encodes a segment anew into a file: in this thread or in another one. Rejects where the signal aborts. */
+export type EncodeSegment = (
+  segment: Segment,
+  target: string,
+  onShare: OnShare,
+  signal: AbortSignal,
+) => Promise<Sealed>;
+
+/** Encodes in this thread. */
+export const encodeHere =
+  (files: Files): EncodeSegment =>
+  (segment, target, onShare, signal) =>
+    sealSegment(files, segment, target, (share) => {
+      signal.throwIfAborted();
+      onShare(share);
+    });
+
+/** What sealing came to. */
+export interface SealingResult {
+  readonly segments: number;
+  readonly records: number;
+  /** Of the lines of telemetry in them, as received. */
+  readonly line_bytes: number;
+  /** What the sealed segments took before, and what they take now. */
+  readonly raw_bytes: number;
+  readonly bytes: number;
+}
+
+export interface SealingProgress {
+  readonly bytes: number;
+  readonly total: number;
+}
+
+/** What is told of sealing in the background. */
+export interface SealingReport {
+  sealed(segment: string, result: Sealed): void;
+  /** It failed, and will be tried again. */
+  failed(error: unknown): void;
+}
+
+/** How often it is looked whether a segment is full. */
+const LOOK_MS = 1_000;
+const RETRY_MS = 60_000;
+
+/**
+ * Seals segments that are no longer written to, one at a time. The new file takes the name of the old one in one step:
+ * whoever reads the old one has it open and reads on, whoever opens the name finds one whole form or the other.
+ */
+export class Sealing {
+  readonly #closing = new AbortController();
+  /** Names of segments that are known to be sealed. */
+  readonly #sealed = new Set<string>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #background: Promise<void> | undefined;
+  #trouble: string | undefined;
+
+  constructor(
+    private readonly segments: Segments,
+    private readonly files: Files,
+    private readonly layout: Layout,
+    private readonly encode: EncodeSegment,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Why segments stay as they are; undefined where they do not. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Seals what is full from now on, until it is closed. */
+  start(report: SealingReport): void {
+    this.#background ??= this.#follow(report);
+  }
+
+  async #follow(report: SealingReport): Promise<void> {
+    const { signal } = this.#closing;
+    const over = (): boolean => signal.aborted;
+    while (!over()) {
+      let pause = LOOK_MS;
+      try {
+        for (let [next] = await this.#full(); next && !over(); [next] = await this.#full()) {
+          const segment = next;
+          const result = await this.#inTurn(() => this.#seal(segment, () => undefined));
+          if (result) report.sealed(segment.name, result);
+        }
+        this.#trouble = undefined;
+      } catch (error) {
+        if (over()) break;
+        this.#trouble = error instanceof Error ? error.message : String(error);
+        report.failed(error);
+        pause = RETRY_MS;
+      }
+      await this.clock.sleep(pause, signal);
+    }
+  }
+
+  /** Seals everything that is full now. */
+  async sealAll(onProgress: (progress: SealingProgress) => void = () => undefined): Promise<SealingResult> {
+    const waiting = await this.#full();
+    const sizes = await Promise.all(waiting.map((segment) => this.#sizeOf(segment)));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    let before = 0;
+    let result: SealingResult = { segments: 0, records: 0, line_bytes: 0, raw_bytes: 0, bytes: 0 };
+    for (const [i, segment] of waiting.entries()) {
+      const size = sizes[i] ?? 0;
+      const sealed = await this.#inTurn(() =>
+        this.#seal(segment, (share) => {
+          onProgress({ bytes: before + share * size, total });
+        }),
+      );
+      before += size;
+      onProgress({ bytes: before, total });
+      if (sealed)
+        result = {
+          segments: result.segments + 1,
+          records: result.records + sealed.records,
+          line_bytes: result.line_bytes + sealed.line_bytes,
+          raw_bytes: result.raw_bytes + sealed.raw_bytes,
+          bytes: result.bytes + sealed.bytes,
+        };
+    }
+    this.#trouble = undefined;
+    return result;
+  }
+
+  /** Gives up what is under way: the old form stays. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#background;
+    await this.#turn;
+  }
+
+  /** The segments that can be sealed, oldest first: all but the one that is written to and those that are sealed. */
+  async #full(): Promise<readonly Segment[]> {
+    const full = this.segments.all.slice(0, -1).filter(({ name }) => !this.#sealed.has(name));
+    const raw: Segment[] = [];
+    for (const segment of full) if (!(await this.#isSealed(segment))) raw.push(segment);
+    return raw;
+  }
+
+  async #isSealed(segment: Segment): Promise<boolean> {
+    if (this.#sealed.has(segment.name)) return true;
+    const form = await openForm(this.segments, segment);
+    const sealed = 'sealed' in form;
+    await (sealed ? form.sealed : form.raw).close();
+    if (sealed) this.#sealed.add(segment.name);
+    return sealed;
+  }
+
+  async #sizeOf(segment: Segment): Promise<number> {
+    const file = await this.segments.open(segment, 'read');
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** One after another; what came before may have failed. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Seals a segment; undefined where it is sealed already. Where it rejects, the old form is there. */
+  async #seal(segment: Segment, onShare: OnShare): Promise<Sealed | undefined> {
+    const { signal } = this.#closing;
+    signal.throwIfAborted();
+    if (await this.#isSealed(segment)) return undefined;
+    const target = this.layout.sealing;
+    try {
+      const sealed = await this.encode(segment, target, onShare, signal);
+      const next = this.segments.after(segment);
+      if (!next || sealed.last + 1 !== next.first || !next.chain.equals(sealed.chain))
+        throw new Error(`${segment.name} does not end where the next one begins; it stays as it is`);
+      await this.files.rename(target, segment.path);
+      this.#sealed.add(segment.name);
+      await this.files.flushDirectory(this.layout.log);
+      await this.files.flushDirectory(this.layout.root);
+      return sealed;
+    } catch (error) {
+      await removeIfThere(this.files, target);
+      throw error;
+    }
+  }
+}
