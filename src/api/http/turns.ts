@@ -15,14 +15,15 @@ export interface TurnOptions {
   readonly interval_ms: number;
 }
 
-/** A batch takes a few milliseconds and a flush some ten: a wait of that order is not noticed. */
+/** A batch takes a few milliseconds and a flush some ten, on a busy machine ten times as long: waits beyond that are too many requests. */
 const DEFAULT_TURNS: TurnOptions = {
   // One alone has half of it: two chunks, of which one is being flushed and one collects.
   window: 4 * 1024 * 1024,
-  ahead: 512 * 1024,
+  // Little enough to be done soon on any machine, and more than who sends less than their share ever has.
+  ahead: 4 * 1024 * 1024,
   slice_ms: 4,
-  target_ms: 20,
-  interval_ms: 200,
+  target_ms: 100,
+  interval_ms: 500,
 };
 /** What one may do before it is the next one's turn, in the unit of costs: bytes. */
 const QUANTUM = 64 * 1024;
