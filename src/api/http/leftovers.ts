@@ -5,40 +5,51 @@ const LIMIT = 64 * 1024 * 1024;
 /** How fast it is read, of all connections together: a few hundredths of a core. */
 const BYTES_PER_MS = 32 * 1024;
 
+interface Leftover {
+  readonly request: IncomingMessage;
+  /** Called when there is nothing left; not where the sender has gone before its turn. */
+  readonly done: () => void;
+}
+
 /**
  * Reads on where the answer came before the end of the body, so that the client gets to read it: closing with bytes
  * unread would reset the connection under the answer. One body is read at a time, and no faster than so; the others'
  * bytes stay with their senders, who have been told to come back later.
  */
 export class Leftovers {
-  readonly #waiting = new Set<IncomingMessage>();
+  readonly #waiting = new Set<Leftover>();
   #reading = false;
 
-  add(request: IncomingMessage): void {
+  add(request: IncomingMessage, done: () => void): void {
+    const leftover = { request, done };
     request.on('error', () => undefined);
-    request.once('close', () => this.#waiting.delete(request));
+    request.once('close', () => this.#waiting.delete(leftover));
     request.pause();
-    // Node reads on by itself, at full speed, where nobody has asked for the body.
-    request.read(0);
-    this.#waiting.add(request);
+    this.#waiting.add(leftover);
     if (!this.#reading) this.#next();
   }
 
   #next(): void {
-    const [request] = this.#waiting;
-    this.#reading = request !== undefined;
-    if (!request) return;
-    this.#waiting.delete(request);
+    const [leftover] = this.#waiting;
+    this.#reading = leftover !== undefined;
+    if (!leftover) return;
+    this.#waiting.delete(leftover);
+    const { request, done } = leftover;
     let size = 0;
+    let over = false;
+    const end = (): void => {
+      if (over) return;
+      over = true;
+      done();
+      setTimeout(() => {
+        this.#next();
+      }, size / BYTES_PER_MS).unref();
+    };
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > LIMIT) request.destroy();
     });
-    request.once('close', () => {
-      setTimeout(() => {
-        this.#next();
-      }, size / BYTES_PER_MS).unref();
-    });
+    request.once('end', end).once('close', end);
     request.resume();
   }
 }

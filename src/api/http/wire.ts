@@ -62,8 +62,15 @@ export class Wire {
     if (answer.status !== 204) headers['Content-Length'] = String(Buffer.byteLength(content ?? ''));
     if (this.#closing) headers['Connection'] = 'close';
     response.writeHead(answer.status, headers);
-    response.end(request.method === 'HEAD' ? undefined : content);
-    if (!request.complete) this.#leftovers.add(request);
+    const sent = request.method === 'HEAD' ? undefined : content;
+    if (request.complete) {
+      response.end(sent);
+      return;
+    }
+    // Said in full, and not ended: behind the end node would take the rest of the body off the wire at full speed.
+    if (sent === undefined) response.flushHeaders();
+    else response.write(sent);
+    this.#leftovers.add(request, () => response.end());
   }
 }
 
