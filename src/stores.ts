@@ -47,12 +47,15 @@ export const isInitialised = (config: Config): Promise<boolean> =>
 
 const readModelsOf = (config: Config): string => join(config.PULSESTREAM_DATA_DIR, 'readmodels');
 
-const embeddedOptions = (config: Config): EmbeddedOptions => ({
+/** The compiled programs of the embedded log's threads; without one, its work is done where it comes up. */
+export type LogPrograms = Pick<EmbeddedOptions, 'threads' | 'sealing'>;
+const compiledPrograms: LogPrograms = { threads: logThreads, sealing: sealingProgram };
+
+const embeddedOptions = (config: Config, programs: LogPrograms = compiledPrograms): EmbeddedOptions => ({
   files: systemFiles,
   clock: systemClock,
   random: systemRandom,
-  threads: logThreads,
-  sealing: sealingProgram,
+  ...programs,
   segmentBytes: config.PULSESTREAM_SEGMENT_MEGABYTES * 1024 * 1024,
 });
 
@@ -66,9 +69,9 @@ export const initialiseStores = async (config: Config): Promise<void> => {
 };
 
 /** Opens the stores. Never makes a log: a directory without one is an error. */
-export const openStores = async (config: Config): Promise<Stores> => {
+export const openStores = async (config: Config, programs?: LogPrograms): Promise<Stores> => {
   if (!(await isInitialised(config))) throw new DataDirectoryMissing(config.PULSESTREAM_DATA_DIR);
-  const log = await openLog(config);
+  const log = await openLog(config, programs);
   try {
     const readStore = await openReadStore(config);
     return {
@@ -93,9 +96,12 @@ export const openStores = async (config: Config): Promise<Stores> => {
 
 // The clients of servers are loaded where they are used alone: they would double the memory and the time of a start.
 
-const openLog = async (config: Config): Promise<EmbeddedEventStore | EventStoreDbLog> => {
+const openLog = async (
+  config: Config,
+  programs: LogPrograms | undefined,
+): Promise<EmbeddedEventStore | EventStoreDbLog> => {
   const { EVENTSTOREDB_URL: url, PULSESTREAM_DATA_DIR: directory } = config;
-  if (!url) return EmbeddedEventStore.open(directory, embeddedOptions(config));
+  if (!url) return EmbeddedEventStore.open(directory, embeddedOptions(config, programs));
   const { EventStoreDbLog } = await import('./eventstore/eventstoredb/event-store-db-log.js');
   return EventStoreDbLog.open({ url, indexDirectory: join(directory, 'index'), clock: systemClock });
 };

@@ -66,7 +66,8 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.problems));
   const { config } = outcome;
   if (!(await isInitialised(config))) await initialiseStores(config);
-  const stores = await openStores(config);
+  // A thread loads compiled files, which the test runner does not make.
+  const stores = await openStores(config, {});
   const keys = deriveKeys(await readKey(directory, 'secret'));
   const operator_token = await readKey(directory, 'operatorToken');
   const container = compose({ config, release: 'test', keys, operator_token, stores });
