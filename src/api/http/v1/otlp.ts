@@ -164,56 +164,46 @@ const partialSuccess = (counter: string) =>
 const description =
   'OTLP/HTTP, protobuf or JSON; the answer has the encoding of the request, and a failure is a google.rpc.Status.';
 
-const exportTraces = defineRoute({
-  method: 'POST',
-  path: '/api/v1/ingestion/otlp/v1/traces',
-  summary: 'Takes spans: those of HTTP servers become api_call events, those of HTTP clients outbound_call.',
-  description,
-  tags: ['ingestion'],
-  auth: 'telemetry:write',
-  limit: 'events',
-  body: {
-    raw: {
-      [PROTOBUF]: binary('ExportTraceServiceRequest'),
-      [JSON_TYPE]: open({ resourceSpans: Type.Optional(Type.Array(open({}))) }),
+const exportRoute = (
+  signal: Signal,
+  about: { readonly summary: string; readonly message: string; readonly field: string },
+): Route =>
+  defineRoute({
+    method: 'POST',
+    path: `/api/v1/ingestion/otlp/v1/${signal.name}`,
+    summary: about.summary,
+    description,
+    tags: ['ingestion'],
+    auth: 'telemetry:write',
+    limit: 'events',
+    body: {
+      raw: {
+        [PROTOBUF]: binary(about.message),
+        [JSON_TYPE]: open({ [about.field]: Type.Optional(Type.Array(open({}))) }),
+      },
+      limits: LIMITS,
+      may_be_empty: true,
     },
-    limits: LIMITS,
-    may_be_empty: true,
-  },
-  failures,
-  responses: {
-    200: {
-      description: 'Stored, but for what partialSuccess tells of.',
-      schema: partialSuccess('rejectedSpans'),
+    failures,
+    responses: {
+      200: {
+        description: 'Stored, but for what partialSuccess tells of.',
+        schema: partialSuccess(signal.rejected_name),
+      },
     },
-  },
-  handle: (request, api) => take(traces, request, api),
-});
+    handle: (request, api) => take(signal, request, api),
+  });
 
-const exportLogs = defineRoute({
-  method: 'POST',
-  path: '/api/v1/ingestion/otlp/v1/logs',
-  summary: 'Takes log records: error events from severity number 17 on, log events below.',
-  description,
-  tags: ['ingestion'],
-  auth: 'telemetry:write',
-  limit: 'events',
-  body: {
-    raw: {
-      [PROTOBUF]: binary('ExportLogsServiceRequest'),
-      [JSON_TYPE]: open({ resourceLogs: Type.Optional(Type.Array(open({}))) }),
-    },
-    limits: LIMITS,
-    may_be_empty: true,
-  },
-  failures,
-  responses: {
-    200: {
-      description: 'Stored, but for what partialSuccess tells of.',
-      schema: partialSuccess('rejectedLogRecords'),
-    },
-  },
-  handle: (request, api) => take(logs, request, api),
-});
-
-export const otlp: readonly Route[] = [exportTraces, exportLogs];
+export const otlp: readonly Route[] = [
+  exportRoute(traces, {
+    summary:
+      'Takes spans: those of HTTP servers become api_call events, those of HTTP clients outbound_call.',
+    message: 'ExportTraceServiceRequest',
+    field: 'resourceSpans',
+  }),
+  exportRoute(logs, {
+    summary: 'Takes log records: error events from severity number 17 on, log events below.',
+    message: 'ExportLogsServiceRequest',
+    field: 'resourceLogs',
+  }),
+];
