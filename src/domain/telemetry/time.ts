@@ -12,8 +12,11 @@ const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 const isLeap = (year: number): boolean => year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 
-/** Days from 1970-01-01 to a date of the Gregorian calendar, its year counted from March so that leap days come last. */
-const epochDays = (year: number, month: number, day: number): number => {
+/**
+ * Days from 1970-01-01 to a date of the Gregorian calendar, its year counted from March so that leap days come last. A
+ * date that is none (31 April) counts on from the end of its month.
+ */
+export const epochDays = (year: number, month: number, day: number): number => {
   const march_year = month > 2 ? year : year - 1;
   const era = Math.floor(march_year / 400);
   const year_of_era = march_year - era * 400;

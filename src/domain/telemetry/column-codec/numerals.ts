@@ -1,3 +1,5 @@
+import { epochDays } from '../time.js';
+
 /**
  * Texts that are numbers in disguise, each with the number that it is and the way back. `parse` gives undefined
  * unless writing the number gives the very same text.
@@ -69,17 +71,6 @@ const twoDigits = (text: string, at: number): number => {
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NaN;
 };
 
-/** Days since 1970-01-01 of a date of the Gregorian calendar, which may be none (31 April). */
-const daysOf = (year: number, month: number, day: number): number => {
-  const march_year = month > 2 ? year : year - 1;
-  const era = Math.floor(march_year / 400);
-  const year_of_era = march_year - era * 400;
-  const day_of_year = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const day_of_era =
-    year_of_era * 365 + Math.floor(year_of_era / 4) - Math.floor(year_of_era / 100) + day_of_year;
-  return era * 146_097 + day_of_era - 719_468;
-};
-
 /** The date so many days after 1970-01-01. */
 export const dateOf = (days: number): { year: number; month: number; day: number } => {
   const shifted = days + 719_468;
@@ -122,7 +113,7 @@ export const scaledTime = (text: string, fraction: number): number | undefined =
   // A number that is not there is NaN, and no comparison with NaN holds.
   if (!punctuation || !(year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31)) return NOT_THERE;
   if (!(hour <= 23 && minute <= 59 && second <= 59)) return NOT_THERE;
-  const days = daysOf(year, month, day);
+  const days = epochDays(year, month, day);
   const back = dateOf(days);
   if (back.month !== month || back.day !== day) return NOT_THERE;
   let value = days * 86_400 + (hour * 60 + minute) * 60 + second;
