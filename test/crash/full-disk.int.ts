@@ -1,22 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { rm, unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
 import { smallLog } from '../support/embedded-log.js';
 import { eventFactory, revision, stream } from '../support/log-events.js';
 import { allEvents } from '../support/simulated-log.js';
+import { smallDisk } from '../support/small-disk.js';
 
-const mountPoint = mkdtempSync(join(tmpdir(), 'pulsestream-small-disk-'));
-const mounted =
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', mountPoint], { stdio: 'ignore' }).status === 0;
+const disk = smallDisk('8m');
 
 const options = { ...smallLog, segmentBytes: 1024 * 1024, maxAppendBytes: 512 * 1024 };
 
 // Only an administrator may mount a disk; elsewhere the full disk is simulated (durability.unit.ts).
-(mounted ? describe : describe.skip)('A disk of 8 MB that is full', () => {
+(disk.mounted ? describe : describe.skip)('A disk of 8 MB that is full', () => {
   let rejections = 0;
   const count = (): void => {
     rejections += 1;
@@ -26,14 +22,13 @@ const options = { ...smallLog, segmentBytes: 1024 * 1024, maxAppendBytes: 512 * 
   });
   afterAll(() => {
     process.off('unhandledRejection', count);
-    spawnSync('umount', ['-l', mountPoint]);
-    rmSync(mountPoint, { recursive: true });
+    disk.remove();
   });
 
   it('refuses appends, loses nothing, and takes them again when there is room, without a restart', async () => {
-    const ballast = join(mountPoint, 'ballast');
+    const ballast = join(disk.path, 'ballast');
     await writeFile(ballast, Buffer.alloc(2 * 1024 * 1024, 1));
-    const directory = join(mountPoint, 'data');
+    const directory = join(disk.path, 'data');
     await EmbeddedEventStore.initialise(directory, options);
     const log = await EmbeddedEventStore.open(directory, options);
     const event = eventFactory();
@@ -78,14 +73,14 @@ const options = { ...smallLog, segmentBytes: 1024 * 1024, maxAppendBytes: 512 * 
   });
 
   it('goes on while only the index has no room, and brings it up when there is', async () => {
-    const directory = join(mountPoint, 'index-only');
+    const directory = join(disk.path, 'index-only');
     const roomy = { ...smallLog, roomBytes: 1024 * 1024 };
     await EmbeddedEventStore.initialise(directory, roomy);
     const log = await EmbeddedEventStore.open(directory, roomy);
     const event = eventFactory(1);
     const first = event.many(100);
     await log.append(stream('orders-1'), 'none', first);
-    const ballast = join(mountPoint, 'ballast');
+    const ballast = join(disk.path, 'ballast');
     await writeFile(ballast, Buffer.alloc(8 * 1024 * 1024, 1)).catch(() => undefined);
     for (let next = 100; next < 2_500; next += 100) {
       const outcome = await log.append(stream('orders-1'), revision(next - 1), event.many(100));

@@ -1,9 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { rm, statfs, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { smallDisk } from '../support/small-disk.js';
 import {
   registerTenant,
   runCli,
@@ -13,14 +11,10 @@ import {
   type StartedServer,
 } from '../support/started-server.js';
 
-const disk = mkdtempSync(join(tmpdir(), 'pulsestream-disk-'));
-const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=128m', 'tmpfs', disk]).status === 0;
-const describeOnSmallDisk = isMounted ? describe : describe.skip;
+const { path: disk, mounted, remove } = smallDisk('128m');
+const describeOnSmallDisk = mounted ? describe : describe.skip;
 
-afterAll(() => {
-  if (isMounted) execFileSync('umount', [disk]);
-  rmSync(disk, { recursive: true });
-});
+afterAll(remove);
 
 const environment = { PULSESTREAM_SEGMENT_MEGABYTES: '32' };
 const BATCH = Array.from({ length: 1000 }, () => ({

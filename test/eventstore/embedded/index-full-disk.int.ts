@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LmdbIndex, type IndexedCommit } from '../../../src/eventstore/embedded/log-index.js';
+import { smallDisk } from '../../support/small-disk.js';
 
-const mountPoint = mkdtempSync(join(tmpdir(), 'pulsestream-small-disk-'));
-const mounted =
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mountPoint], { stdio: 'ignore' }).status === 0;
+const disk = smallDisk('3m');
 
 const RECORDS = 500;
 const stream = Buffer.from('orders-1');
@@ -34,7 +31,7 @@ const commit = (batch: number): IndexedCommit => ({
 });
 
 // Only an administrator may mount a disk.
-(mounted ? describe : describe.skip)('The index of the log on a disk that is full', () => {
+(disk.mounted ? describe : describe.skip)('The index of the log on a disk that is full', () => {
   const rejections: unknown[] = [];
   const count = (reason: unknown): void => void rejections.push(reason);
   beforeAll(() => {
@@ -45,14 +42,13 @@ const commit = (batch: number): IndexedCommit => ({
   afterAll(() => {
     process.off('unhandledRejection', count);
     jest.restoreAllMocks();
-    spawnSync('umount', ['-l', mountPoint]);
-    rmSync(mountPoint, { recursive: true });
+    disk.remove();
   });
 
   it('takes a commit whole or not at all, and goes on when there is room, without a restart', async () => {
-    const ballast = join(mountPoint, 'ballast');
-    const index = LmdbIndex.open(join(mountPoint, 'log.lmdb'));
-    const { bavail, bsize } = statfsSync(mountPoint);
+    const ballast = join(disk.path, 'ballast');
+    const index = LmdbIndex.open(join(disk.path, 'log.lmdb'));
+    const { bavail, bsize } = statfsSync(disk.path);
     await writeFile(ballast, Buffer.alloc(bavail * bsize - 1_000_000));
 
     let batch = 0;

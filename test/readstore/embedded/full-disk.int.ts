@@ -1,17 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TenantId } from '../../../src/domain/ids.js';
 import { START } from '../../../src/eventstore/event-store.js';
 import { EmbeddedReadStore } from '../../../src/readstore/embedded/embedded-read-store.js';
 import type { Document } from '../../../src/readstore/read-store.js';
+import { smallDisk } from '../../support/small-disk.js';
 
-const mountPoint = mkdtempSync(join(tmpdir(), 'pulsestream-small-disk-'));
-const mounted =
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mountPoint], { stdio: 'ignore' }).status === 0;
+const disk = smallDisk('3m');
 
 interface Page extends Document {
   readonly batch: number;
@@ -22,7 +18,7 @@ const BATCH = 20;
 const ada = 'ada' as TenantId;
 
 // Only an administrator may mount a disk.
-(mounted ? describe : describe.skip)('Read models on a disk that is full', () => {
+(disk.mounted ? describe : describe.skip)('Read models on a disk that is full', () => {
   const rejections: unknown[] = [];
   const count = (reason: unknown): void => void rejections.push(reason);
   beforeAll(() => {
@@ -32,14 +28,13 @@ const ada = 'ada' as TenantId;
   });
   afterAll(() => {
     process.off('unhandledRejection', count);
-    spawnSync('umount', ['-l', mountPoint]);
-    rmSync(mountPoint, { recursive: true });
+    disk.remove();
   });
 
   it('reject writes, stay whole, and take them again when there is room, without a restart', async () => {
-    const ballast = join(mountPoint, 'ballast');
+    const ballast = join(disk.path, 'ballast');
     await writeFile(ballast, Buffer.alloc(1_000_000));
-    const directory = join(mountPoint, 'readmodels');
+    const directory = join(disk.path, 'readmodels');
     await EmbeddedReadStore.initialise(directory);
     const store = await EmbeddedReadStore.open(directory);
     const pages = await store.collection<Page>(PAGES);
