@@ -308,10 +308,10 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
 
   /** Checks every byte of what is durable, and the index against it. */
   async verify(onProgress?: (progress: VerifyProgress) => void): Promise<LogVerification> {
-    await this.#indexer.flush();
     const quiet = this.#group.end;
+    const indexed = await this.#indexer.flush();
     return verifyWith(this.options, this.segments, {
-      index: this.index,
+      index: indexed ? this.index : { behind: this.#indexer.trouble ?? '' },
       end: quiet,
       isStill: () => this.#group.end === quiet && !this.#group.isBusy,
       ...(onProgress && { onProgress }),

@@ -10,6 +10,9 @@ const RETRY_MS = 5_000;
 export class Indexer {
   #waiting: IndexedCommit[] = [];
   #records = 0;
+  /** How many commits came, and how many of them the index has. */
+  #added = 0;
+  #written = 0;
   #running: Promise<void> | undefined;
   #attempt: Promise<boolean> | undefined;
   #hurry = new AbortController();
@@ -31,14 +34,21 @@ export class Indexer {
     this.unindexed.committed(commit);
     this.#waiting.push(commit);
     this.#records += commit.count;
+    this.#added += 1;
     if (this.#records >= BATCH_RECORDS) this.#hurry.abort();
     this.#running ??= this.#run();
   }
 
-  /** Writes what there is without waiting for more; tries once. */
-  async flush(): Promise<void> {
-    this.#hurry.abort();
-    await this.#attempt;
+  /** Writes what there is without waiting for more, nor for the pause after a failure; says whether all is written. */
+  async flush(): Promise<boolean> {
+    const due = this.#added;
+    // A try that began before may fail of what is over by now.
+    let tries = 2;
+    while (this.#written < due && tries > 0) {
+      this.#hurry.abort();
+      if (!(await this.#attempt)) tries -= 1;
+    }
+    return this.#written >= due;
   }
 
   /** As `flush`; what then fails is left to the next start. */
@@ -49,18 +59,19 @@ export class Indexer {
   }
 
   async #run(): Promise<void> {
+    let pause = LATEST_MS;
     while (this.#waiting.length > 0) {
-      this.#attempt = this.#write();
-      if (await this.#attempt) continue;
-      if (this.#closing.signal.aborted) break;
-      await this.clock.sleep(RETRY_MS, this.#closing.signal);
+      this.#attempt = this.#write(pause);
+      const written = await this.#attempt;
+      if (!written && this.#closing.signal.aborted) break;
+      pause = written ? LATEST_MS : RETRY_MS;
     }
     this.#running = undefined;
   }
 
   /** Writes a batch as soon as it is large, or late, or somebody is in a hurry; says whether it was written. */
-  async #write(): Promise<boolean> {
-    if (!this.#closing.signal.aborted) await this.clock.sleep(LATEST_MS, this.#hurry.signal);
+  async #write(pause: number): Promise<boolean> {
+    if (!this.#closing.signal.aborted) await this.clock.sleep(pause, this.#hurry.signal);
     this.#hurry = new AbortController();
     const batch = this.#waiting;
     this.#waiting = [];
@@ -68,6 +79,7 @@ export class Indexer {
     try {
       await this.index.write(batch);
       this.unindexed.indexed(batch);
+      this.#written += batch.length;
       this.#trouble = undefined;
       return true;
     } catch (error) {

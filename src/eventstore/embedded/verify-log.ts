@@ -39,8 +39,8 @@ export interface LogVerification {
 export type Checking = (check: SegmentCheck) => Promise<SegmentReport>;
 
 interface Options {
-  /** Checked against the log; none where the log alone is to be checked. */
-  readonly index?: LogIndex;
+  /** Checked against the log, or why it is behind; none where the log alone is to be checked. */
+  readonly index?: LogIndex | { readonly behind: string };
   /** The end of the log; found by looking where it is absent. */
   readonly end?: Tail;
   /** Whether nothing was written after the end meanwhile. */
@@ -80,14 +80,14 @@ export const verifyLog = async (segments: Segments, options: Options): Promise<L
     }
   };
   const { check, atOnce } = options.elsewhere ?? { check: here, atOnce: 1 };
-  const { index, end } = options;
+  const { end } = options;
   const log = new LogCheck(options);
   // Those that are full stay as they are; the last may grow meanwhile.
   const all = [...segments.all];
   const last = end ? all.indexOf(end.segment) : all.length - 1;
   const tasks = all.slice(0, last + 1).map((segment): SegmentCheck => {
     const offset = end?.segment === segment ? { end: end.offset } : {};
-    return { segment, ...offset, ids: index !== undefined };
+    return { segment, ...offset, ids: log.knows !== undefined };
   });
   await inOrder(tasks, atOnce, check, (task, report) => {
     log.segment(task.segment, report);
@@ -133,7 +133,15 @@ class LogCheck {
   /** Of each stream the revision to come. */
   readonly #revisions = new Map<string, number>();
 
-  constructor(private readonly options: Options) {}
+  /** The index that is to be checked. */
+  readonly knows: LogIndex | undefined;
+
+  constructor(private readonly options: Options) {
+    const { index } = options;
+    if (index && 'behind' in index)
+      this.#problem(`the index is behind, and was not checked: ${index.behind}`);
+    else this.knows = index;
+  }
 
   segment(segment: Segment, report: SegmentReport): void {
     if (segment.first !== this.next) this.#problem('records are missing before it', segment, 0);
@@ -144,10 +152,9 @@ class LogCheck {
       this.#revisions.set(stream, next);
     }
     for (const { detail, offset } of report.problems) this.#problem(detail, segment, offset);
-    const { index } = this.options;
-    if (index)
+    if (this.knows)
       for (const { id, number, revision } of placesIn(report)) {
-        const known = index.record(id);
+        const known = this.knows.record(id);
         if (known?.number !== number || known.revision !== revision)
           this.#problem(`the index does not find record ${number} by its id`);
       }
@@ -170,14 +177,14 @@ class LogCheck {
 
   /** What the index knows must be in the log; that the log is in the index was seen record by record. */
   index(): void {
-    const { index, isStill } = this.options;
+    const index = this.knows;
     if (!index) return;
     for (const [stream, next] of this.#revisions) {
       const known = index.stream(streamNameBytes(stream as Parameters<typeof streamNameBytes>[0]))?.next ?? 0;
       if (known < next) this.#problem(`the index has ${known} events of stream ${stream}, the log ${next}`);
     }
     const { ids } = index.counts();
-    if (ids !== this.#events && isStill())
+    if (ids !== this.#events && this.options.isStill())
       this.#problem(`the index knows ${ids} events, the log has ${this.#events}`);
   }
 
