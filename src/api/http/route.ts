@@ -18,7 +18,7 @@ export type Access = 'public' | 'signed_in' | 'person' | 'operator' | Permission
 export type LimitClass = 'requests' | 'events' | 'sign_in' | 'none';
 
 /** The tags that the document groups routes by. */
-export type Tag = 'auth' | 'ingestion' | 'alerting' | 'dashboard' | 'operations' | 'deployment';
+export type Tag = 'auth' | 'ingestion' | 'alerting' | 'dashboard' | 'operations' | 'deployment' | 'audit';
 
 /** A body that the route wants parsed and checked. */
 export interface JsonBody {
@@ -63,6 +63,8 @@ interface RouteSpec {
   readonly description?: string;
   readonly tags: readonly [Tag];
   readonly auth: Access;
+  /** Not a GET, and yet it appends nothing: who may only read may call it, and it is open while the guard is up. */
+  readonly appends_nothing?: true;
   /** Default: `requests`, where somebody is signed in. */
   readonly limit?: LimitClass;
   readonly responses: Readonly<Record<number, ResponseSpec>>;

@@ -10,10 +10,17 @@ export type Permission =
   | 'alerting:write'
   | 'tenant:read'
   | 'tenant:admin'
+  | 'audit:read'
   | 'deploy';
 
 /** A person's place in a tenant, the lesser first. */
-export const roles = ['viewer', 'admin', 'owner'] as const;
+const ranks = ['viewer', 'admin', 'owner'] as const;
+
+/**
+ * What a person is in a tenant. An auditor stands in no rank: reads everything, what is kept for proving included,
+ * and changes nothing.
+ */
+export const roles = [...ranks, 'auditor'] as const;
 export type Role = (typeof roles)[number];
 
 /** What an API key is for. */
@@ -35,12 +42,14 @@ const administering: readonly Permission[] = [
   'telemetry:write',
   'alerting:write',
   'tenant:admin',
+  'audit:read',
 ];
 
 const ofRole: Readonly<Record<Role, readonly Permission[]>> = {
   viewer: reading,
   admin: administering,
   owner: administering,
+  auditor: [...reading, 'audit:read'],
 };
 
 const ofScope: Readonly<Record<Scope, readonly Permission[]>> = {
@@ -84,4 +93,6 @@ export const processPrincipal = (name: string, tenant_id: TenantId, permission: 
 
 /** Whether somebody may give a role to another: nobody gives more than they have. */
 export const mayGrant = (granting: Role, granted: Role): boolean =>
-  granting !== 'viewer' && roles.indexOf(granted) <= roles.indexOf(granting);
+  granting !== 'viewer' &&
+  granting !== 'auditor' &&
+  (granted === 'auditor' || ranks.indexOf(granted) <= ranks.indexOf(granting));

@@ -23,6 +23,7 @@ const reading = ['alerting:read', 'telemetry:read', 'tenant:read'];
 const everything = [
   'alerting:read',
   'alerting:write',
+  'audit:read',
   'telemetry:read',
   'telemetry:write',
   'tenant:admin',
@@ -34,6 +35,7 @@ describe('who may do what', () => {
     ['a viewer', user('viewer'), reading],
     ['an admin', user('admin'), everything],
     ['an owner', user('owner'), everything],
+    ['an auditor', user('auditor'), ['alerting:read', 'audit:read', 'telemetry:read', 'tenant:read']],
     ['a key that ingests', key('ingest'), ['telemetry:write']],
     ['a key that reads', key('read'), reading],
     ['a key for alerting', key('alerting'), ['alerting:read', 'alerting:write']],
@@ -61,8 +63,9 @@ describe('who may do what', () => {
 
   it.each([
     ['viewer', []],
-    ['admin', ['viewer', 'admin']],
-    ['owner', ['viewer', 'admin', 'owner']],
+    ['auditor', []],
+    ['admin', ['viewer', 'admin', 'auditor']],
+    ['owner', ['viewer', 'admin', 'owner', 'auditor']],
   ] as const)('%s gives no more than they have', (role, granted) => {
     expect(roles.filter((other) => mayGrant(role, other))).toEqual(granted);
   });

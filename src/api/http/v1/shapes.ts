@@ -12,7 +12,7 @@ const duration = Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
 });
 
 export const Tenant = open({ id: text, name: text, created_at: Time }, 'Tenant');
-export const Role = Type.Enum(['viewer', 'admin', 'owner']);
+export const Role = Type.Enum(['viewer', 'admin', 'owner', 'auditor']);
 export const User = open(
   { id: text, email: text, full_name: optional(text), role: Role, created_at: optional(Time) },
   'User',
