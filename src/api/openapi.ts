@@ -1,5 +1,6 @@
 import type { TObject, TSchema } from 'typebox';
 import type { JsonObject, Json } from '../domain/json.js';
+import { SENT_AT_HEADER } from './http/context.js';
 import type { ResponseSpec, Route } from './http/route.js';
 import { ProblemShape } from './http/schemas.js';
 
@@ -110,6 +111,10 @@ const response = (spec: ResponseSpec, components: Components): Json => ({
   }),
 });
 
+const sentAt =
+  'What the sender’s clock says when it sends this, as RFC 3339 or milliseconds since 1970: the times of the events ' +
+  'are corrected by the difference to when the request comes, to the nearest second.';
+
 const operation = (route: Route, components: Components): Json => {
   const { content_type, schema } = route.failures ?? {
     content_type: 'application/problem+json',
@@ -134,6 +139,7 @@ const operation = (route: Route, components: Components): Json => {
           ]
         : []),
       ...(route.conditional ? [header('If-Match', 'The version that is changed: "v7".')] : []),
+      ...(route.limit === 'events' ? [header(SENT_AT_HEADER, sentAt)] : []),
       ...Object.entries(route.headers ?? {}).map(([name, description]) => header(name, description)),
     ],
     ...requestBody(route, components),

@@ -5,6 +5,8 @@ import type { Form } from './by-parsing.js';
 export interface Case {
   readonly form: Form;
   readonly body: Buffer;
+  /** What a header says of the sender's clock. */
+  readonly sent_at: number | undefined;
 }
 
 /** Numbers from 0 up to, not including, a limit (Marsaglia's xorshift, 32 bits). */
@@ -402,6 +404,35 @@ const damaged = (random: Random, body: Buffer): Buffer => {
   }
 };
 
+const clocks = [
+  '"2026-03-01T11:59:59.700Z"',
+  '"2026-02-27T10:00:00+02:00"',
+  '"2026-03-09T12:00:00.5Z"',
+  '0',
+  '1772366399999.9',
+  '253402300799999',
+] as const;
+const no_clocks = [
+  '"today"',
+  'null',
+  '-1',
+  '253402300800000',
+  '{"at":1}',
+  '"2026-03-01T12:00:00Z',
+  '',
+] as const;
+
+/** Events with or without what the sender's clock said, before them or behind. */
+const envelope = (random: Random, events: string): string => {
+  const fields: [string, ...string[]] = [`"events":${events}`];
+  if (random(2) === 0) {
+    const clock = random(8) === 0 ? pick(random, no_clocks) : pick(random, clocks);
+    fields.splice(random(2), 0, `"sent_at":${clock}`);
+  }
+  if (random(30) === 0) fields.push(pick(random, fields));
+  return `{${fields.join(',')}}`;
+};
+
 const enveloped = (random: Random, form: Form, events: readonly string[]): string => {
   const space = random(6) === 0 ? spacious : dense;
   if (form === 'one')
@@ -412,7 +443,7 @@ const enveloped = (random: Random, form: Form, events: readonly string[]): strin
   }
   const between = (): string => `${space(random)},${space(random)}`;
   let array = `${space(random)}[${space(random)}${events.reduce((joined, one) => (joined === '' ? one : joined + between() + one), '')}${space(random)}]`;
-  if (random(3) === 0) array = `{"events":${array}}`;
+  if (random(3) === 0) array = envelope(random, array);
   if (random(40) === 0)
     array =
       pick(random, [
@@ -426,6 +457,8 @@ const enveloped = (random: Random, form: Form, events: readonly string[]): strin
   return array + space(random);
 };
 
+const senders = [0, 1_772_366_300_123, 1_772_970_000_000] as const;
+
 /** The next body. */
 export const nextCase = (random: Random): Case => {
   const form = pick<Form>(random, ['json', 'json', 'ndjson', 'one']);
@@ -434,5 +467,5 @@ export const nextCase = (random: Random): Case => {
   let body: Buffer = Buffer.from(enveloped(random, form, events));
   if (random(4) === 0)
     for (let times_left = 1 + random(2); times_left > 0; times_left -= 1) body = damaged(random, body);
-  return { form, body };
+  return { form, body, sent_at: random(5) === 0 ? pick(random, senders) : undefined };
 };

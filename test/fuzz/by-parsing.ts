@@ -4,11 +4,13 @@ import { deeperThan, split, type BatchFormat } from '../../src/commands/ingest/s
 import type { EventId } from '../../src/domain/ids.js';
 import type { EventColumns, TextColumn } from '../../src/domain/telemetry/columns.js';
 import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../src/domain/telemetry/event.js';
+import { parseTime } from '../../src/domain/telemetry/time.js';
 import { routeOf } from '../../src/domain/telemetry/route.js';
 import type { RouteColumn } from '../../src/domain/telemetry/routes/shown.js';
 import { isWeighted, weightFault, weightOf } from '../../src/domain/telemetry/weight.js';
 import { compile } from '../../src/platform/validation.js';
 import { decodeChunk } from '../support/telemetry.js';
+import type { Case } from './bodies.js';
 
 /** Reading by the book: each event by `JSON.parse` and the schema, nothing remembered from one to the next. */
 
@@ -33,11 +35,22 @@ interface Rejected {
 
 type Reading =
   | { readonly code: string; readonly detail: string }
-  | { readonly accepted: readonly Accepted[]; readonly rejected: readonly Rejected[] };
+  | {
+      readonly accepted: readonly Accepted[];
+      readonly rejected: readonly Rejected[];
+      /** What the times are corrected by. */
+      readonly offset: number;
+    };
 
 const validate = compile(TelemetryEvent);
+const SENT_AT_DETAIL = 'sent_at is a time by RFC 3339, or milliseconds since 1970.';
 
-const judge = (body: Buffer, start: number, end: number): TelemetryEvent | Omit<Rejected, 'index'> => {
+const judge = (
+  body: Buffer,
+  start: number,
+  end: number,
+  offset: number,
+): TelemetryEvent | Omit<Rejected, 'index'> => {
   if (end - start > MAX_EVENT_BYTES) return { code: 'event_too_large', pointer: '' };
   let value: unknown;
   try {
@@ -55,18 +68,41 @@ const judge = (body: Buffer, start: number, end: number): TelemetryEvent | Omit<
   }
   const weighed = isWeighted(checked.value) ? weightFault(checked.value) : undefined;
   if (weighed) return { code: weighed.code, pointer: weighed.pointer, ...id };
-  const time = timeOf(checked.value.timestamp, NOW);
-  if (Number.isNaN(time)) return { code: 'invalid_timestamp', pointer: '/timestamp', ...id };
+  const time = happenedAt(checked.value, NOW, offset);
+  if (Number.isNaN(time) || time < FIRST_TIME)
+    return { code: 'invalid_timestamp', pointer: '/timestamp', ...id };
   if (time > NOW + MAX_AHEAD_MS) return { code: 'timestamp_in_future', pointer: '/timestamp', ...id };
   return checked.value;
 };
 
-const readByParsing = (body: Buffer, form: Form): Reading => {
+const FIRST_TIME = Date.parse('0000-01-01T00:00:00Z');
+
+const happenedAt = ({ timestamp }: TelemetryEvent, received_at: number, offset: number): number =>
+  timestamp === undefined ? received_at : timeOf(timestamp, { received_at }) + offset;
+
+/** How much a sender's clock is behind by its own word, to the second; undefined where that is no word. */
+const offsetOf = (json: string): number | undefined => {
+  try {
+    const said: unknown = JSON.parse(json);
+    const time = typeof said === 'string' ? parseTime(said) : said;
+    if (
+      typeof time !== 'number' ||
+      !(time >= (typeof said === 'string' ? FIRST_TIME : 0) && time < Date.parse('+010000-01-01T00:00:00Z'))
+    )
+      return undefined;
+    return 1000 * Math.round((NOW - Math.floor(time)) / 1000);
+  } catch {
+    return undefined;
+  }
+};
+
+const readByParsing = (body: Buffer, form: Form, sent_at: number | undefined): Reading => {
+  let offset = sent_at === undefined ? 0 : (offsetOf(String(sent_at)) ?? 0);
   const accepted: Accepted[] = [];
   const rejected: Rejected[] = [];
   let index = 0;
   const parse = (start: number, end: number): void => {
-    const verdict = judge(body, start, end);
+    const verdict = judge(body, start, end, offset);
     if ('code' in verdict) rejected.push({ index, ...verdict });
     else accepted.push({ index, start, end, event: verdict });
     index += 1;
@@ -74,10 +110,22 @@ const readByParsing = (body: Buffer, form: Form): Reading => {
   if (!Buffer.from(body.toString()).equals(body)) return { code: 'not_utf8', detail: '' };
   if (form === 'one') parse(body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0, body.length);
   else {
-    const broken = split(body, form, LIMIT, { scan: () => -1, keep: () => undefined, parse });
+    const places: (readonly [number, number])[] = [];
+    const broken = split(body, form, LIMIT, {
+      scan: () => -1,
+      keep: () => undefined,
+      parse: (start, end) => places.push([start, end]),
+      sentAt: (start, end) => {
+        const said = offsetOf(body.toString('utf8', start, end));
+        if (said === undefined) return { code: 'invalid_sent_at', detail: SENT_AT_DETAIL };
+        if (sent_at === undefined) offset = said;
+        return undefined;
+      },
+    });
     if (broken) return broken;
+    for (const [start, end] of places) parse(start, end);
   }
-  return { accepted, rejected };
+  return { accepted, rejected, offset };
 };
 
 const textAt = ({ values, ids }: TextColumn, index: number): string => values[ids[index] ?? 0] ?? '';
@@ -125,10 +173,10 @@ const sameTimes = (
   times: ArrayLike<number>,
   accepted: readonly Accepted[],
   received_at: number,
+  offset: number,
 ): string | undefined => {
   const wrong = accepted.findIndex(
-    ({ event }, i) =>
-      !Object.is(times[i], event.timestamp === undefined ? received_at : timeOf(event.timestamp, NOW)),
+    ({ event }, i) => !Object.is(times[i], happenedAt(event, received_at, offset)),
   );
   return wrong < 0 ? undefined : `time ${String(wrong)}`;
 };
@@ -142,7 +190,9 @@ const sameReading = (read: ReadOutcome, parsed: Reading, body: Buffer): string |
   }
   if (!read.ok) return `${read.code}, where it is right`;
   const { received, indexes, rejected } = read;
-  const { accepted } = parsed;
+  const { accepted, offset } = parsed;
+  if ((received.time_offset_ms ?? 0) !== offset && accepted.length > 0)
+    return `corrected by ${String(received.time_offset_ms)}, where it should be ${String(offset)}`;
   const said = JSON.stringify(rejected.map(({ index, code, pointer, id }) => ({ index, code, pointer, id })));
   const right = parsed.rejected.map(({ index, code, pointer, id }) => ({ index, code, pointer, id }));
   if (said !== JSON.stringify(right)) return `rejected ${said}, where it should be ${JSON.stringify(right)}`;
@@ -154,14 +204,15 @@ const sameReading = (read: ReadOutcome, parsed: Reading, body: Buffer): string |
     if (received.body.toString('utf8', start, end) !== text) return `bytes ${String(i)}`;
   }
   return (
-    sameTimes(received.times, accepted, NaN) ?? (received.columns && sameColumns(received.columns, accepted))
+    sameTimes(received.times, accepted, NaN, offset) ??
+    (received.columns && sameColumns(received.columns, accepted))
   );
 };
 
 const id = '0197280d-5e00-7000-8000-000000000000' as EventId;
 
 /** Whether the chunk that the events are stored in says the same when it is read again from its bytes. */
-const sameChunk = (read: ReadOutcome, accepted: readonly Accepted[]): string | undefined => {
+const sameChunk = (read: ReadOutcome, accepted: readonly Accepted[], offset: number): string | undefined => {
   if (!read.ok || accepted.length === 0) return undefined;
   const pieces = cut(read.received, { bytes: Infinity, events: Infinity });
   const chunk = decodeChunk({
@@ -173,6 +224,7 @@ const sameChunk = (read: ReadOutcome, accepted: readonly Accepted[]): string | u
         count: accepted.length,
         ...timesOf(pieces, NOW),
         received_at: NOW,
+        ...(offset !== 0 && { time_offset_ms: offset }),
         producer: 'fuzz',
         first_sequence: 0,
       },
@@ -182,19 +234,19 @@ const sameChunk = (read: ReadOutcome, accepted: readonly Accepted[]): string | u
   const given = columnsOf([...pieces, ...pieces], NOW);
   if (given && given.times.length !== 2 * accepted.length) return 'merged count';
   return (
-    sameTimes(chunk.times, accepted, NOW) ??
+    sameTimes(chunk.times, accepted, NOW, offset) ??
     sameColumns(chunk, accepted) ??
     (given && sameColumns(given, [...accepted, ...accepted]))
   );
 };
 
 /** What reading a body, storing it, and reading the chunk again gets wrong; undefined: nothing. */
-export const difference = (body: Buffer, form: Form): string | undefined => {
-  const limits = { events: LIMIT, now: NOW };
-  const read = form === 'one' ? readOne(body, NOW) : readBatch(body, form, limits);
-  const parsed = readByParsing(body, form);
+export const difference = ({ body, form, sent_at }: Case): string | undefined => {
+  const limits = { events: LIMIT, now: NOW, sent_at };
+  const read = form === 'one' ? readOne(body, limits) : readBatch(body, form, limits);
+  const parsed = readByParsing(body, form, sent_at);
   const wrong = sameReading(read, parsed, body);
   if (wrong !== undefined) return wrong;
-  const stored = 'code' in parsed ? undefined : sameChunk(read, parsed.accepted);
+  const stored = 'code' in parsed ? undefined : sameChunk(read, parsed.accepted, parsed.offset);
   return stored === undefined ? undefined : `stored: ${stored}`;
 };

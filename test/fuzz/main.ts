@@ -33,11 +33,13 @@ const run = (): void => {
   const started = performance.now();
   try {
     for (let done = 0; done < cases; done += 1) {
-      const { form, body } = nextCase(random);
-      const wrong = difference(body, form);
+      const one = nextCase(random);
+      const wrong = difference(one);
       if (wrong !== undefined) {
-        console.error(`\nBody ${String(done)} of seed ${String(seed)}, as ${form}: ${wrong}`);
-        console.error(JSON.stringify(body.toString('latin1')));
+        console.error(
+          `\nBody ${String(done)} of seed ${String(seed)}, as ${one.form}, sent at ${String(one.sent_at)}: ${wrong}`,
+        );
+        console.error(JSON.stringify(one.body.toString('latin1')));
         process.exitCode = 1;
         return;
       }

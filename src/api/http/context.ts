@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { readSentAt } from '../../domain/telemetry/sender-clock.js';
 
 const REQUEST_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
@@ -42,6 +43,16 @@ export const idempotencyKeyOf = (headers: IncomingHttpHeaders): string | null | 
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(given)?.[1];
   const key = quoted === undefined ? given : quoted.replaceAll(/\\(["\\])/g, '$1');
   return IDEMPOTENCY_KEY.test(key) ? key : null;
+};
+
+/** Where a request with telemetry says by which clock it was sent. */
+export const SENT_AT_HEADER = 'X-PulseStream-Sent-At';
+
+/** What the sender's clock said, in epoch milliseconds; NaN where it is no time. */
+export const sentAtOf = (headers: IncomingHttpHeaders): number | undefined => {
+  const given = single(headers[SENT_AT_HEADER.toLowerCase()])?.trim();
+  if (given === undefined) return undefined;
+  return readSentAt(/^\d{1,15}$/.test(given) ? Number(given) : given);
 };
 
 /** The version in `If-Match: "v7"`; `*` asks for no version; `invalid` where it is neither. */

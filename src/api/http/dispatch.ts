@@ -6,7 +6,14 @@ import { parsePosition } from '../../eventstore/event-store.js';
 import type { ValidationOutcome } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
 import { ClientGone, overloaded, readBody, type BodyAccount, type BodyLimits } from './body.js';
-import { credentialsOf, expectedVersionOf, idempotencyKeyOf, traceIdOf } from './context.js';
+import {
+  credentialsOf,
+  expectedVersionOf,
+  idempotencyKeyOf,
+  SENT_AT_HEADER,
+  sentAtOf,
+  traceIdOf,
+} from './context.js';
 import { countRefused } from './ingest-outcomes.js';
 import type { Intake } from './intake.js';
 import { parseJson } from './json.js';
@@ -88,14 +95,16 @@ export class Dispatcher {
     const wait = allowance?.draw(1);
     if (wait !== undefined) return stop(ofRefusal(rateLimited(wait)));
 
-    const context = contextOf(route, incoming, principal.value, name === 'events' ? allowance : undefined);
+    const context = contextOf(route, incoming, principal.value);
     if (!context.ok) return context;
     const checked = checkAddress(route, incoming);
     if (!checked.ok) return checked;
+    const telemetry = name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance) : pass({});
+    if (!telemetry.ok) return telemetry;
     const request: Omit<ApiRequest, 'body'> = {
       ...checked.value,
       principal: principal.value,
-      context: context.value,
+      context: { ...context.value, ...telemetry.value },
       headers: incoming.request.headers,
       url: incoming.url,
       ip: incoming.ip,
@@ -192,12 +201,11 @@ const drawerOf = ({ tenant_id, actor }: Principal, address: string): Drawer => (
   address,
 });
 
-/** The request as commands want to know it; with an `allowance`, events are drawn from it as they are counted. */
+/** The request as commands want to know it. */
 const contextOf = (
   route: Route,
   { request, request_id }: Incoming,
   principal: Principal,
-  allowance: Allowance | undefined,
 ): Step<CommandContext> => {
   const idempotency_key = route.idempotent ? idempotencyKeyOf(request.headers) : undefined;
   if (idempotency_key === null)
@@ -214,6 +222,22 @@ const contextOf = (
     correlation_id: traceIdOf(request.headers) ?? request_id,
     ...(idempotency_key !== undefined && { idempotency_key }),
     ...(expected_version !== undefined && { expected_version }),
+  });
+};
+
+/** What is known besides of a request with telemetry; events are drawn from the allowance as they are counted. */
+const telemetryOf = (
+  { request }: Incoming,
+  received_at: number,
+  allowance: Allowance | undefined,
+): Step<Pick<CommandContext, 'arrival' | 'charge'>> => {
+  const sent_at = sentAtOf(request.headers);
+  if (Number.isNaN(sent_at))
+    return stop(
+      problem(400, 'invalid_sent_at', `${SENT_AT_HEADER} is RFC 3339, or milliseconds since 1970.`),
+    );
+  return pass({
+    arrival: { received_at, ...(sent_at !== undefined && { sent_at }) },
     ...(allowance && { charge: charging(allowance) }),
   });
 };

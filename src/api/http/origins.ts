@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const ALLOWED_HEADERS =
-  'Authorization, X-API-Key, Content-Type, Content-Encoding, Idempotency-Key, If-Match, X-Request-Id, traceparent';
+  'Authorization, X-API-Key, Content-Type, Content-Encoding, Idempotency-Key, If-Match, X-Request-Id, X-PulseStream-Sent-At, X-PulseStream-Origin, traceparent';
 const EXPOSED_HEADERS =
   'ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-PulseStream-Position, X-Request-Id, Idempotency-Replayed';
 

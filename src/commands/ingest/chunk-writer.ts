@@ -82,7 +82,8 @@ interface Lane {
 /**
  * Packs events into chunks and appends them. A chunk goes off at once where none of its tenant is under way, and what
  * comes meanwhile shares the next one: nobody waits for a timer, and the busier it is the more share one flush.
- * Requests share a chunk where tenant, actor and origin are the same; the record names the first of them.
+ * Requests share a chunk where tenant, actor, origin and the correction of times are the same; the record names the
+ * first of them.
  * A caller is answered when its own events are durable, or known not to be.
  */
 export class ChunkWriter {
@@ -146,7 +147,8 @@ export class ChunkWriter {
   #enqueue(lane: Lane, request: WriteRequest, piece: Piece, k: number, waiting: Waiting): void {
     const { cause, ticket } = request;
     const id = request.chunk_ids?.[k];
-    const group = `${cause.actor.kind} ${cause.actor.id} ${cause.origin}`;
+    const { time_offset_ms = 0 } = piece.received;
+    const group = `${cause.actor.kind} ${cause.actor.id} ${cause.origin} ${time_offset_ms}`;
     const events = piece.to - piece.from;
     const last = lane.queue.at(-1);
     if (
@@ -207,11 +209,14 @@ export class ChunkWriter {
     const first_sequence = this.#sequence;
     this.#sequence += chunk.events;
     const id = chunk.id ?? chunkIdOf(uuidV7(this.clock, this.random));
+    // All pieces of a chunk have the same.
+    const time_offset_ms = pieces[0]?.received.time_offset_ms;
     const header: ChunkHeader = {
       codec: 'ndjson',
       count: chunk.events,
       ...timesOf(pieces, received_at),
       received_at,
+      ...(time_offset_ms !== undefined && { time_offset_ms }),
       producer: this.instance.instance_id,
       first_sequence,
     };

@@ -13,7 +13,7 @@ import { refused, type CommandContext, type CommandRefusal, type CommandResult }
 import { guarded } from '../refusals.js';
 import type { Cause } from '../writer.js';
 import type { ChunkWriter, PieceOutcome, WriteRequest } from './chunk-writer.js';
-import { readBatch, readOne, type Reading, type RejectedEvent } from './read-events.js';
+import { readBatch, readOne, type Reading, type ReadLimits, type RejectedEvent } from './read-events.js';
 import { without, type Piece } from './received.js';
 import type { BatchFormat } from './split.js';
 
@@ -107,7 +107,7 @@ export class TelemetryIngest {
   async one(body: Buffer, context: CommandContext): Promise<CommandResult<OneAnswer>> {
     const admitted = this.#admit(context);
     if (!admitted.ok) return admitted;
-    const reading = readOne(body, this.clock.now());
+    const reading = readOne(body, this.#arrival(context));
     if (!reading.ok) return refusing(invalid(reading.code, reading.detail));
     const [fault] = reading.rejected;
     if (fault) return refusing(ofFault(fault));
@@ -145,7 +145,7 @@ export class TelemetryIngest {
   ): Promise<CommandResult<BatchAnswer>> {
     const admitted = this.#admit(context);
     if (!admitted.ok) return admitted;
-    const reading = readBatch(body, format, { events: this.limits.events, now: this.clock.now() });
+    const reading = readBatch(body, format, { ...this.#arrival(context), events: this.limits.events });
     if (!reading.ok)
       return refusing({
         ...invalid(reading.code, reading.detail),
@@ -177,7 +177,7 @@ export class TelemetryIngest {
     if (!admitted.ok) return admitted;
     const ticket = this.guard.admit('telemetry');
     if (!ticket) return refusing(guarded);
-    const reading = readBatch(lines, 'ndjson', { events: count, now: this.clock.now() });
+    const reading = readBatch(lines, 'ndjson', { ...this.#arrival(context), events: count });
     if (!reading.ok) throw new Error(`Made events that cannot be read: ${reading.detail}`);
 
     const { actor } = context.principal;
@@ -196,6 +196,10 @@ export class TelemetryIngest {
     return tenant !== undefined && permissions.has('telemetry:write')
       ? { ok: true, tenant }
       : refused('forbidden', 'forbidden', 'These credentials may not send telemetry.');
+  }
+
+  #arrival({ arrival }: CommandContext): Pick<ReadLimits, 'now' | 'sent_at'> {
+    return arrival ? { now: arrival.received_at, sent_at: arrival.sent_at } : { now: this.clock.now() };
   }
 
   /** Stores the events whose ids are new. */

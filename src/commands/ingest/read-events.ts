@@ -1,11 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import { MAX_COLUMN_EVENTS } from '../../domain/telemetry/columns.js';
+import type { Receipt } from '../../domain/telemetry/chunk-header.js';
 import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../domain/telemetry/event.js';
 import { EventScanner } from '../../domain/telemetry/scan/event-scanner.js';
+import { clockOffset, readSentAt } from '../../domain/telemetry/sender-clock.js';
+import { EARLIEST_TIME } from '../../domain/telemetry/time.js';
 import { isWeighted, weightFault } from '../../domain/telemetry/weight.js';
 import { compile } from '../../platform/validation.js';
 import type { Received } from './received.js';
-import { deeperThan, split, type BatchFormat, type Elements } from './split.js';
+import { deeperThan, split, type BatchFormat, type BrokenBody, type Elements } from './split.js';
 
 /** An event of a batch that was not stored. */
 export interface RejectedEvent {
@@ -34,8 +37,10 @@ export type ReadOutcome =
 
 export interface ReadLimits {
   readonly events: number;
-  /** Epoch milliseconds. */
+  /** When the request came, in epoch milliseconds. */
   readonly now: number;
+  /** What its sender's clock said then; given, what the body says of it does not count. */
+  readonly sent_at?: number | undefined;
 }
 
 /** Nesting beyond which an event is not looked into any further. */
@@ -54,14 +59,18 @@ export const readBatch = (body: Buffer, format: BatchFormat, limits: ReadLimits)
   if (!isUtf8(body)) return notUtf8;
   const reader = new EventsReader(body, format, limits);
   const broken = split(body, format, limits.events, reader);
-  return broken ? { ok: false, ...broken } : { ok: true, ...reader.reading() };
+  if (broken) return { ok: false, ...broken };
+  // Said behind the events, which are then read once more.
+  if (reader.late_sent_at !== undefined)
+    return readBatch(body, format, { ...limits, sent_at: reader.late_sent_at });
+  return { ok: true, ...reader.reading() };
 };
 
 /** Reads a body that is one event. */
-export const readOne = (body: Buffer, now: number): ReadOutcome => {
+export const readOne = (body: Buffer, limits: Omit<ReadLimits, 'events'>): ReadOutcome => {
   if (!isUtf8(body)) return notUtf8;
   const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
-  const reader = new EventsReader(body, 'json', { events: 1, now });
+  const reader = new EventsReader(body, 'json', { ...limits, events: 1 });
   if (reader.scan(start) === body.length) reader.keep(start, body.length);
   else reader.parse(start, body.length);
   return { ok: true, ...reader.reading() };
@@ -80,6 +89,9 @@ class EventsReader implements Elements {
   readonly #rejected: RejectedEvent[] = [];
   readonly #room: number;
   #index = 0;
+  #receipt: Required<Receipt>;
+  /** What the sender's clock said, where that is known only now and would have changed the events' times. */
+  late_sent_at: number | undefined;
 
   constructor(
     private readonly body: Buffer,
@@ -89,21 +101,43 @@ class EventsReader implements Elements {
     const most = Math.min(limits.events, Math.ceil(body.length / MIN_EVENT_BYTES));
     this.#room = Math.min(most, MAX_COLUMN_EVENTS);
     scanner.begin(body, this.#room);
+    this.#receipt = this.#receiptOf(limits.sent_at);
+  }
+
+  #receiptOf(sent_at: number | undefined): Required<Receipt> {
+    const { now } = this.limits;
+    return { received_at: now, time_offset_ms: sent_at === undefined ? 0 : clockOffset(sent_at, now) };
+  }
+
+  sentAt(start: number, end: number): BrokenBody | undefined {
+    const sent_at = readSentAt(valueOf(this.body.toString('utf8', start, end)));
+    if (Number.isNaN(sent_at)) return invalidSentAt;
+    if (this.limits.sent_at !== undefined) return undefined;
+    const receipt = this.#receiptOf(sent_at);
+    if (this.#index === 0) this.#receipt = receipt;
+    else if (receipt.time_offset_ms !== 0) this.late_sent_at = sent_at;
+    return undefined;
   }
 
   scan(start: number): number {
     const end = scanner.scan(start);
     if (end < 0 || (scanner.broken_line && this.format === 'ndjson')) return -1;
-    return scanner.time > this.limits.now + MAX_AHEAD_MS ? -1 : end;
+    const time = this.#time;
+    return time < EARLIEST_TIME || time > this.limits.now + MAX_AHEAD_MS ? -1 : end;
   }
 
   keep(start: number, end: number): void {
     if (this.#starts.length < this.#room) scanner.keep();
-    this.#accept(start, end, scanner.time, scanner.id);
+    this.#accept(start, end, this.#time, scanner.id);
+  }
+
+  /** Of the event that was scanned last. */
+  get #time(): number {
+    return scanner.time + this.#receipt.time_offset_ms;
   }
 
   parse(start: number, end: number): void {
-    const found = readEvent(this.body, start, end, this.limits.now);
+    const found = readEvent(this.body, start, end, this.#receipt);
     if ('event' in found) {
       if (this.#starts.length < this.#room) scanner.columns.add(found.event);
       this.#accept(start, end, found.time, found.event.id);
@@ -121,11 +155,13 @@ class EventsReader implements Elements {
 
   reading(): Reading {
     const slices = { starts: this.#starts, ends: this.#ends };
+    const { time_offset_ms } = this.#receipt;
     return {
       received: {
         body: onOneLine(this.body, slices),
         ...slices,
         times: this.#times,
+        ...(time_offset_ms !== 0 && { time_offset_ms }),
         // One event is as soon scanned again where it is read.
         ...(this.#index > 1 && slices.starts.length <= this.#room && { columns: scanner.columns.columns() }),
         ...(this.#client_ids && { client_ids: this.#client_ids }),
@@ -142,6 +178,20 @@ interface Fault {
   readonly detail: string;
 }
 
+const invalidSentAt: BrokenBody = {
+  code: 'invalid_sent_at',
+  detail: 'sent_at is a time by RFC 3339, or milliseconds since 1970.',
+};
+
+/** A JSON text's value; undefined where it is none. */
+const valueOf = (json: string): unknown => {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+};
+
 const fault = (code: string, detail: string, pointer = ''): Fault => ({ pointer, code, detail });
 
 /** An event and the time that it says (NaN: it says none), or what is wrong with it. */
@@ -149,7 +199,7 @@ const readEvent = (
   body: Buffer,
   start: number,
   end: number,
-  now: number,
+  receipt: Receipt,
 ): { readonly event: TelemetryEvent; readonly time: number } | (Fault & { readonly id?: string }) => {
   if (end - start > MAX_EVENT_BYTES)
     return fault('event_too_large', `An event may have ${MAX_EVENT_BYTES} bytes.`);
@@ -171,15 +221,16 @@ const readEvent = (
   const weighed = isWeighted(event) ? weightFault(event) : undefined;
   if (weighed) return { ...weighed, ...idOf(value) };
   if (event.timestamp === undefined) return { event, time: NaN };
-  const time = timeOf(event.timestamp, now);
-  if (time <= now + MAX_AHEAD_MS) return { event, time };
-  return Number.isNaN(time)
+  const time = timeOf(event.timestamp, receipt);
+  const { received_at } = receipt;
+  if (time >= EARLIEST_TIME && time <= received_at + MAX_AHEAD_MS) return { event, time };
+  return time > received_at
     ? {
-        ...fault('invalid_timestamp', 'A time is RFC 3339, or milliseconds since 1970.', '/timestamp'),
+        ...fault('timestamp_in_future', 'A time may be 24 hours ahead of ours.', '/timestamp'),
         ...idOf(value),
       }
     : {
-        ...fault('timestamp_in_future', 'A time may be 24 hours ahead of ours.', '/timestamp'),
+        ...fault('invalid_timestamp', 'A time is RFC 3339, or milliseconds since 1970.', '/timestamp'),
         ...idOf(value),
       };
 };

@@ -10,13 +10,15 @@ const builder = new ColumnsBuilder();
 
 /**
  * Events of one request that may be stored: event `i` is the bytes `starts[i]` to `ends[i]` of the body as received,
- * without a line break, and happened at `times[i]` (NaN: when it was received).
+ * without a line break, and happened at `times[i]` (NaN: when it was received), by our clock.
  */
 export interface Received {
   readonly body: Buffer;
   readonly starts: ArrayLike<number>;
   readonly ends: ArrayLike<number>;
   readonly times: ArrayLike<number>;
+  /** What the events' own times were corrected by; absent: nothing. */
+  readonly time_offset_ms?: number;
   /** Made where many events come at once; absent, the chunk is parsed where it is read. */
   readonly columns?: EventColumns;
   /** The clients' own ids, undefined where an event has none; absent where no event has one. */
@@ -83,9 +85,13 @@ export const without = (piece: Piece, left_out: Uint8Array): Piece => {
     bytes += end - start + 1;
   }
   if (received.columns) columns?.addFrom(received.columns, kept_from, piece.to);
-  const { body } = received;
+  const { body, time_offset_ms } = received;
   return {
-    received: { body, starts, ends, times, ...(columns && { columns: columns.columns() }) },
+    received: {
+      ...{ body, starts, ends, times },
+      ...(time_offset_ms !== undefined && { time_offset_ms }),
+      ...(columns && { columns: columns.columns() }),
+    },
     from: 0,
     to: starts.length,
     bytes,

@@ -1,4 +1,7 @@
-/** How a body holds many events: one JSON document (an array, or `{"events": […]}`), or a JSON text a line. */
+/**
+ * How a body holds many events: one JSON document (an array, or `{"events": […]}` with `sent_at` before or behind), or
+ * a JSON text a line.
+ */
 export type BatchFormat = 'json' | 'ndjson';
 
 /** What becomes of the elements that a body is split into. */
@@ -9,11 +12,13 @@ export interface Elements {
   keep(start: number, end: number): void;
   /** An element between two places, whatever it may be. */
   parse(start: number, end: number): void;
+  /** What the sender's clock said, as JSON between two places; answers what is wrong with it. */
+  sentAt(start: number, end: number): BrokenBody | undefined;
 }
 
 /** What is wrong with a body as a whole. */
 export interface BrokenBody {
-  readonly code: 'invalid_json' | 'invalid_batch' | 'too_many_events';
+  readonly code: 'invalid_json' | 'invalid_batch' | 'invalid_sent_at' | 'too_many_events';
   readonly detail: string;
 }
 
@@ -88,55 +93,80 @@ const splitDocument = (
   limit: number,
   elements: Elements,
 ): BrokenBody | undefined => {
-  let at = skipSpace(body, start);
-  const wrapped = body[at] === OPEN_BRACE;
-  if (wrapped) {
+  const at = skipSpace(body, start);
+  const end = (body[at] === OPEN_BRACE ? splitEnvelope : splitArray)(body, at, limit, elements);
+  if (typeof end !== 'number') return end;
+  const rest = skipSpace(body, end);
+  return rest === body.length ? undefined : broken(rest);
+};
+
+/** Walks along the events of an array; answers where it ends. */
+const splitArray = (
+  body: Uint8Array,
+  start: number,
+  limit: number,
+  elements: Elements,
+): number | BrokenBody => {
+  if (body[start] !== OPEN_BRACKET) return start >= body.length ? broken(start) : notABatch;
+  let at = skipSpace(body, start + 1);
+  if (body[at] === CLOSE_BRACKET) return at + 1;
+  for (let count = 0; ; count += 1) {
+    if (count === limit) return tooMany(limit);
+    let end = elements.scan(at);
+    if (end >= 0) elements.keep(at, end);
+    else {
+      end = skipElement(body, at);
+      if (end < 0 || end === at) return broken(end < 0 ? body.length : at);
+      elements.parse(at, end);
+    }
+    at = skipSpace(body, end);
+    const byte = body[at];
+    if (byte === CLOSE_BRACKET) return at + 1;
+    if (byte !== COMMA) return broken(at);
     at = skipSpace(body, at + 1);
+  }
+};
+
+/** Walks along the fields of `{"events": […], "sent_at": …}`, each at most once; answers where it ends. */
+const splitEnvelope = (
+  body: Uint8Array,
+  start: number,
+  limit: number,
+  elements: Elements,
+): number | BrokenBody => {
+  const left = new Set(['events', 'sent_at']);
+  let at = skipSpace(body, start + 1);
+  if (body[at] === CLOSE_BRACE) return notABatch;
+  for (;;) {
     const key_end = body[at] === QUOTE ? skipString(body, at) : -1;
-    if (key_end < 0) return body[at] === CLOSE_BRACE ? notABatch : broken(at);
-    const is_events =
-      key_end - at === 8 && String.fromCharCode(...body.subarray(at + 1, key_end - 1)) === 'events';
+    if (key_end < 0) return broken(at);
+    const key = key_end - at > LONGEST_KEY ? '' : String.fromCharCode(...body.subarray(at + 1, key_end - 1));
     at = skipSpace(body, key_end);
     if (body[at] !== COLON) return broken(at);
     at = skipSpace(body, at + 1);
-    if (!is_events) return notABatch;
-  }
-  if (body[at] !== OPEN_BRACKET) return at >= body.length ? broken(at) : notABatch;
-
-  at = skipSpace(body, at + 1);
-  if (body[at] === CLOSE_BRACKET) at += 1;
-  else
-    for (let count = 0; ; count += 1) {
-      if (count === limit) return tooMany(limit);
-      let end = elements.scan(at);
-      if (end >= 0) elements.keep(at, end);
-      else {
-        end = skipElement(body, at);
-        if (end < 0 || end === at) return broken(end < 0 ? body.length : at);
-        elements.parse(at, end);
-      }
-      at = skipSpace(body, end);
-      const byte = body[at];
-      if (byte === CLOSE_BRACKET) {
-        at += 1;
-        break;
-      }
-      if (byte !== COMMA) return broken(at);
-      at = skipSpace(body, at + 1);
-    }
-
-  at = skipSpace(body, at);
-  if (wrapped) {
-    if (body[at] === COMMA) return notABatch;
-    if (body[at] !== CLOSE_BRACE) return broken(at);
+    if (!left.delete(key)) return notABatch;
+    const end = key === 'events' ? splitArray(body, at, limit, elements) : takeSentAt(body, at, elements);
+    if (typeof end !== 'number') return end;
+    at = skipSpace(body, end);
+    if (body[at] === CLOSE_BRACE) return left.has('events') ? notABatch : at + 1;
+    if (body[at] !== COMMA) return broken(at);
     at = skipSpace(body, at + 1);
   }
-  return at === body.length ? undefined : broken(at);
+};
+
+/** With its quotes. */
+const LONGEST_KEY = '"sent_at"'.length;
+
+/** Hands the value over that begins here; answers where it ends. */
+const takeSentAt = (body: Uint8Array, start: number, elements: Elements): number | BrokenBody => {
+  const end = skipElement(body, start);
+  if (end < 0 || end === start) return broken(end < 0 ? body.length : start);
+  return elements.sentAt(start, end) ?? end;
 };
 
 const notABatch: BrokenBody = {
   code: 'invalid_batch',
-  detail: 'The body must be an array of events, or {"events": […]} and nothing else.',
+  detail: 'The body must be an array of events, or {"events": […], "sent_at": …} and nothing else.',
 };
 
 /** Behind the element that begins at `from`, or -1 where it does not end. */

@@ -1,6 +1,6 @@
 import type { EventId } from '../ids.js';
 import { telemetryId } from './address.js';
-import type { ChunkHeader } from './chunk-header.js';
+import type { ChunkHeader, Receipt } from './chunk-header.js';
 import { type EventColumns, type TextColumn } from './columns.js';
 import type { LineRange } from './column-codec/decode.js';
 import { foldLines } from './column-codec/events.js';
@@ -53,6 +53,12 @@ const headerOf = (stored: StoredChunk): ChunkHeader => {
   const header = stored.metadata.chunk;
   if (!header) throw new UnreadableChunk(stored, 'it has no header');
   return header;
+};
+
+/** By what the times of a chunk's events are read. */
+export const receiptOf = ({ metadata: { chunk } }: StoredChunk): Receipt => {
+  const { received_at = 0, time_offset_ms } = chunk ?? {};
+  return time_offset_ms === undefined ? { received_at } : { received_at, time_offset_ms };
 };
 
 /** The bytes of a chunk's events: one JSON text a line, as received. */
@@ -149,11 +155,11 @@ class ShownChunk implements TelemetryChunk {
 
 const scanner = new EventScanner();
 
-const columnsOf = (events: readonly TelemetryEvent[], received_at: number): PackedColumns => {
+const columnsOf = (events: readonly TelemetryEvent[], receipt: Receipt): PackedColumns => {
   const times = new Float64Array(events.length);
   const columns = scanner.columns.begin(events.length);
   events.forEach((event, index) => {
-    times[index] = timeOf(event.timestamp, received_at);
+    times[index] = timeOf(event.timestamp, receipt);
     columns.add(event);
   });
   return { ...columns.columns(), times };
@@ -163,18 +169,19 @@ const columnsOf = (events: readonly TelemetryEvent[], received_at: number): Pack
 const storedColumns = (stored: StoredChunk): PackedColumns | undefined => {
   const { lines } = stored;
   if (!lines) return undefined;
-  const { count, received_at } = headerOf(stored);
+  const { count } = headerOf(stored);
   if (lines.count !== count)
     throw new UnreadableChunk(stored, `it has ${lines.count} events where its header says ${count}`);
   const columns = scanner.columns.begin(count);
-  const times = foldLines(lines, columns, received_at);
+  const times = foldLines(lines, columns, receiptOf(stored));
   return { ...columns.columns(), times };
 };
 
 /** Makes a chunk's columns of its bytes; lines that the scanner does not take are parsed. */
 const scanColumns = (stored: StoredChunk): PackedColumns => {
   const bytes = bytesOf(stored);
-  const { count, received_at } = headerOf(stored);
+  const header = headerOf(stored);
+  const { count, received_at, time_offset_ms = 0 } = header;
   const times = new Float64Array(count);
   let lines: readonly string[] | undefined;
   scanner.begin(bytes, count);
@@ -183,12 +190,12 @@ const scanColumns = (stored: StoredChunk): PackedColumns => {
     let end = scanner.scan(start);
     if (end >= 0 && (end === bytes.length || bytes[end] === LF) && !scanner.broken_line) {
       scanner.keep();
-      times[index] = Number.isNaN(scanner.time) ? received_at : scanner.time;
+      times[index] = Number.isNaN(scanner.time) ? received_at : scanner.time + time_offset_ms;
     } else {
       lines ??= linesOf(stored);
       const event = parseLine(lines[index] ?? '');
       scanner.columns.add(event);
-      times[index] = timeOf(event.timestamp, received_at);
+      times[index] = timeOf(event.timestamp, header);
       end = bytes.indexOf(LF, start);
       if (end < 0) end = bytes.length;
     }
@@ -268,7 +275,7 @@ export const decodeLines = (
     const end = bytes.indexOf(0x0a, start);
     events.push(parseLine(bytes.toString('utf8', start, end < 0 ? bytes.length : end)));
   }
-  const { paths, routes, ...columns } = columnsOf(events, headerOf(stored).received_at);
+  const { paths, routes, ...columns } = columnsOf(events, headerOf(stored));
   return {
     id: stored.id,
     count: events.length,
@@ -292,7 +299,7 @@ export interface ShownEvent extends Omit<TelemetryEvent, 'timestamp' | 'id'> {
 /** One event as the API shows it. */
 export const showEvent = (
   event: TelemetryEvent,
-  stored: { readonly chunk: EventId; readonly index: number; readonly received_at: number },
+  stored: Receipt & { readonly chunk: EventId; readonly index: number },
   recorded_at: string,
   routing: Routing,
 ): ShownEvent => {
@@ -302,7 +309,7 @@ export const showEvent = (
     event_id: telemetryId(stored.chunk, stored.index),
     ...(id !== undefined && { id }),
     ...fields,
-    timestamp: new Date(timeOf(timestamp, stored.received_at)).toISOString(),
+    timestamp: new Date(timeOf(timestamp, stored)).toISOString(),
     ...(event.route === undefined && event.path !== undefined && { route, route_derived: true as const }),
     recorded_at,
   };

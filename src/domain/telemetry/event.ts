@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import type { Receipt } from './chunk-header.js';
 import { parseTime } from './time.js';
 
 /** Bytes that one event may have in its JSON text. */
@@ -106,10 +107,16 @@ export const TelemetryEvent = Type.Object(
 );
 export type TelemetryEvent = Static<typeof TelemetryEvent>;
 
-/** When an event happened, in epoch milliseconds: by its own word, else when it was received. NaN: its word is no time. */
-export const timeOf = (timestamp: TelemetryEvent['timestamp'], received_at: number): number => {
+/**
+ * When an event happened, in epoch milliseconds: by its own word, corrected by what its sender's clock is off, else
+ * when it was received. NaN: its word is no time.
+ */
+export const timeOf = (
+  timestamp: TelemetryEvent['timestamp'],
+  { received_at, time_offset_ms = 0 }: Receipt,
+): number => {
   if (timestamp === undefined) return received_at;
-  return typeof timestamp === 'number' ? Math.floor(timestamp) : parseTime(timestamp);
+  return (typeof timestamp === 'number' ? Math.floor(timestamp) : parseTime(timestamp)) + time_offset_ms;
 };
 
 /** Whether an event says that the service failed. 4xx is the client's error and counted apart. */

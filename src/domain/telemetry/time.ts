@@ -26,6 +26,10 @@ export const epochDays = (year: number, month: number, day: number): number => {
   return era * 146_097 + day_of_era - 719_468;
 };
 
+/** The first and the last millisecond that RFC 3339 can say, in UTC. */
+export const EARLIEST_TIME = -62_167_219_200_000;
+export const LATEST_TIME = 253_402_300_799_999;
+
 /**
  * Reads an RFC 3339 time (§5.6) as epoch milliseconds; NaN where the text is none. What is finer than a millisecond
  * is cut off. `Date.parse` takes much more than RFC 3339 allows, differs between engines, and is slower.

@@ -20,14 +20,14 @@ export interface EventsStreamQuery {
 }
 
 const shown = (
-  { chunk, received_at, recorded_at, first, texts }: RecentChunk,
+  { chunk, recorded_at, first, texts, ...receipt }: RecentChunk,
   routing: Routing,
 ): readonly ShownEvent[] =>
   texts
     .map((text, i) =>
       showEvent(
         JSON.parse(text) as TelemetryEvent,
-        { chunk, index: first + i, received_at },
+        { chunk, index: first + i, ...receipt },
         recorded_at,
         routing,
       ),

@@ -1,5 +1,6 @@
 import type { EventId } from '../../domain/ids.js';
-import { lastLinesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import type { Receipt } from '../../domain/telemetry/chunk-header.js';
+import { lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
 import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
@@ -9,11 +10,10 @@ const KEPT = 200;
 const KEPT_LENGTH = 512 * 1024;
 
 /** Some events of one chunk, the newest last. */
-export interface RecentChunk {
+export interface RecentChunk extends Receipt {
   readonly chunk: EventId;
   readonly position: Position;
   readonly recorded_at: string;
-  readonly received_at: number;
   /** Index in the chunk of the first text. */
   readonly first: number;
   /** The events' JSON texts, as received. */
@@ -37,7 +37,7 @@ const tailOf = (event: RecordedEvent): RecentChunk => {
     chunk: event.id,
     position: event.position,
     recorded_at: event.metadata.recorded_at,
-    received_at: event.metadata.chunk?.received_at ?? 0,
+    ...receiptOf(event),
     first: (event.metadata.chunk?.count ?? texts.length) - texts.length,
     texts,
   };

@@ -1,7 +1,7 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Provenance } from '../../domain/provenance.js';
 import { addressOf } from '../../domain/telemetry/address.js';
-import { linesOf, showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
+import { linesOf, receiptOf, showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
 import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import type { EventLog, Position, Revision, StreamName } from '../../eventstore/event-store.js';
 import { chunkIndex } from '../chunk-index/projection.js';
@@ -16,6 +16,8 @@ export interface EventWithProvenance extends ShownEvent {
   readonly revision: Revision;
   readonly index: number;
   readonly provenance: Provenance;
+  /** What was added to the time that the event says, by what its sender said of its clock. */
+  readonly time_offset_ms?: number;
 }
 
 /** One event of a tenant; undefined where there is none of that id. */
@@ -34,9 +36,10 @@ export const eventById = async (
   const { book } = await currentRoutes(models, tenant);
   const { chunk, ...provenance } = stored.metadata;
   const { position, stream, revision } = stored;
-  const place = { chunk: stored.id, index: address.index, received_at: chunk?.received_at ?? 0 };
+  const place = { chunk: stored.id, index: address.index, ...receiptOf(stored) };
   return {
     ...showEvent(JSON.parse(line) as TelemetryEvent, place, provenance.recorded_at, book),
     ...{ position, stream, revision, index: address.index, provenance },
+    ...(chunk?.time_offset_ms !== undefined && { time_offset_ms: chunk.time_offset_ms }),
   };
 };

@@ -4,6 +4,7 @@ import {
   bytesOf,
   decodeChunk,
   decodeLines,
+  receiptOf,
   showEvent,
   type ShownEvent,
   type TelemetryChunk,
@@ -211,7 +212,7 @@ const show = ({ stored, chunk, read_index, index }: Hit, routing: Routing): Show
   showEvent(
     // An index that `hitsIn` counted up to is in the chunk.
     chunk.events[read_index] ?? { type: '' },
-    { chunk: chunk.id, index, received_at: stored.metadata.chunk?.received_at ?? 0 },
+    { chunk: chunk.id, index, ...receiptOf(stored) },
     stored.metadata.recorded_at,
     routing,
   );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { EventStoreUnavailable, type Revision } from '../../../src/eventstore/event-store.js';
 import type { TenantId } from '../../../src/domain/ids.js';
-import { decodeChunk, ingestBench, request, tenant, type TestLog } from '../../support/telemetry.js';
+import { decodeChunk, ingestBench, NOW, request, tenant, type TestLog } from '../../support/telemetry.js';
 
 const event = (n: number): Buffer => Buffer.from(JSON.stringify({ type: 'a', message: String(n) }));
 
@@ -43,7 +43,7 @@ describe('many small requests', () => {
     expect(answered).toBe(3);
   });
 
-  it('of different actors, origins or tenants never share a record', async () => {
+  it('of different actors, origins, tenants or corrections of times never share a record', async () => {
     const { log, ingest } = ingestBench();
     const { open } = gate(log);
     const { principal } = request();
@@ -55,6 +55,8 @@ describe('many small requests', () => {
       request({ principal: other }),
       request({ origin: 'import' }),
       request({ principal: stranger }),
+      request({ arrival: { received_at: NOW, sent_at: NOW - 60_000 } }),
+      request({ arrival: { received_at: NOW, sent_at: NOW - 60_200 } }),
     ].map((context, n) => ingest.one(event(n), context));
     await turn();
     open();
@@ -65,14 +67,16 @@ describe('many small requests', () => {
       actor.id,
       origin,
       chunk?.count,
+      chunk?.time_offset_ms,
     ]);
-    expect(who).toHaveLength(4);
+    expect(who).toHaveLength(5);
     expect(who).toEqual(
       expect.arrayContaining([
-        [true, tenant, 'key_1', 'api', 1],
-        [true, tenant, 'usr_1', 'api', 2],
-        [true, tenant, 'key_1', 'import', 1],
-        [true, 'ten_other', 'key_1', 'api', 1],
+        [true, tenant, 'key_1', 'api', 1, undefined],
+        [true, tenant, 'key_1', 'api', 2, 60_000],
+        [true, tenant, 'usr_1', 'api', 2, undefined],
+        [true, tenant, 'key_1', 'import', 1, undefined],
+        [true, 'ten_other', 'key_1', 'api', 1, undefined],
       ]),
     );
   });

@@ -56,9 +56,13 @@ const shape = ({
   })),
 });
 
-const piecesOf = (requests: readonly (readonly object[])[], events: number): readonly Piece[] =>
+const piecesOf = (
+  requests: readonly (readonly object[])[],
+  events: number,
+  sent_at?: number,
+): readonly Piece[] =>
   requests.flatMap((request) => {
-    const reading = readBatch(Buffer.from(JSON.stringify(request)), 'json', { events: 1000, now });
+    const reading = readBatch(Buffer.from(JSON.stringify(request)), 'json', { events: 1000, now, sent_at });
     return reading.ok ? cut(reading.received, { bytes: 10_000, events }) : [];
   });
 
@@ -67,6 +71,7 @@ const headerOf = (pieces: readonly Piece[], first_sequence: number): ChunkHeader
   count: pieces.reduce((sum, { from, to }) => sum + to - from, 0),
   ...timesOf(pieces, now),
   received_at: now,
+  ...(pieces[0]?.received.time_offset_ms && { time_offset_ms: pieces[0].received.time_offset_ms }),
   producer: 'test',
   first_sequence,
 });
@@ -83,8 +88,9 @@ describe('the columns that were made when events were checked', () => {
         requests,
         fc.integer({ min: 1, max: 12 }),
         fc.integer({ min: 1, max: 6 }),
-        (sent, size, n) => {
-          const pieces = piecesOf(sent, size).slice(0, n);
+        fc.constantFrom(undefined, now, now - 3_600_000, now + 86_400_000),
+        (sent, size, n, sent_at) => {
+          const pieces = piecesOf(sent, size, sent_at).slice(0, n);
           if (pieces.length === 0) return;
           const header = headerOf(pieces, 0);
           const columns = columnsOf(pieces, now);

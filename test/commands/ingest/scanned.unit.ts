@@ -9,9 +9,9 @@ describe('reading events by their bytes', () => {
   it('comes to what parsing and the schema come to, also where the chunk is read again', () => {
     const random = seeded(20_260_301);
     for (let done = 0; done < CASES; done += 1) {
-      const { form, body } = nextCase(random);
-      const wrong = difference(body, form);
-      expect(wrong && { form, body: body.toString('latin1'), wrong }).toBeUndefined();
+      const { form, body, sent_at } = nextCase(random);
+      const wrong = difference({ form, body, sent_at });
+      expect(wrong && { form, sent_at, body: body.toString('latin1'), wrong }).toBeUndefined();
     }
   });
 });

@@ -9,12 +9,17 @@ const LIMIT = 10_000;
 const texts = (body: string, format: BatchFormat = 'json', limit = LIMIT): string[] | string => {
   const bytes = Buffer.from(body);
   const found: string[] = [];
+  let sent_at: string | undefined;
   const broken = split(bytes, format, limit, {
     scan: () => -1,
     keep: () => undefined,
     parse: (start, end) => found.push(bytes.toString('utf8', start, end)),
+    sentAt: (start, end) => {
+      sent_at = bytes.toString('utf8', start, end);
+      return sent_at === '7' ? { code: 'invalid_sent_at', detail: '' } : undefined;
+    },
   });
-  return broken?.code ?? found;
+  return broken?.code ?? (sent_at === undefined ? found : [...found, `at ${sent_at}`]);
 };
 
 const parses = (text: string): boolean => {
@@ -100,8 +105,22 @@ describe('splitting a JSON document', () => {
     ['{}', 'invalid_batch'],
     ['{"event":[1]}', 'invalid_batch'],
     ['{"events":[1],"more":1}', 'invalid_batch'],
+    ['{"events":[1],"events":[2]}', 'invalid_batch'],
+    ['{"sent_at":1}', 'invalid_batch'],
+    ['{"sent_at":1,"sent_at":1,"events":[1]}', 'invalid_batch'],
+    ['{"sent_at":1,"events":1}', 'invalid_batch'],
+    ['{"sent_at":7,"events":[1]}', 'invalid_sent_at'],
+    ['{"events":[1],"sent_at":7}', 'invalid_sent_at'],
+    ['{"events":[1],"sent_at":}', 'invalid_json'],
+    ['{"events":[1],"sent_at":1', 'invalid_json'],
+    ['{"events":[1],}', 'invalid_json'],
     ['{"events":{}}', 'invalid_batch'],
   ])('says what is wrong with %s', (body, code) => expect(texts(body)).toBe(code));
+
+  it('hands over what the sender’s clock said, before the events or behind them', () => {
+    expect(texts('{ "sent_at" : "x,]}" , "events" : [1 , 2] }')).toEqual(['1', '2', 'at "x,]}"']);
+    expect(texts('{"events":[],"sent_at":12}')).toEqual(['at 12']);
+  });
 
   it('skips a byte order mark', () => expect(texts('\ufeff[1]')).toEqual(['1']));
 

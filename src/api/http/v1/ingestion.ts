@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { MAX_EVENT_BYTES, TelemetryEvent } from '../../../domain/telemetry/event.js';
 import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
+import { SentAt } from '../../../domain/telemetry/sender-clock.js';
 import { MAX_QUERY_LENGTH, parseQuery } from '../../../domain/telemetry/query/parse.js';
 import { chunkIndex } from '../../../projections/chunk-index/projection.js';
 import { routeBooks } from '../../../projections/routes/projection.js';
@@ -99,7 +100,7 @@ export const ingestOne = defineRoute({
 
 const Batch = Type.Union([
   Type.Array(SentEvent, { minItems: 1 }),
-  closed({ events: Type.Array(SentEvent, { minItems: 1 }) }),
+  closed({ events: Type.Array(SentEvent, { minItems: 1 }), sent_at: Type.Optional(SentAt) }),
 ]);
 
 const ORIGIN_HEADER = 'X-PulseStream-Origin';

@@ -83,6 +83,11 @@ export const EventWithProvenance = Type.Intersect([
     stream: text,
     revision: Type.Integer({ minimum: 0 }),
     index: Type.Integer({ minimum: 0 }),
+    time_offset_ms: Type.Optional(
+      Type.Integer({
+        description: 'Added to the time that the event says: by so much the clock of its sender was behind.',
+      }),
+    ),
     provenance: open({
       actor: open({ kind: text, id: text }),
       origin: text,

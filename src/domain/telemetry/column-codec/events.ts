@@ -1,3 +1,4 @@
+import type { Receipt } from '../chunk-header.js';
 import { pathWithoutRoute, type ColumnsBuilder, type ScannedRow } from '../columns.js';
 import { timeOf, type TelemetryEvent } from '../event.js';
 import { parseTime } from '../time.js';
@@ -35,8 +36,9 @@ interface FieldPlace {
 export const foldLines = (
   { encoded, from, to }: LineRange,
   builder: ColumnsBuilder,
-  received_at: number,
+  receipt: Receipt,
 ): Float64Array => {
+  const { received_at, time_offset_ms = 0 } = receipt;
   const times = new Float64Array(to - from);
   let texts: readonly string[] | undefined;
   const parsed = (index: number): TelemetryEvent => {
@@ -57,11 +59,11 @@ export const foldLines = (
     const reader = columns && readers[columns.lineShapes[line] as number];
     if (reader?.row) {
       const time = reader.readRow(next);
-      times[line - from] = Number.isNaN(time) ? received_at : time;
+      times[line - from] = Number.isNaN(time) ? received_at : time + time_offset_ms;
       builder.addRow(reader.row);
     } else {
       const event = reader?.readEvent(next) ?? parsed(line - from);
-      times[line - from] = timeOf(event.timestamp, received_at);
+      times[line - from] = timeOf(event.timestamp, receipt);
       builder.add(event);
     }
     reader?.pass(next);
