@@ -31,6 +31,7 @@ const log = await EmbeddedEventStore.open(directory, {
   ...smallLog,
   segmentBytes: 1024 * 1024,
   maxAppendBytes: 256 * 1024,
+  unsealedSegments: 0,
 });
 log.startSealing({
   sealed: (segment) => {

@@ -23,6 +23,7 @@ export const simulated = (
     segmentBytes?: number;
     maxAppendBytes?: number;
     roomBytes?: number;
+    unsealedSegments?: number;
   } = {},
 ): EmbeddedOptions => ({
   files,

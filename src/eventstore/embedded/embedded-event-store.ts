@@ -111,6 +111,8 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       layout,
       sealing ? encodeInThread(sealing) : encodeHere(files),
       clock,
+      () => this.#group.appended,
+      limitsOf(options).unsealedSegments,
     );
     this.#reader = new LogReader(segments, this.#recent, this.#unindexed, () => this.#group.end);
   }

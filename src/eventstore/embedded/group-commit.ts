@@ -58,6 +58,7 @@ export class GroupCommit {
   #inFlight: Submission[] = [];
   #running: Promise<void> | undefined;
   #health: StoreHealth = { status: 'ok' };
+  #appended = 0;
   /** How far behind the tail a write that failed may have left bytes. */
   #soiled = 0;
   #flushFailed = false;
@@ -80,6 +81,11 @@ export class GroupCommit {
 
   get end(): Tail {
     return this.tail;
+  }
+
+  /** Bytes that were made durable since the log was opened. */
+  get appended(): number {
+    return this.#appended;
   }
 
   /** A disk that was full is looked at again: the next append may go through. */
@@ -233,6 +239,7 @@ export class GroupCommit {
       chain,
       marked: false,
     };
+    this.#appended += commitBytes(length);
     this.#marking ??= this.#markWhenIdle();
     this.listener.committed(
       new Commit(segment, offset, header, placed),

@@ -21,6 +21,8 @@ export interface EmbeddedOptions {
   readonly roomBytes?: number;
   /** How much of the newest events is kept in memory. Default 32 MiB. */
   readonly recentBytes?: number;
+  /** How many full segments may wait to be sealed while much is appended. Default 64. */
+  readonly unsealedSegments?: number;
   /** The compiled log-worker.js, for checksums and hashes in other threads. Absent: everything is done in this one. */
   readonly threads?: URL;
   /** The compiled sealing-worker.js, to seal segments in a thread of its own. Absent: it is done in this one. */
@@ -36,12 +38,14 @@ const SEGMENT_BYTES = 64 * MIB;
 const MAX_APPEND_BYTES = 16 * MIB;
 const ROOM_BYTES = MIB / 4;
 const RECENT_BYTES = 32 * MIB;
+const UNSEALED_SEGMENTS = 64;
 
 export interface Limits {
   readonly segmentBytes: number;
   readonly maxAppendBytes: number;
   readonly roomBytes: number;
   readonly recentBytes: number;
+  readonly unsealedSegments: number;
 }
 
 /** The sizes that hold. Throws a RangeError where an append might not fit into a segment. */
@@ -50,10 +54,11 @@ export const limitsOf = ({
   maxAppendBytes = MAX_APPEND_BYTES,
   roomBytes = ROOM_BYTES,
   recentBytes = RECENT_BYTES,
+  unsealedSegments = UNSEALED_SEGMENTS,
 }: EmbeddedOptions): Limits => {
   if (HEADER_BYTES + commitBytes(maxAppendBytes) > segmentBytes)
     throw new RangeError(`a segment of ${segmentBytes} bytes has no room for an append of ${maxAppendBytes}`);
-  return { segmentBytes, maxAppendBytes, roomBytes, recentBytes };
+  return { segmentBytes, maxAppendBytes, roomBytes, recentBytes, unsealedSegments };
 };
 
 /** There is no log in this directory. */

@@ -47,6 +47,8 @@ export interface SealingReport {
 
 /** How often it is looked whether a segment is full. */
 const LOOK_MS = 1_000;
+/** Bytes appended a second beyond which the processors are for those who append: encoding takes more than receiving. */
+const BUSY_BYTES = 8 * 1024 * 1024;
 const RETRY_MS = 60_000;
 
 /**
@@ -60,6 +62,7 @@ export class Sealing {
   #turn: Promise<unknown> = Promise.resolve();
   #background: Promise<void> | undefined;
   #trouble: string | undefined;
+  readonly #flow: Flow;
 
   constructor(
     private readonly segments: Segments,
@@ -67,14 +70,20 @@ export class Sealing {
     private readonly layout: Layout,
     private readonly encode: EncodeSegment,
     private readonly clock: Clock,
-  ) {}
+    /** How many bytes were appended so far. */
+    appended: () => number,
+    /** How many segments may wait for quieter times. */
+    private readonly most_waiting: number,
+  ) {
+    this.#flow = new Flow(clock, appended);
+  }
 
   /** Why segments stay as they are; undefined where they do not. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
 
-  /** Seals what is full from now on, until it is closed. */
+  /** Seals what is full from now on, until it is closed; while much is appended it waits, within bounds. */
   start(report: SealingReport): void {
     this.#background ??= this.#follow(report);
   }
@@ -85,7 +94,7 @@ export class Sealing {
     while (!over()) {
       let pause = LOOK_MS;
       try {
-        for (let [next] = await this.#full(); next && !over(); [next] = await this.#full()) {
+        for (let [next] = await this.#due(); next && !over(); [next] = await this.#due()) {
           const segment = next;
           const result = await this.#inTurn(() => this.#seal(segment, () => undefined));
           if (result) report.sealed(segment.name, result);
@@ -145,6 +154,12 @@ export class Sealing {
     return raw;
   }
 
+  /** Those of them that should be sealed now. */
+  async #due(): Promise<readonly Segment[]> {
+    const full = await this.#full();
+    return this.#flow.isBusy() && full.length <= this.most_waiting ? [] : full;
+  }
+
   async #isSealed(segment: Segment): Promise<boolean> {
     if (this.#sealed.has(segment.name)) return true;
     const form = await openForm(this.segments, segment);
@@ -190,5 +205,31 @@ export class Sealing {
       await removeIfThere(this.files, target);
       throw error;
     }
+  }
+}
+
+/** How much comes in. */
+class Flow {
+  #at: number;
+  #bytes: number;
+  #busy = false;
+
+  constructor(
+    private readonly clock: Pick<Clock, 'monotonic'>,
+    private readonly appended: () => number,
+  ) {
+    this.#at = clock.monotonic();
+    this.#bytes = appended();
+  }
+
+  /** Whether more came than {@link BUSY_BYTES} a second since this was asked before, or lately. */
+  isBusy(): boolean {
+    const elapsed = this.clock.monotonic() - this.#at;
+    if (elapsed < LOOK_MS / 2) return this.#busy;
+    const bytes = this.appended();
+    this.#busy = ((bytes - this.#bytes) * 1000) / elapsed > BUSY_BYTES;
+    this.#at += elapsed;
+    this.#bytes = bytes;
+    return this.#busy;
   }
 }

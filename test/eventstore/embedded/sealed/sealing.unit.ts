@@ -15,6 +15,8 @@ import {
 import { ManualClock } from '../../../support/manual-clock.js';
 import { MemoryLogIndex } from '../../../support/memory-log-index.js';
 import { everything, seen, SealableLoad, TELEMETRY } from '../../../support/sealable-log.js';
+import { until } from '../../../support/until.js';
+import { eventFactory, revision } from '../../../support/log-events.js';
 import { DIRECTORY, newSimulatedLog, simulated } from '../../../support/simulated-log.js';
 
 const LOG = `${DIRECTORY}/log/`;
@@ -137,6 +139,50 @@ describe('A log whose full segments are sealed', () => {
     });
     expect(forms(files)).toEqual([true, true, true, false]);
     expect(await everything(log)).toEqual(made.contents);
+    await log.close();
+  });
+});
+
+describe('Sealing while much is appended', () => {
+  const event = eventFactory(5);
+  const LINES = Buffer.from(
+    Array.from({ length: 2_000 }, (_, i) => `{"type":"tick","status_code":${i}}`).join('\n'),
+  );
+
+  /** Fills segments within half a second, and begins to seal. */
+  const fill = async (
+    most_waiting: number,
+  ): Promise<{ log: EmbeddedEventStore; clock: ManualClock; sealed: string[] }> => {
+    const clock = new ManualClock();
+    const { log } = await newSimulatedLog({
+      clock,
+      segmentBytes: 1024 * 1024,
+      maxAppendBytes: 256 * 1024,
+      unsealedSegments: most_waiting,
+    });
+    for (let i = 0; (await log.stat()).segments < 6; i += 1)
+      await log.append(TELEMETRY, i === 0 ? 'none' : revision(i - 1), [event.binary(LINES)]);
+    clock.advance(500);
+    const sealed: string[] = [];
+    log.startSealing({ sealed: (segment) => sealed.push(segment), failed: () => undefined });
+    await passed();
+    return { log, clock, sealed };
+  };
+
+  /** Long enough for a segment to be looked at. */
+  const passed = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 50));
+
+  it('waits until there is less', async () => {
+    const { log, clock, sealed } = await fill(5);
+    expect(sealed).toEqual([]);
+    clock.advance(1_000);
+    await until(() => sealed.length === 5);
+    await log.close();
+  });
+
+  it('does not wait where more segments do than may', async () => {
+    const { log, sealed } = await fill(4);
+    await until(() => sealed.length > 0);
     await log.close();
   });
 });
