@@ -7,6 +7,7 @@ import { sealingProgram } from './eventstore/embedded/sealed/sealing-thread.js';
 import type { EmbeddedOptions } from './eventstore/embedded/options.js';
 import type { EventLogWriter } from './eventstore/event-log-writer.js';
 import type { EventLog } from './eventstore/event-store.js';
+import type { LogTree } from './eventstore/log-tree.js';
 import type { EventStoreDbLog } from './eventstore/eventstoredb/event-store-db-log.js';
 import { systemClock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
@@ -24,6 +25,8 @@ export interface Stores {
   readonly log: EventLog & EventLogWriter;
   /** Absent where the log is a server's. */
   readonly inspection?: LogInspection;
+  /** The Merkle tree over the records of the log. */
+  readonly tree?: LogTree;
   /** From now on seals full segments of the log; absent where the log is a server’s. */
   startSealing?(report: SealingReport): void;
   readonly readStore: ReadStore;
@@ -78,6 +81,7 @@ export const openStores = async (config: Config, programs?: LogPrograms): Promis
       log,
       ...(log instanceof EmbeddedEventStore && {
         inspection: log,
+        tree: log.tree,
         startSealing: (report: SealingReport) => {
           log.startSealing(report);
         },

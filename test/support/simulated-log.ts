@@ -24,6 +24,7 @@ export const simulated = (
     maxAppendBytes?: number;
     roomBytes?: number;
     unsealedSegments?: number;
+    treeCommits?: number;
   } = {},
 ): EmbeddedOptions => ({
   files,

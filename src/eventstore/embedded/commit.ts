@@ -18,6 +18,10 @@ export interface RecordRun {
   readonly number: number;
   readonly count: number;
   readonly last: number;
+  /** The log's chain after the last of them. */
+  readonly chain: Buffer;
+  /** Their leaf hashes. */
+  leaves(): readonly Buffer[];
   /** About how many bytes a record has. */
   bytesOf(i: number): number;
   /** A record as readers see it; undefined where they do not. */
@@ -54,6 +58,10 @@ export class Commit implements RecordRun {
 
   get bytes(): number {
     return this.header.length;
+  }
+
+  get chain(): Buffer {
+    return this.header.chain;
   }
 
   bytesOf(i: number): number {

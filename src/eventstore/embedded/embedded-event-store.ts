@@ -23,9 +23,10 @@ import { layoutOf, type Layout } from './layout.js';
 import type { LogIndex } from './log-index.js';
 import { LogReader } from './log-reader.js';
 import { checkInThreads, SealThread } from './log-threads.js';
-import { catchUp, checkIndex, openLmdbIndex } from './open-index.js';
+import { catchUp, checkIndex, endsWith, openLmdbIndex } from './open-index.js';
 import { limitsOf, LogNotInitialised, takeLock, type EmbeddedOptions } from './options.js';
 import { RecentCommits } from './recent-commits.js';
+import { RecordTree } from './record-tree.js';
 import { encodeEvents, encodeTruncation, idBytes, prepareEvents, streamNameBytes } from './record.js';
 import { recoverTail, type Tail, type TornTail } from './recovery.js';
 import { encodeInThread } from './sealed/sealing-thread.js';
@@ -65,6 +66,8 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   readonly #tide: Tide;
   readonly #sealing: Sealing;
   readonly #sealer: Sealer | undefined;
+  /** The Merkle tree over the records. */
+  readonly tree: RecordTree;
   /** The number of the record that is appended next, with all that is under way. */
   #next: number;
   #closing: Promise<void> | undefined;
@@ -90,9 +93,10 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       tail,
       limitsOf(options),
       {
-        committed: (commit, runs) => {
+        committed: (commit, runs, leaves) => {
           const { number, count, offset, header } = commit;
           this.#recent.add(commit);
+          this.tree.committed(number, leaves, header.chain);
           this.#indexer.add({ number, count, offset, chain: header.chain, runs });
           this.#tide.rise(commit.last);
         },
@@ -115,6 +119,16 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       limitsOf(options).unsealedSegments,
     );
     this.#reader = new LogReader(segments, this.#recent, this.#unindexed, () => this.#group.end);
+    this.tree = new RecordTree(
+      files,
+      layout.tree,
+      {
+        cursor: (next) => this.#reader.cursor(next),
+        endsWith: (number, chain) => endsWith({ number, chain }, index, segments),
+      },
+      tail.next,
+      limitsOf(options).treeCommits,
+    );
   }
 
   /** Makes an empty log in a directory; leaves one that is there as it is. */
@@ -330,6 +344,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     this.#tide.end();
     await this.#sealing.close();
     await this.#group.close();
+    await this.tree.close();
     await this.#indexer.close();
     await this.index.close();
     await this.#sealer?.close();

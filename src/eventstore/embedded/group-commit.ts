@@ -43,8 +43,8 @@ interface Submission {
 }
 
 export interface CommitListener {
-  /** A commit is durable; called before those who wait for it are answered. */
-  committed(commit: Commit, runs: readonly Run[]): void;
+  /** A commit is durable, with its records' leaf hashes in rows; called before those who wait for it are answered. */
+  committed(commit: Commit, runs: readonly Run[], leaves: readonly Buffer[]): void;
   /** Nothing after this record will become durable; called before those who wait are told. */
   dropped(last: number): void;
 }
@@ -210,10 +210,8 @@ export class GroupCommit {
   async #commit(writes: readonly SealedWrite[]): Promise<void> {
     const length = sum(writes.map((write) => write.length));
     const count = sum(writes.map(({ run }) => run.count));
-    const chain = chainAfter(
-      this.tail.chain,
-      writes.map(({ sealed }) => sealed.leaves),
-    );
+    const leaves = writes.map(({ sealed }) => sealed.leaves);
+    const chain = chainAfter(this.tail.chain, leaves);
     const header = this.#header(count, length, chain);
     const parts = partsOf(writes.map(({ sealed }) => sealed));
     const padding = ZEROS.subarray(0, commitBytes(length) - HEADER_BYTES - length);
@@ -244,6 +242,7 @@ export class GroupCommit {
     this.listener.committed(
       new Commit(segment, offset, header, placed),
       writes.map(({ run }) => run),
+      leaves,
     );
   }
 

@@ -6,6 +6,8 @@ export interface Layout {
   readonly log: string;
   /** Can be made again from the log. */
   readonly index: string;
+  /** The Merkle tree's hashes; a part of the index. */
+  readonly tree: string;
   /** A segment that is being made; worth nothing after a restart. */
   readonly unfinished: string;
   /** A full segment that is being encoded anew; worth nothing after a restart. */
@@ -18,6 +20,7 @@ export const layoutOf = (directory: string): Layout => ({
   root: directory,
   log: join(directory, 'log'),
   index: join(directory, 'index'),
+  tree: join(directory, 'index', 'tree'),
   unfinished: join(directory, 'next-segment'),
   sealing: join(directory, 'sealing-segment'),
   lock: join(directory, 'lock'),

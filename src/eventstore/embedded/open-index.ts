@@ -60,29 +60,31 @@ export const checkIndex = async (
   const ends = segments.all
     .map(({ first, chain }) => ({ number: first - 1, chain }))
     .filter(({ number }) => number > 0 && number < known.number);
-  for (const end of [...ends, known]) await checkEnd(end, index, segments);
+  for (const end of [...ends, known]) {
+    if (await endsWith(end, index, segments)) continue;
+    const name = segments.holding(end.number)?.name ?? '';
+    throw notThere(name, index.commit(end.number)?.offset ?? 0, end.number);
+  }
 };
 
-const checkEnd = async (
+/** Whether a commit of the log ends with that record and that chain; it must be one that the index knows. */
+export const endsWith = async (
   { number, chain }: IndexCheckpoint,
   index: LogIndex,
   segments: Segments,
-): Promise<void> => {
+): Promise<boolean> => {
   const segment = segments.holding(number);
   const offset = index.commit(number)?.offset ?? 0;
   if (!segment) throw new Error(`no segment holds record ${number}`);
   const form = await openForm(segments, segment);
   const file = 'sealed' in form ? form.sealed : form.raw;
   try {
-    if ('sealed' in form) {
-      if ((await form.sealed.chainAt(number))?.equals(chain)) return;
-      throw notThere(segment.name, 0, number);
-    }
+    if ('sealed' in form) return (await form.sealed.chainAt(number))?.equals(chain) ?? false;
     const bytes = Buffer.alloc(HEADER_BYTES);
     await form.raw.read(bytes, offset);
     const header = readHeader(bytes, 0, 'commit', segment.salt);
-    if (header && header.number + header.count - 1 === number && header.chain.equals(chain)) return;
-    throw notThere(segment.name, offset, number);
+    if (!header) return false;
+    return header.number + header.count - 1 === number && header.chain.equals(chain);
   } finally {
     await file.close();
   }

@@ -23,6 +23,8 @@ export interface EmbeddedOptions {
   readonly recentBytes?: number;
   /** How many full segments may wait to be sealed while much is appended. Default 64. */
   readonly unsealedSegments?: number;
+  /** How many commits' leaf hashes wait in memory for somebody to ask for the tree. Default 16,384. */
+  readonly treeCommits?: number;
   /** The compiled log-worker.js, for checksums and hashes in other threads. Absent: everything is done in this one. */
   readonly threads?: URL;
   /** The compiled sealing-worker.js, to seal segments in a thread of its own. Absent: it is done in this one. */
@@ -39,6 +41,7 @@ const MAX_APPEND_BYTES = 16 * MIB;
 const ROOM_BYTES = MIB / 4;
 const RECENT_BYTES = 32 * MIB;
 const UNSEALED_SEGMENTS = 64;
+const TREE_COMMITS = 16_384;
 
 export interface Limits {
   readonly segmentBytes: number;
@@ -46,6 +49,7 @@ export interface Limits {
   readonly roomBytes: number;
   readonly recentBytes: number;
   readonly unsealedSegments: number;
+  readonly treeCommits: number;
 }
 
 /** The sizes that hold. Throws a RangeError where an append might not fit into a segment. */
@@ -55,10 +59,11 @@ export const limitsOf = ({
   roomBytes = ROOM_BYTES,
   recentBytes = RECENT_BYTES,
   unsealedSegments = UNSEALED_SEGMENTS,
+  treeCommits = TREE_COMMITS,
 }: EmbeddedOptions): Limits => {
   if (HEADER_BYTES + commitBytes(maxAppendBytes) > segmentBytes)
     throw new RangeError(`a segment of ${segmentBytes} bytes has no room for an append of ${maxAppendBytes}`);
-  return { segmentBytes, maxAppendBytes, roomBytes, recentBytes, unsealedSegments };
+  return { segmentBytes, maxAppendBytes, roomBytes, recentBytes, unsealedSegments, treeCommits };
 };
 
 /** There is no log in this directory. */

@@ -122,6 +122,10 @@ export class SealedBlock implements RecordRun {
     return this.#leaves.subarray(i * LEAF_BYTES, (i + 1) * LEAF_BYTES);
   }
 
+  leaves(): readonly Buffer[] {
+    return Array.from({ length: this.count }, (_, i) => this.leaf(i));
+  }
+
   /** Whether a commit ends with the record of a number. */
   endsCommit(number: number): boolean {
     this.#ends ??= this.#findEnds();

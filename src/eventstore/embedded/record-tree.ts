@@ -1,0 +1,177 @@
+import { rootOf, type Hash, type NodePlace, type TreeHead } from '../../domain/integrity/merkle.js';
+import type { Files } from '../../platform/files.js';
+import { EventStoreUnavailable, toPosition, type Position } from '../event-store.js';
+import type { LogTree } from '../log-tree.js';
+import { sha256, TreeFile } from '../tree-file.js';
+import type { LogCursor } from './log-reader.js';
+
+/** What of the log the tree needs. */
+interface TreeSource {
+  /** A cursor that stands before a record. */
+  cursor(next: number): LogCursor;
+  /** Whether a commit of the log ends with that record and that chain. */
+  endsWith(number: number, chain: Buffer): Promise<boolean>;
+}
+
+/** Leaf hashes of a commit, as the log made them when it was written. */
+interface Committed {
+  readonly number: number;
+  /** In rows of whole hashes. */
+  readonly rows: readonly Buffer[];
+  readonly chain: Buffer;
+}
+
+const LEAF_BYTES = 32;
+/** Leaves that are added at once: others get their turn in between. */
+const BATCH_LEAVES = 4_096;
+
+/**
+ * The Merkle tree over the embedded log: record number n is leaf n - 1. An append costs it nothing: leaf hashes are
+ * made for the chain anyway, and wait here until somebody asks for the tree. What was committed before this process
+ * started is read from the log. The tree's hashes are kept in a file, with the log's chain at its end; where that is
+ * not the log's own any more they are made anew.
+ */
+export class RecordTree implements LogTree {
+  #waiting: Committed[] = [];
+  #opening: Promise<TreeFile> | undefined;
+  #growing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    private readonly files: Files,
+    private readonly path: string,
+    private readonly source: TreeSource,
+    /** The number of the record to come. */
+    private next: number,
+    /** So many commits at most wait in memory. */
+    private readonly waitingCommits: number,
+  ) {}
+
+  /** Takes note of a commit that is durable. */
+  committed(number: number, rows: readonly Buffer[], chain: Buffer): void {
+    this.#waiting.push({ number, rows, chain });
+    this.next = number + rows.reduce((count, { length }) => count + length / LEAF_BYTES, 0);
+    if (this.#waiting.length < this.waitingCommits) return;
+    // What does not go into the file now can be read from the log again.
+    this.#waiting = [];
+  }
+
+  async head(): Promise<TreeHead> {
+    const { frontier } = await this.#grown();
+    return { size: frontier.size, root: rootOf(sha256, frontier) };
+  }
+
+  readonly nodes = async (places: readonly NodePlace[]): Promise<readonly Hash[]> => {
+    const file = await this.#open();
+    const needed = Math.max(0, ...places.map(({ level, index }) => (index + 1) * 2 ** level));
+    return (needed > file.frontier.size ? await this.#grown() : file).nodes(places);
+  };
+
+  indexOf(position: Position): Promise<number | undefined> {
+    const number = Number.parseInt(position, 16);
+    return Promise.resolve(number > 0 && number < this.next ? number - 1 : undefined);
+  }
+
+  positionOf(index: number): Promise<Position | undefined> {
+    return Promise.resolve(index < this.next - 1 ? toPosition(index + 1) : undefined);
+  }
+
+  async rebuild(): Promise<void> {
+    await this.#inTurn(async () => (await this.#open()).clear());
+    await this.#grown();
+  }
+
+  /** Lets the file go; what waits is in the log. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#growing;
+    const file = await this.#opening?.catch(() => undefined);
+    await file?.close();
+  }
+
+  /** The tree's file, with everything that is durable now. */
+  async #grown(): Promise<TreeFile> {
+    await this.#inTurn(() => this.#grow());
+    return this.#open();
+  }
+
+  /** One after another: each sees what the one before it added. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#growing.then(() => {
+      this.#insistOpen();
+      return work();
+    });
+    this.#growing = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #open(): Promise<TreeFile> {
+    this.#opening ??= this.#load().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #load(): Promise<TreeFile> {
+    const file = await TreeFile.open(this.files, this.path);
+    const { size } = file.frontier;
+    const fits = size === 0 || (size < this.next && (await this.source.endsWith(size, file.mark)));
+    if (!fits) await file.clear();
+    return file;
+  }
+
+  /** Adds what is durable now: from memory what is there, else from the log. */
+  async #grow(): Promise<void> {
+    const file = await this.#open();
+    const end = this.next;
+    for (let next = file.frontier.size + 1; next < end; next = file.frontier.size + 1) {
+      this.#waiting = this.#waiting.filter(({ number }) => number >= next);
+      const [first] = this.#waiting;
+      if (first?.number === next) await this.#addWaiting(file);
+      else await this.#readUpTo(first?.number ?? end, file);
+    }
+  }
+
+  async #addWaiting(file: TreeFile): Promise<void> {
+    const leaves: Buffer[] = [];
+    let chain = file.mark;
+    for (const commit of this.#waiting) {
+      leaves.push(...commit.rows.flatMap(leavesIn));
+      ({ chain } = commit);
+      if (leaves.length >= BATCH_LEAVES) break;
+    }
+    await file.append(leaves, chain);
+  }
+
+  async #readUpTo(end: number, file: TreeFile): Promise<void> {
+    let next = file.frontier.size + 1;
+    const cursor = this.source.cursor(next);
+    try {
+      let leaves: Buffer[] = [];
+      let { mark } = file;
+      while (next < end) {
+        for (const run of await cursor.read()) {
+          leaves.push(...run.leaves().slice(Math.max(0, next - run.number)));
+          next = run.last + 1;
+          mark = run.chain;
+        }
+        if (leaves.length < BATCH_LEAVES && next < end && !this.#closed) continue;
+        await file.append(leaves, mark);
+        leaves = [];
+        this.#insistOpen();
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  #insistOpen(): void {
+    if (this.#closed) throw new EventStoreUnavailable('closed', 'the log was closed');
+  }
+}
+
+const leavesIn = (row: Buffer): Buffer[] =>
+  Array.from({ length: row.length / LEAF_BYTES }, (_, i) =>
+    row.subarray(i * LEAF_BYTES, (i + 1) * LEAF_BYTES),
+  );
