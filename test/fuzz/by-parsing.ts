@@ -1,4 +1,4 @@
-import { readBatch, readOne, type ReadOutcome } from '../../src/commands/ingest/read-events.js';
+import { placesOf, readBatch, readOne, type ReadOutcome } from '../../src/commands/ingest/read-events.js';
 import { columnsOf, cut, pack, timesOf } from '../../src/commands/ingest/received.js';
 import { deeperThan, split, type BatchFormat } from '../../src/commands/ingest/split.js';
 import type { EventId } from '../../src/domain/ids.js';
@@ -189,7 +189,8 @@ const sameReading = (read: ReadOutcome, parsed: Reading, body: Buffer): string |
       : `${read.code}, where it is ${parsed.code}`;
   }
   if (!read.ok) return `${read.code}, where it is right`;
-  const { received, indexes, rejected } = read;
+  const { received, rejected } = read;
+  const indexes = placesOf(read);
   const { accepted, offset } = parsed;
   if ((received.time_offset_ms ?? 0) !== offset && accepted.length > 0)
     return `corrected by ${String(received.time_offset_ms)}, where it should be ${String(offset)}`;

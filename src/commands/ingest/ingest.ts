@@ -13,7 +13,14 @@ import { refused, type CommandContext, type CommandRefusal, type CommandResult }
 import { guarded } from '../refusals.js';
 import type { Cause } from '../writer.js';
 import type { ChunkWriter, PieceOutcome, WriteRequest } from './chunk-writer.js';
-import { readBatch, readOne, type Reading, type ReadLimits, type RejectedEvent } from './read-events.js';
+import {
+  placesOf,
+  readBatch,
+  readOne,
+  type Reading,
+  type ReadLimits,
+  type RejectedEvent,
+} from './read-events.js';
 import { without, type Piece } from './received.js';
 import type { BatchFormat } from './split.js';
 
@@ -151,9 +158,9 @@ export class TelemetryIngest {
         ...invalid(reading.code, reading.detail),
         ...(reading.code === 'too_many_events' && { kind: 'too_large' }),
       });
-    const overdrawn = context.charge?.(reading.indexes.length + reading.rejected.length);
+    const overdrawn = context.charge?.(reading.received.starts.length + reading.rejected.length);
     if (overdrawn) return refusing(overdrawn);
-    if (reading.indexes.length === 0 || (options.atomic && reading.rejected.length > 0))
+    if (reading.received.starts.length === 0 || (options.atomic && reading.rejected.length > 0))
       return refusing(nothingStored(reading.rejected, options));
     const ticket = this.guard.admit('telemetry');
     if (!ticket) return refusing(guarded);
@@ -318,14 +325,15 @@ const batchResult = (
   options: BatchOptions,
   keyed: Keyed | undefined,
 ): CommandResult<BatchAnswer> => {
-  const { indexes } = reading;
+  let places: readonly number[] | undefined;
   const errors = [...reading.rejected];
   let accepted = 0;
   let duplicates = 0;
   let position = known;
   let refusal: CommandRefusal | undefined;
   const fail = ({ code, detail }: CommandRefusal, place: number): void => {
-    errors.push({ index: indexes[place] ?? 0, pointer: '', code, detail, retryable: true });
+    places ??= placesOf(reading);
+    errors.push({ index: places[place] ?? 0, pointer: '', code, detail, retryable: true });
   };
   for (const { cut, count, outcome } of pieces) {
     if (outcome.ok) {

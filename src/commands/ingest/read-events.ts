@@ -27,10 +27,16 @@ export interface RejectedEvent {
 /** A body's events: those that may be stored with their places in the body, and the others by name. */
 export interface Reading {
   readonly received: Received;
-  /** The places of the received events in the batch. */
-  readonly indexes: readonly number[];
+  /** In the order of their places in the batch. */
   readonly rejected: readonly RejectedEvent[];
 }
+
+/** The places of the received events in the batch: those that the rejected ones leave. */
+export const placesOf = ({ received, rejected }: Reading): readonly number[] => {
+  const taken = new Set(rejected.map(({ index }) => index));
+  const all = Array.from({ length: received.starts.length + taken.size }, (_, index) => index);
+  return all.filter((index) => !taken.has(index));
+};
 
 export type ReadOutcome =
   ({ readonly ok: true } & Reading) | { readonly ok: false; readonly code: string; readonly detail: string };
@@ -78,17 +84,27 @@ export const readOne = (body: Buffer, limits: Omit<ReadLimits, 'events'>): ReadO
 
 const scanner = new EventScanner();
 
+/** Where events begin and end, and their times: room that one reader after another writes into. */
+let room = { starts: new Int32Array(1_024), ends: new Int32Array(1_024), times: new Float64Array(1_024) };
+
+/** Twice the room, with what is there. */
+const grow = (): void => {
+  const length = 2 * room.starts.length;
+  const { starts, ends, times } = room;
+  room = { starts: new Int32Array(length), ends: new Int32Array(length), times: new Float64Array(length) };
+  room.starts.set(starts);
+  room.ends.set(ends);
+  room.times.set(times);
+};
+
 /** Reads events where they stand in a body them: scans what is plain, and parses and checks what is not. */
 class EventsReader implements Elements {
-  readonly #starts: number[] = [];
-  readonly #ends: number[] = [];
-  readonly #times: number[] = [];
+  #count = 0;
   /** From the first event on that has one. */
   #client_ids: (string | undefined)[] | undefined;
-  readonly #indexes: number[] = [];
   readonly #rejected: RejectedEvent[] = [];
-  readonly #room: number;
-  #index = 0;
+  /** Events that columns are made for. */
+  readonly #columned: number;
   #receipt: Required<Receipt>;
   /** What the sender's clock said, where that is known only now and would have changed the events' times. */
   late_sent_at: number | undefined;
@@ -99,8 +115,8 @@ class EventsReader implements Elements {
     private readonly limits: ReadLimits,
   ) {
     const most = Math.min(limits.events, Math.ceil(body.length / MIN_EVENT_BYTES));
-    this.#room = Math.min(most, MAX_COLUMN_EVENTS);
-    scanner.begin(body, this.#room);
+    this.#columned = Math.min(most, MAX_COLUMN_EVENTS);
+    scanner.begin(body, this.#columned);
     this.#receipt = this.#receiptOf(limits.sent_at);
   }
 
@@ -114,7 +130,7 @@ class EventsReader implements Elements {
     if (Number.isNaN(sent_at)) return invalidSentAt;
     if (this.limits.sent_at !== undefined) return undefined;
     const receipt = this.#receiptOf(sent_at);
-    if (this.#index === 0) this.#receipt = receipt;
+    if (this.#place === 0) this.#receipt = receipt;
     else if (receipt.time_offset_ms !== 0) this.late_sent_at = sent_at;
     return undefined;
   }
@@ -127,7 +143,7 @@ class EventsReader implements Elements {
   }
 
   keep(start: number, end: number): void {
-    if (this.#starts.length < this.#room) scanner.keep();
+    if (this.#count < this.#columned) scanner.keep();
     this.#accept(start, end, this.#time, scanner.id);
   }
 
@@ -139,34 +155,40 @@ class EventsReader implements Elements {
   parse(start: number, end: number): void {
     const found = readEvent(this.body, start, end, this.#receipt);
     if ('event' in found) {
-      if (this.#starts.length < this.#room) scanner.columns.add(found.event);
+      if (this.#count < this.#columned) scanner.columns.add(found.event);
       this.#accept(start, end, found.time, found.event.id);
-    } else this.#rejected.push({ index: this.#index++, ...found, retryable: false });
+    } else this.#rejected.push({ index: this.#place, ...found, retryable: false });
+  }
+
+  /** The place in the batch of the event that comes next. */
+  get #place(): number {
+    return this.#count + this.#rejected.length;
   }
 
   #accept(start: number, end: number, time: number, id: string | undefined): void {
-    this.#starts.push(start);
-    this.#ends.push(end);
-    this.#times.push(time);
-    if (id !== undefined) this.#client_ids ??= new Array<undefined>(this.#starts.length - 1).fill(undefined);
+    const index = this.#count++;
+    if (index === room.starts.length) grow();
+    room.starts[index] = start;
+    room.ends[index] = end;
+    room.times[index] = time;
+    if (id !== undefined) this.#client_ids ??= new Array<undefined>(index).fill(undefined);
     this.#client_ids?.push(id);
-    this.#indexes.push(this.#index++);
   }
 
   reading(): Reading {
-    const slices = { starts: this.#starts, ends: this.#ends };
+    const count = this.#count;
+    const slices = { starts: room.starts.slice(0, count), ends: room.ends.slice(0, count) };
     const { time_offset_ms } = this.#receipt;
     return {
       received: {
         body: onOneLine(this.body, slices),
         ...slices,
-        times: this.#times,
+        times: room.times.slice(0, count),
         ...(time_offset_ms !== 0 && { time_offset_ms }),
         // One event is as soon scanned again where it is read.
-        ...(this.#index > 1 && slices.starts.length <= this.#room && { columns: scanner.columns.columns() }),
+        ...(this.#place > 1 && count <= this.#columned && { columns: scanner.columns.columns() }),
         ...(this.#client_ids && { client_ids: this.#client_ids }),
       },
-      indexes: this.#indexes,
       rejected: this.#rejected,
     };
   }

@@ -7,13 +7,19 @@ import type { Document } from '../read-store.js';
  */
 const LENGTH = 4;
 
-const framed = (parts: readonly Uint8Array[]): Buffer => {
-  const frame = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + LENGTH + length, LENGTH));
+const framed = (parts: readonly (Uint8Array | string)[]): Buffer => {
+  const frame = Buffer.allocUnsafe(
+    parts.reduce((sum, part) => sum + LENGTH + Buffer.byteLength(part), LENGTH),
+  );
   let at = frame.writeUInt32LE(parts.length, 0);
   for (const part of parts) {
-    at = frame.writeUInt32LE(part.length, at);
-    frame.set(part, at);
-    at += part.length;
+    const start = at + LENGTH;
+    if (typeof part === 'string') at = start + frame.write(part, start);
+    else {
+      frame.set(part, start);
+      at = start + part.length;
+    }
+    frame.writeUInt32LE(at - start, start - LENGTH);
   }
   return frame;
 };
@@ -32,7 +38,7 @@ const partsOf = (frame: Buffer): Buffer[] => {
 /** What is stored of a document; `entries` are the keys under which indexes name it. */
 export const encodeDocument = (document: Document, entries: readonly Buffer[]): Buffer => {
   const { text, bytes } = toBody(document);
-  return framed([framed(entries), Buffer.from(text), ...bytes]);
+  return framed([framed(entries), text, ...bytes]);
 };
 
 export const decodeDocument = (stored: Buffer): Document => {
