@@ -56,8 +56,8 @@ export interface Collection<D extends Document> {
   load(keys: readonly DocumentKey[]): Promise<readonly { readonly key: DocumentKey; readonly document: D }[]>;
   /** Writes all changes or says that it did not; each document whole. Doing it again changes nothing. */
   write(changes: readonly Change<D>[]): Promise<void>;
-  /** Every document in the order of tenant and id. */
-  scan(): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }>;
+  /** Every document, or every one of a tenant's, in the order of tenant and id. */
+  scan(tenant?: TenantId): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }>;
 }
 
 /** A document to put, or without one to delete. */

@@ -28,7 +28,8 @@ export interface Comparison {
 const DIFFERENCES = 20;
 const PATHS = 10;
 
-interface Found {
+/** A document with its key. */
+export interface Found {
   readonly key: DocumentKey;
   readonly document: Document;
 }
@@ -72,7 +73,7 @@ interface Pair {
 }
 
 /** Walks two collections in their common order, which is that of the keys' bytes. */
-async function* pairs(here: AsyncIterable<Found>, there: AsyncIterable<Found>): AsyncGenerator<Pair> {
+export async function* pairs(here: AsyncIterable<Found>, there: AsyncIterable<Found>): AsyncGenerator<Pair> {
   const [left, right] = [here[Symbol.asyncIterator](), there[Symbol.asyncIterator]()];
   let one = await left.next();
   let other = await right.next();

@@ -46,7 +46,7 @@ export class MemoryReadStore implements ReadStore {
           }),
         ),
       write: (changes) => this.#write(spec.name, stored, changes),
-      scan: () => scan<D>(stored),
+      scan: (tenant) => scan<D>(stored, tenant),
     });
   }
 
@@ -154,9 +154,12 @@ const comparePlaces = (one: readonly IndexValue[], other: readonly IndexValue[])
   one.map((value, index) => compare(value, other[index])).find((order) => order !== 0) ?? 0;
 
 // eslint-disable-next-line @typescript-eslint/require-await -- the port's shape
-async function* scan<D extends Document>(stored: Stored): ReturnType<Collection<D>['scan']> {
-  const all = [...stored.values()].sort((one, other) =>
-    Buffer.compare(Buffer.from(text(one.key)), Buffer.from(text(other.key))),
-  );
+async function* scan<D extends Document>(
+  stored: Stored,
+  tenant: TenantId | undefined,
+): ReturnType<Collection<D>['scan']> {
+  const all = [...stored.values()]
+    .filter(({ key }) => tenant === undefined || key.tenant === tenant)
+    .sort((one, other) => Buffer.compare(Buffer.from(text(one.key)), Buffer.from(text(other.key))));
   for (const { key, document } of all) yield { key, document: structuredClone(document) as D };
 }

@@ -11,7 +11,7 @@ import { TimeSlice } from './time-slice.js';
 
 /** What the generations of all projections share. */
 export interface LaneContext {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'readStream' | 'readAll'>;
   readonly store: ReadStore;
   readonly clock: Clock;
   /** Unique to this run: whose checkpoints these are. */

@@ -1,7 +1,10 @@
+import type { Position } from '../../eventstore/event-store.js';
+import type { Collection, Document } from '../../readstore/read-store.js';
 import type { AnyProjection } from '../projection.js';
 import { follow, type FollowOptions, type Window } from './follow.js';
 import type { LaneContext } from './folding.js';
 import {
+  Checkpoint,
   checkpointKey,
   generationName,
   sameGeneration,
@@ -104,13 +107,51 @@ export class Maintenance {
     return Lane.open(this.context, projection, generation, 'park');
   }
 
-  /** Brings lanes along the log beside the loop, until its end or a position. */
+  /** The lane that is served; undefined where what is served was made by another version's fold. */
+  served(name: string): Lane | undefined {
+    return this.host.lane(name);
+  }
+
+  /**
+   * A generation that is never served, of another reading of the log, under a name of its own: one that is there
+   * already goes on where it was left. It parks what cannot be folded. {@link discard} throws it away.
+   */
+  async apart(name: string, as: string, log: LaneContext['log']): Promise<Lane> {
+    const projection = { ...this.#projection(name), name: as };
+    return Lane.open(
+      { ...this.context, log },
+      projection,
+      { version: projection.version, generation: 1 },
+      'park',
+    );
+  }
+
+  /** Brings lanes along the log beside the loop, or along another reading of it, until its end or a position. */
   async follow(
     lanes: readonly Lane[],
-    options: Omit<FollowOptions, 'window' | 'signal'> & { readonly signal?: AbortSignal } = {},
+    options: Omit<FollowOptions, 'window' | 'signal'> & {
+      readonly signal?: AbortSignal;
+      readonly log?: LaneContext['log'];
+    } = {},
   ): Promise<void> {
-    const signal = options.signal ?? this.host.signal;
-    await follow(this.context, lanes, { ...options, signal, window: this.host.window });
+    const { log = this.context.log, signal = this.host.signal, ...rest } = options;
+    await follow({ ...this.context, log }, lanes, { ...rest, signal, window: this.host.window });
+  }
+
+  /** What is kept of the generation that was served before, and how far it had got. */
+  async replaced(
+    name: string,
+  ): Promise<{ readonly documents: Collection<Document>; readonly position: Position } | undefined> {
+    const pointer = await this.pointer(name);
+    if (!pointer?.previous) return undefined;
+    const generation = generationName(name, pointer.previous);
+    const { store, owner } = this.context;
+    const documents = await store.collection<Document>({
+      name: generation,
+      indexes: this.#projection(name).indexes,
+    });
+    const { position } = await new Checkpoint(store.register, generation, owner).load();
+    return { documents, position };
   }
 
   /**

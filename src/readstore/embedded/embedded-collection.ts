@@ -1,9 +1,10 @@
 import type { Database } from 'lmdb';
+import type { TenantId } from '../../domain/ids.js';
 import { lastChanges } from '../collection-spec.js';
 import { placeOf } from '../place.js';
 import type { Change, Collection, CollectionSpec, Document, DocumentKey, Query } from '../read-store.js';
 import { committed } from '../../platform/lmdb.js';
-import { documentKey, DOCUMENTS, entryKey, tenantOf, walkBounds } from './keys.js';
+import { documentBounds, documentKey, entryKey, tenantOf, walkBounds } from './keys.js';
 import { decodeDocument, encodeDocument, entriesOf } from './stored-document.js';
 
 /** A collection's LMDB database: documents, and index entries whose values are documents' keys. */
@@ -42,13 +43,14 @@ export class EmbeddedCollection<D extends Document> implements Collection<D> {
     );
   }
 
-  async *scan(): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }> {
-    let start: Buffer = DOCUMENTS.low;
+  async *scan(tenant?: TenantId): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }> {
+    const { low, high } = documentBounds(tenant);
+    let start = low;
     for (;;) {
       const page = [
         ...this.database.getRange({
           start,
-          end: DOCUMENTS.high,
+          end: high,
           exclusiveStart: true,
           limit: SCAN_PAGE,
           snapshot: false,

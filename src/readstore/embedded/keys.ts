@@ -113,8 +113,15 @@ export const documentKey = (tenant: TenantId, id: string): Buffer =>
     putText(id);
   });
 
-/** All documents of a collection. */
-export const DOCUMENTS = { low: Buffer.from([DOCUMENT]), high: Buffer.from([DOCUMENT + 1]) };
+/** Where the documents of a collection begin and end, or those of a tenant. */
+export const documentBounds = (tenant?: TenantId): { readonly low: Buffer; readonly high: Buffer } => {
+  if (tenant === undefined) return { low: Buffer.from([DOCUMENT]), high: Buffer.from([DOCUMENT + 1]) };
+  const low = keyOf(() => {
+    putByte(DOCUMENT);
+    putTenant(tenant);
+  });
+  return { low, high: Buffer.concat([low, Buffer.from([ABOVE])]) };
+};
 
 /** Tenants stand whole in the key, which is the only place that says whose a document is. */
 const putTenant = (tenant: TenantId): void => {

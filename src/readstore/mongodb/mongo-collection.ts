@@ -57,10 +57,11 @@ export class MongoCollection<D extends Document> implements Collection<D> {
   }
 
   /** In pages with an order of their own, so that no cursor of the server has to live as long as the scan. */
-  async *scan(): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }> {
+  async *scan(tenant?: TenantId): AsyncIterable<{ readonly key: DocumentKey; readonly document: D }> {
+    const theirs = tenant === undefined ? {} : { tenant: { $eq: typed(tenant) } };
     let after: DocumentKey | undefined;
     for (;;) {
-      const filter = after
+      const behind = after
         ? {
             $or: [
               { tenant: { $gt: after.tenant } },
@@ -69,7 +70,7 @@ export class MongoCollection<D extends Document> implements Collection<D> {
           }
         : {};
       const page = await this.stored
-        .find(filter, { projection: BODY })
+        .find({ $and: [theirs, behind] }, { projection: BODY })
         .sort({ tenant: 1, id: 1 })
         .limit(PAGE)
         .toArray();

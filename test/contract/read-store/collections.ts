@@ -65,15 +65,19 @@ export const collectionsContract = (on: Subject): void => {
       const keys = strange.flatMap((tenant) => strange.map((id) => ({ tenant, id })));
       for (const { tenant, id } of keys.toReversed())
         await on.things.write(put(tenant as TenantId, thing(id)));
-      expect(await on.scanned()).toEqual(
-        keys.toSorted((one, other) => byBytes(one.tenant, other.tenant) || byBytes(one.id, other.id)),
+      const sorted = keys.toSorted(
+        (one, other) => byBytes(one.tenant, other.tenant) || byBytes(one.id, other.id),
       );
+      expect(await on.scanned()).toEqual(sorted);
+      for (const tenant of strange)
+        expect(await on.scanned(tenant as TenantId)).toEqual(sorted.filter((key) => key.tenant === tenant));
     });
 
     it('are scanned whole where there are many documents', async () => {
       const many = Array.from({ length: 1100 }, (_, at) => thing(String(at).padStart(5, '0')));
       await on.things.write([...put(ada, ...many), ...put(bob, thing('x'))]);
       expect((await on.scanned()).map(({ id }) => id)).toEqual([...many.map(({ id }) => id), 'x']);
+      expect((await on.scanned(ada)).map(({ id }) => id)).toEqual(many.map(({ id }) => id));
     });
   });
 

@@ -86,9 +86,9 @@ export class Subject {
     return (await this.find(tenant, query)).map(({ id }) => id);
   }
 
-  async scanned(): Promise<readonly { readonly tenant: string; readonly id: string }[]> {
+  async scanned(tenant?: TenantId): Promise<readonly { readonly tenant: string; readonly id: string }[]> {
     const keys = [];
-    for await (const { key } of this.things.scan()) keys.push({ tenant: key.tenant, id: key.id });
+    for await (const { key } of this.things.scan(tenant)) keys.push({ tenant: key.tenant, id: key.id });
     return keys;
   }
 }
