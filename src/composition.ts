@@ -13,6 +13,7 @@ import { ChunkWriter } from './commands/ingest/chunk-writer.js';
 import { IngestIssues } from './commands/ingest/ingest-issues.js';
 import { TelemetryIngest } from './commands/ingest/ingest.js';
 import { RecordWriter, type Instance } from './commands/writer.js';
+import { publicId } from './domain/ids.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { makeLogger, type Logger } from './platform/logger.js';
@@ -30,6 +31,7 @@ import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { ProjectionHost } from './projections/runner/host.js';
 import { Operations } from './replay/operations.js';
+import { Replays } from './replay/replays/replays.js';
 import type { ClientIds } from './clientids/client-ids.js';
 import { clientIdsOn, type Stores } from './stores.js';
 
@@ -74,6 +76,7 @@ export const tokens = {
   host: token<ProjectionHost>('projection host'),
   processes: token<readonly RunningProcess[]>('process managers'),
   operations: token<Operations>('operations'),
+  replays: token<Replays>('replays'),
   api: token<ApiServer>('api'),
 } as const;
 
@@ -220,6 +223,19 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       ),
     [t.host, t.clock, t.random],
   );
+  container
+    .bind(t.replays)
+    .toResolvedValue(
+      (host: ProjectionHost, clock: Clock, random: Random, { instance_id }: Instance) =>
+        new Replays(
+          { log, clock, maintenance: host.maintenance },
+          projections,
+          readStore.register,
+          instance_id,
+          () => publicId('replay', uuidV7(clock, random)),
+        ),
+      [t.host, t.clock, t.random, t.instance],
+    );
 
   container
     .bind(t.api)
@@ -233,6 +249,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         t.host,
         t.processes,
         t.operations,
+        t.replays,
         t.guard,
         t.metrics,
         t.logger,
@@ -252,6 +269,7 @@ type ApiParts = [
   host: ProjectionHost,
   processes: readonly RunningProcess[],
   operations: Operations,
+  replays: Replays,
   guard: DeploymentGuard,
   metrics: Metrics,
   logger: Logger,
@@ -271,6 +289,7 @@ const apiDependencies = (
     host,
     processes,
     operations,
+    replays,
     guard,
     metrics,
     logger,
@@ -290,6 +309,7 @@ const apiDependencies = (
   projections: () => host.status(),
   processes: () => processes.map((one) => one.status()),
   operations,
+  replays,
   metrics,
   logger,
   clock,

@@ -5,6 +5,7 @@ import type { Config } from './platform/config.js';
 import type { Logger } from './platform/logger.js';
 import { deriveKeys, readKey } from './platform/secrets.js';
 import type { Operations } from './replay/operations.js';
+import type { Replays } from './replay/replays/replays.js';
 import { openStores, type SealingReport } from './stores.js';
 
 /** How often claims of idempotency keys whose time is over are thrown away. */
@@ -68,14 +69,16 @@ const prepare = async (config: Config, opened: Opened): Promise<Given> => {
 /** The operator's work on the stores themselves, with no server: the read models are followed, nothing is written to the log. */
 export const openOperations = (
   config: Config,
-): Promise<{ readonly operations: Operations; close(): Promise<void> }> =>
+): Promise<{ readonly operations: Operations; readonly replays: Replays; close(): Promise<void> }> =>
   opening(async (opened) => {
     const given = await prepare(config, opened);
     const container = compose(given);
     const host = await container.getAsync(tokens.host);
     opened.add(() => host.stop());
     await host.start();
-    return { operations: await container.getAsync(tokens.operations) };
+    const replays = await container.getAsync(tokens.replays);
+    opened.add(() => replays.stop());
+    return { operations: await container.getAsync(tokens.operations), replays };
   });
 
 /** A server that answers. */
@@ -94,17 +97,19 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     const { stores } = given;
     const { log } = stores;
     const container = compose(given);
-    const [guard, claims, clientIds, issues, host, processes, api, passwords, logger] = await Promise.all([
-      container.getAsync(tokens.guard),
-      container.getAsync(tokens.claims),
-      container.getAsync(tokens.clientIds),
-      container.getAsync(tokens.issues),
-      container.getAsync(tokens.host),
-      container.getAsync(tokens.processes),
-      container.getAsync(tokens.api),
-      container.getAsync(tokens.passwords),
-      container.getAsync(tokens.logger),
-    ]);
+    const [guard, claims, clientIds, issues, host, replays, processes, api, passwords, logger] =
+      await Promise.all([
+        container.getAsync(tokens.guard),
+        container.getAsync(tokens.claims),
+        container.getAsync(tokens.clientIds),
+        container.getAsync(tokens.issues),
+        container.getAsync(tokens.host),
+        container.getAsync(tokens.replays),
+        container.getAsync(tokens.processes),
+        container.getAsync(tokens.api),
+        container.getAsync(tokens.passwords),
+        container.getAsync(tokens.logger),
+      ]);
     opened.add(() => passwords.close());
 
     const following = new AbortController();
@@ -118,6 +123,8 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     await clientIds.start();
     opened.add(() => host.stop());
     await host.start();
+    opened.add(() => replays.stop());
+    await replays.restore();
     opened.add(() => Promise.all(processes.map((one) => one.stop())));
     for (const one of processes) one.start();
     const forgetting = setInterval(() => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
 import { describeFormats, importFiles, type ImportOptions } from './import.js';
@@ -14,6 +14,7 @@ import {
   verifyLog,
   verifyProjections,
 } from './operations.js';
+import { changeReplay, listReplays, showReplay, startReplay } from './replay.js';
 import { serve } from './serve.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -102,6 +103,54 @@ projections
   .argument('[names...]', 'read models; default: all')
   .option(...json)
   .action(verifyProjections);
+
+const replay = program
+  .command('replay')
+  .description(
+    'fold a past, or another past, beside what is served, and compare: nothing is written or sent',
+  );
+replay
+  .command('start')
+  .description('start a replay and follow it; exit code 1 where documents differ')
+  .argument('<read models...>', 'read models to fold')
+  .option('--tenant <ids...>', 'whose records; default: all')
+  .option('--after <moment>', 'records after this position or time')
+  .option('--until <moment>', 'records up to this position or time')
+  .addOption(
+    new Option('--baseline <what>', 'what to compare with')
+      .choices(['served', 'previous', 'replayed'])
+      .default('served'),
+  )
+  .option('--without-deployment <ids...>', 'as if these deployments had recorded nothing')
+  .option('--without-actor <ids...>', 'as if these people, keys or processes had done nothing')
+  .option('--without-position <positions...>', 'as if these records were not there')
+  .option('--route-pattern <patterns...>', 'as if these had been the route patterns all along')
+  .option('--detach', 'leave it to the running server and do not wait for its end', false)
+  .option(...json)
+  .action(startReplay);
+replay
+  .command('list')
+  .description('the replays that there are, the newest first')
+  .option(...json)
+  .action(listReplays);
+replay
+  .command('show')
+  .description('how far a replay is, and what came of it')
+  .argument('<id>', 'the replay')
+  .option('--follow', 'until it ends', false)
+  .option(...json)
+  .action(showReplay);
+for (const [what, description] of [
+  ['pause', 'stop a replay so that it can be gone on with'],
+  ['resume', 'go on with a replay that was paused'],
+  ['cancel', 'end a replay for good'],
+] as const)
+  replay
+    .command(what)
+    .description(description)
+    .argument('<id>', 'the replay')
+    .option(...json)
+    .action(changeReplay(what));
 
 const log = program.command('log').description('look after the embedded log');
 log

@@ -1,5 +1,4 @@
 import type { Config } from '../platform/config.js';
-import { readKey } from '../platform/secrets.js';
 import type {
   Job,
   JobKind,
@@ -12,6 +11,7 @@ import { verifyClosedLog } from '../stores.js';
 import { LogCorrupt } from '../eventstore/event-store.js';
 import { isGood, type Operations } from '../replay/operations.js';
 import { openOperations } from '../main.js';
+import { operatorClient } from './operator-client.js';
 import { CliError, configure, count, print, table } from './output.js';
 import { showProgress } from './progress.js';
 import { findServer } from './server-address.js';
@@ -247,27 +247,7 @@ const known = (operations: Operations, id: string): Job => {
 
 /** The running server, asked with the operator's token. */
 const remote = async (server: string, config: Config): Promise<Workplace> => {
-  const token =
-    config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(config.PULSESTREAM_DATA_DIR, 'operatorToken'));
-  const ask = async <T>(method: string, path: string, body?: object): Promise<T> => {
-    const response = await fetch(`${server}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body: JSON.stringify(body) }),
-    }).catch(() => {
-      throw new CliError(`${server} cannot be reached.`);
-    });
-    const answer = (await response.json()) as T & { detail?: string };
-    if (!response.ok)
-      throw new CliError(
-        answer.detail ?? `The server answered ${response.status}.`,
-        response.status === 401
-          ? 'PULSESTREAM_OPERATOR_TOKEN, or keys/operator-token in the data directory, must be the server’s.'
-          : undefined,
-        response.status === 422 ? 2 : 1,
-      );
-    return answer;
-  };
+  const ask = await operatorClient(server, config);
   return {
     status: () => ask('GET', '/_ops/projections'),
     logStat: async () => (await ask<{ log: LogStat | null }>('GET', '/_ops/log')).log ?? undefined,

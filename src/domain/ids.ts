@@ -25,6 +25,7 @@ export const idPrefixes = {
   rule: 'rul_',
   alert: 'alr_',
   deployment: 'dep_',
+  replay: 'rpl_',
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 
@@ -36,6 +37,7 @@ export interface IdTypes {
   rule: RuleId;
   alert: AlertId;
   deployment: DeploymentId;
+  replay: string;
 }
 
 /** The partition of read models that belongs to no tenant: the directory of credentials, deployments. */

@@ -1,4 +1,14 @@
-import { START, type EventLog, type Position } from '../eventstore/event-store.js';
+import { parsePosition, START, type EventLog, type Position } from '../eventstore/event-store.js';
+
+/** A place in the past: a position of the log, or a time (RFC 3339), which means all that was recorded up to then. */
+export type Moment = { readonly position: Position } | { readonly time: string };
+
+/** Reads a position or a time; undefined where the text is neither. */
+export const momentOf = (text: string): Moment | undefined => {
+  const position = parsePosition(text);
+  if (position) return { position };
+  return /^\d{4}-\d\d-\d\dT/.test(text) && Number.isFinite(Date.parse(text)) ? { time: text } : undefined;
+};
 
 /**
  * The position of the last record before the first one that was recorded after a time: what the log held then. Reads

@@ -72,11 +72,12 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const operator_token = await readKey(directory, 'operatorToken');
   const container = compose({ config, release: 'test', keys, operator_token, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
-  const [guard, clientIds, issues, host, processes, api] = await Promise.all([
+  const [guard, clientIds, issues, host, replays, processes, api] = await Promise.all([
     container.getAsync(tokens.guard),
     container.getAsync(tokens.clientIds),
     container.getAsync(tokens.issues),
     container.getAsync(tokens.host),
+    container.getAsync(tokens.replays),
     container.getAsync(tokens.processes),
     container.getAsync(tokens.api),
   ]);
@@ -85,6 +86,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const following = followGuard(stores.log, guard, restored, stopping.signal);
   await clientIds.start();
   await host.start();
+  await replays.restore();
   for (const one of processes) one.start();
   const { port } = await api.listen(config.PORT, '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;
@@ -123,6 +125,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
     stop: async () => {
       await api.close();
       stopping.abort();
+      await replays.stop();
       await Promise.allSettled([
         ...processes.map((one) => one.stop()),
         host.stop(),

@@ -10,6 +10,7 @@ import { cloudevents } from './v1/cloud-events.js';
 import { dashboard } from './v1/dashboard.js';
 import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
 import { otlp } from './v1/otlp.js';
+import { auditReplays, operatorReplays } from './v2/audit-replays.js';
 import { ingestionV2 } from './v2/ingestion.js';
 import { routing } from './v2/routes.js';
 
@@ -36,6 +37,8 @@ export const routes: readonly Route[] = [
   ...operations,
   ...deployment,
   ...jobs,
+  ...auditReplays,
+  ...operatorReplays,
   document,
 ];
 

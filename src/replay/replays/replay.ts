@@ -2,11 +2,9 @@ import type { TenantId } from '../../domain/ids.js';
 import type { Actor } from '../../domain/provenance.js';
 import { parsePatterns } from '../../domain/telemetry/routes/patterns.js';
 import type { Position, RecordedEvent } from '../../eventstore/event-store.js';
+import type { Moment } from '../moments.js';
 import type { AnyProjection } from '../../projections/projection.js';
 import type { Differences } from './differences.js';
-
-/** A place in the past: a position of the log, or a time (RFC 3339), which means all that was recorded up to then. */
-export type Moment = { readonly position: Position } | { readonly time: string };
 
 /**
  * What a candidate is folded from: the past as it was where nothing is said, else another one. There is no fold to be

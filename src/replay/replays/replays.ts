@@ -2,13 +2,12 @@ import type { Actor } from '../../domain/provenance.js';
 import { START, type Position } from '../../eventstore/event-store.js';
 import type { AnyProjection } from '../../projections/projection.js';
 import type { Register } from '../../readstore/read-store.js';
-import { positionAt } from '../moments.js';
+import { positionAt, type Moment } from '../moments.js';
 import { CarryingOut, type ReplayContext } from './carry-out.js';
 import {
   faultOf,
   isOpen,
   ReplayRefused,
-  type Moment,
   type Replay,
   type ReplayResult,
   type ReplayWanted,
@@ -135,7 +134,7 @@ export class Replays {
   async resume(owner: Owner, id: string): Promise<ShownReplay | undefined> {
     let taken = false;
     const replay = await this.#stored.change(owner, id, (now) => {
-      taken = now.state === 'paused' || (isOpen(now) && this.#isForsaken(now));
+      taken = now.state === 'paused' || (isOpen(now) && !this.#isCarriedOut(now));
       if (!isOpen(now)) throw new ReplayRefused('replay_ended', `The replay is ${now.state}.`);
       return taken ? { ...now, state: 'queued', instance_id: this.instance_id } : now;
     });
@@ -149,8 +148,7 @@ export class Replays {
         if (asked === 'cancel' && now.state === 'cancelled') return now;
         throw new ReplayRefused('replay_ended', `The replay is ${now.state}.`);
       }
-      const carried_out = now.state === 'running' && !this.#isForsaken(now);
-      return carried_out ? { ...now, asked } : this.#after(now, asked);
+      return now.state === 'running' && this.#isCarriedOut(now) ? { ...now, asked } : this.#after(now, asked);
     });
     if (!replay) return undefined;
     this.#queue = this.#queue.filter((one) => one.id !== id);
@@ -164,6 +162,13 @@ export class Replays {
   #after({ asked: _, ...replay }: StoredReplay, asked: 'pause' | 'cancel'): StoredReplay {
     if (asked === 'pause') return { ...replay, state: 'paused' };
     return { ...replay, state: 'cancelled', ended_at: new Date(this.context.clock.now()).toISOString() };
+  }
+
+  /** Whether some process has it in hand. */
+  #isCarriedOut(replay: StoredReplay): boolean {
+    const { id, instance_id } = replay;
+    if (instance_id !== this.instance_id) return !this.#isForsaken(replay);
+    return this.#running.has(id) || this.#queue.some((one) => one.id === id);
   }
 
   #isForsaken({ instance_id, touched }: StoredReplay): boolean {
