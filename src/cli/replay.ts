@@ -168,7 +168,8 @@ const atWork = async (work: (workplace: Workplace, isServer: boolean) => Promise
 
 /** The stores themselves, with no server running: a replay goes on in this program, and waits when it ends. */
 const local = async (config: Config): Promise<Workplace> => {
-  const { replays, close } = await openOperations(config);
+  const opened = await openOperations(config);
+  const { replays } = opened;
   const refusing = async <T>(asked: Promise<T>): Promise<T> => {
     try {
       return await asked;
@@ -183,7 +184,7 @@ const local = async (config: Config): Promise<Workplace> => {
     list: () => replays.list(SYSTEM_TENANT),
     get: (id) => replays.get(SYSTEM_TENANT, id),
     change: (what, id) => refusing(replays[what](SYSTEM_TENANT, id)),
-    close,
+    close: () => opened.close(),
   };
 };
 

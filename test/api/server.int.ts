@@ -72,6 +72,8 @@ const bodies: Readonly<Record<string, object>> = {
   '/api/v2/ingestion/route-patterns': { patterns: ['/blog/{slug}'] },
   '/api/v1/alerting/rules': rule,
   '/api/v1/alerting/rules/{rule_id}': rule,
+  '/api/v2/audit/replays': { projections: ['users'] },
+  '/_ops/replays': { projections: ['users'] },
 };
 
 /** A CloudEvent says by its media type that it is one; all others are plain JSON. */
@@ -228,9 +230,14 @@ describe('what is another tenant’s', () => {
   it('does not exist: each route with an id answers as for one that there never was', async () => {
     const made = await call('POST', '/api/v1/alerting/rules', { as: ada.token, json: rule });
     const stored = await call('POST', '/api/v1/ingestion/events', { as: ada.key, json: event });
+    const replay = await call('POST', '/api/v2/audit/replays', {
+      as: ada.token,
+      json: bodies['/api/v2/audit/replays'],
+    });
     await server.settled();
     const before = await server.head();
     const theirs: Record<string, string> = {
+      replay_id: replay.body.id as string,
       rule_id: made.body.id as string,
       alert_id: `alr_${'0'.repeat(32)}`,
       event_id: stored.body.event_id as string,
@@ -568,7 +575,10 @@ describe('conventions', () => {
       const before = await server.head();
       const deployment_id = begun.body.deployment_id as string;
       // A refresh token that is none has nothing to write.
-      const guarded = writing.filter(({ path }) => !path.endsWith('/refresh') && !path.endsWith('/logout'));
+      const guarded = writing.filter(
+        ({ path, appends_nothing }) =>
+          !appends_nothing && !path.endsWith('/refresh') && !path.endsWith('/logout'),
+      );
       for (const route of guarded) {
         const json = route.method === 'DELETE' ? {} : { json: bodies[route.path] ?? {} };
         const { status, body, headers } = await call(route.method, route.path, {

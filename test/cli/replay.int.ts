@@ -41,7 +41,7 @@ interface Shown {
 }
 
 const run = async (...args: readonly string[]): Promise<Shown> =>
-  (await runCliJson(data, ['replay', ...args])) as unknown as Shown;
+  (await runCliJson(data, ['replay', ...args])) as Shown;
 
 describe('pulsestream replay', () => {
   it('says with its exit code whether what is served is what the log says', async () => {

@@ -93,7 +93,7 @@ export class DifferenceCount {
 
   #value(document: Document): Value {
     const { position, ...rest } = document;
-    return (this.ignoring_positions ? rest : { position, ...rest }) as unknown as Value;
+    return this.ignoring_positions ? rest : { position, ...rest };
   }
 }
 

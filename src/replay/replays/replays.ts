@@ -132,7 +132,7 @@ export class Replays {
 
   /** Goes on with a replay that was paused, or whose process is no more. */
   async resume(owner: Owner, id: string): Promise<ShownReplay | undefined> {
-    let taken = false;
+    let taken = false as boolean;
     const replay = await this.#stored.change(owner, id, (now) => {
       taken = now.state === 'paused' || (isOpen(now) && !this.#isCarriedOut(now));
       if (!isOpen(now)) throw new ReplayRefused('replay_ended', `The replay is ${now.state}.`);

@@ -105,7 +105,7 @@ interface Place {
   readonly owner: (request: ApiRequest) => TenantId;
   /** What may be asked for here besides what everybody may ask for. */
   readonly fields: TProperties;
-  readonly tenants: (request: ApiRequest<unknown, unknown, unknown>) => readonly TenantId[] | undefined;
+  readonly tenants: (request: ApiRequest) => readonly TenantId[] | undefined;
 }
 
 const refused = (error: unknown, request: ApiRequest): ApiResponse => {
@@ -228,7 +228,7 @@ export const auditReplays = routesOf({
   auth: 'audit:read',
   owner: (request) => tenantOf(request),
   fields: {},
-  tenants: (request) => [tenantOf(request as ApiRequest)],
+  tenants: (request) => [tenantOf(request)],
 });
 
 /** Replays of any tenants' pasts, for the operator. */
