@@ -16,6 +16,8 @@ export interface BodyLimits {
 export interface BodyAccount {
   /** Takes so many; false where there is no room for them now. */
   take(bytes: number): boolean;
+  /** A buffer for a body that was announced to have so many bytes, with anything in it; good as long as the account is. */
+  room(bytes: number): Buffer;
 }
 
 export type BodyOutcome =
@@ -71,6 +73,34 @@ export const overloaded = problem(
   { retry_after_seconds: 1 },
 );
 
+/** Bodies from this size on are received into memory that is used again. */
+const LARGE_BYTES = 64 * 1024;
+
+/** Puts a body together from its parts. */
+interface Assembly {
+  add(part: Buffer): void;
+  whole(): Buffer;
+}
+
+const byConcatenation = (): Assembly => {
+  const parts: Buffer[] = [];
+  return {
+    add: (part) => void parts.push(part),
+    whole: () => (parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)),
+  };
+};
+
+/** For a body whose size is known: the HTTP parser lets no more through than was announced. */
+const inPlace = (room: Buffer): Assembly => {
+  let size = 0;
+  return {
+    add: (part) => {
+      size += part.copy(room, size);
+    },
+    whole: () => room.subarray(0, size),
+  };
+};
+
 /** Collects the bytes as received, until there are more than the limit or than there is room for. */
 const collect = (
   request: IncomingMessage,
@@ -78,7 +108,8 @@ const collect = (
   account: BodyAccount | undefined,
 ): Promise<Buffer | 'too_large' | 'no_room'> =>
   new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const announced = Number(request.headers['content-length'] ?? 0);
+    let assembly: Assembly | undefined;
     let size = 0;
     const settle = (act: () => void): void => {
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
@@ -88,10 +119,14 @@ const collect = (
       size += chunk.length;
       if (size > limit) settle(() => resolve('too_large'));
       else if (account && !account.take(chunk.length)) settle(() => resolve('no_room'));
-      else chunks.push(chunk);
+      else {
+        // Not before its first bytes are here: who only announces a body takes no memory.
+        assembly ??=
+          account && announced >= LARGE_BYTES ? inPlace(account.room(announced)) : byConcatenation();
+        assembly.add(chunk);
+      }
     };
-    const onEnd = (): void =>
-      settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)));
+    const onEnd = (): void => settle(() => resolve(assembly?.whole() ?? Buffer.alloc(0)));
     const onGone = (): void => settle(() => reject(new ClientGone('The request ended in its middle.')));
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });

@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.js';
+import { BufferPool } from '../../platform/buffer-pool.js';
 import { SharedBudget } from '../../platform/shared-budget.js';
 import type { BodyAccount } from './body.js';
 import { Turns, type CROWDED, type TurnOptions } from './turns.js';
@@ -6,17 +7,22 @@ import { Turns, type CROWDED, type TurnOptions } from './turns.js';
 /** What a request costs besides its bytes, in bytes: about what a single event takes longer than one among many. */
 const REQUEST_COST = 4096;
 
+/** Memory for bodies that is kept between them. */
+const KEPT_BYTES = 32 * 1024 * 1024;
+
 export interface IntakeOptions {
   /** Memory for bodies from their first byte until they are answered. */
   readonly memory_bytes: number;
   readonly turns?: TurnOptions;
+  /** Instead of memory of its own. */
+  readonly pool?: BufferPool;
 }
 
 /** A request with telemetry on its way in. */
 export interface Entry extends BodyAccount {
   /** Does its work in the tenant's turn; CROWDED where that took too long to come. */
   turn<T>(bytes: number, work: () => Promise<T>): Promise<T | typeof CROWDED>;
-  /** Gives back what it held; to be called once, whatever became of it. */
+  /** Gives back what it held, memory included; to be called once, when nothing reads the body any more. */
   leave(): void;
 }
 
@@ -26,13 +32,15 @@ export interface Entry extends BodyAccount {
 export class Intake {
   readonly #memory: SharedBudget;
   readonly #turns: Turns;
+  readonly #pool: BufferPool;
 
   constructor(
     clock: Pick<Clock, 'monotonic'>,
-    { memory_bytes, turns }: IntakeOptions,
+    { memory_bytes, turns, pool = new BufferPool(KEPT_BYTES) }: IntakeOptions,
     schedule?: (work: () => void) => void,
   ) {
     this.#memory = new SharedBudget(memory_bytes);
+    this.#pool = pool;
     this.#turns = new Turns(clock, turns, schedule);
   }
 
@@ -52,6 +60,7 @@ export class Intake {
     if (!this.#memory.take(tenant, announced_bytes)) return undefined;
     let held = announced_bytes;
     let counted = 0;
+    let room: Buffer | undefined;
     return {
       take: (bytes) => {
         const more = Math.max(0, counted + bytes - held);
@@ -60,9 +69,11 @@ export class Intake {
         held += more;
         return true;
       },
+      room: (bytes) => (room ??= this.#pool.take(bytes)),
       turn: (bytes, work) => this.#turns.take(tenant, REQUEST_COST + bytes, work),
       leave: () => {
         this.#memory.release(tenant, held);
+        if (room) this.#pool.give(room);
       },
     };
   }

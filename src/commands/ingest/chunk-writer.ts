@@ -128,11 +128,13 @@ export class ChunkWriter {
         }),
     );
     if (!lane.running) void this.#run(lane);
-    try {
-      return await Promise.all(outcomes);
-    } finally {
-      this.#waiting.release(request.tenant, bytes);
-    }
+    // All of them, also where one fails: the caller's bytes are read until then.
+    const settled = await Promise.allSettled(outcomes);
+    this.#waiting.release(request.tenant, bytes);
+    return settled.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
   }
 
   #laneOf(tenant: TenantId): Lane {
