@@ -1,8 +1,9 @@
 import 'reflect-metadata';
 import { fileURLToPath } from 'node:url';
 import { Container, type ServiceIdentifier } from 'inversify';
-import type { ApiConfig, ApiDependencies } from './api/dependencies.js';
+import type { ApiConfig, ApiDependencies, ServerLimits } from './api/dependencies.js';
 import { ApiServer } from './api/server.js';
+import { TenantSettings } from './commands/access/tenant-settings.js';
 import { Authenticator } from './commands/access/authenticator.js';
 import type { AccessServices } from './commands/access/services.js';
 import { AccessTokens } from './commands/access/tokens.js';
@@ -69,6 +70,7 @@ export const tokens = {
   passwords: token<PasswordHasher>('passwords'),
   accessTokens: token<AccessTokens>('access tokens'),
   authenticator: token<Authenticator>('authenticator'),
+  settings: token<TenantSettings>('tenant settings'),
   access: token<AccessServices>('access services'),
   pipeline: token<CommandPipeline>('command pipeline'),
   ingest: token<TelemetryIngest>('telemetry ingest'),
@@ -123,11 +125,15 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         new Authenticator(log, accessTokens, operator_token, clock),
       [t.accessTokens, t.clock],
     );
+  container
+    .bind(t.settings)
+    .toResolvedValue((clock: Clock) => new TenantSettings(log, clock, serverLimits(config)), [t.clock]);
   container.bind(t.access).toResolvedValue(
     (
       passwords: PasswordHasher,
       accessTokens: AccessTokens,
       authenticator: Authenticator,
+      settings: TenantSettings,
       random: Random,
       clock: Clock,
     ): AccessServices => ({
@@ -140,8 +146,11 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       credentialChanged: (actor_id) => {
         authenticator.forget(actor_id);
       },
+      settingsChanged: (tenant) => {
+        settings.forget(tenant);
+      },
     }),
-    [t.passwords, t.accessTokens, t.authenticator, t.random, t.clock],
+    [t.passwords, t.accessTokens, t.authenticator, t.settings, t.random, t.clock],
   );
 
   // Commands and telemetry.
@@ -244,6 +253,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       [
         t.pipeline,
         t.authenticator,
+        t.settings,
         t.ingest,
         t.issues,
         t.host,
@@ -264,6 +274,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
 type ApiParts = [
   pipeline: CommandPipeline,
   authenticator: Authenticator,
+  settings: TenantSettings,
   ingest: TelemetryIngest,
   issues: IngestIssues,
   host: ProjectionHost,
@@ -284,6 +295,7 @@ const apiDependencies = (
   [
     pipeline,
     authenticator,
+    settings,
     ingest,
     issues,
     host,
@@ -300,6 +312,7 @@ const apiDependencies = (
 ): ApiDependencies => ({
   pipeline,
   authenticator,
+  settings,
   ingest,
   issues,
   models: host,
@@ -317,6 +330,17 @@ const apiDependencies = (
   config: apiConfig(config, instance),
 });
 
+const serverLimits = (config: Config): ServerLimits => ({
+  requests_per_minute: config.PULSESTREAM_RATE_LIMIT_REQUESTS,
+  tenant_requests_per_minute:
+    config.PULSESTREAM_RATE_LIMIT_TENANT_REQUESTS ?? 10 * config.PULSESTREAM_RATE_LIMIT_REQUESTS,
+  events_per_minute: config.PULSESTREAM_RATE_LIMIT_EVENTS,
+  key_events_per_minute: config.PULSESTREAM_RATE_LIMIT_KEY_EVENTS ?? config.PULSESTREAM_RATE_LIMIT_EVENTS,
+  sign_ins_per_minute: config.PULSESTREAM_RATE_LIMIT_SIGN_IN,
+  burst_seconds: config.PULSESTREAM_RATE_LIMIT_BURST_SECONDS,
+  routes: config.PULSESTREAM_ROUTE_LIMIT,
+});
+
 const apiConfig = (config: Config, { instance_id, release }: Instance): ApiConfig => ({
   release,
   instance_id,
@@ -324,15 +348,7 @@ const apiConfig = (config: Config, { instance_id, release }: Instance): ApiConfi
   cors_origins: config.PULSESTREAM_CORS_ORIGINS,
   trust_proxy: config.PULSESTREAM_TRUST_PROXY,
   registration: config.PULSESTREAM_REGISTRATION,
-  limits: {
-    requests: config.PULSESTREAM_RATE_LIMIT_REQUESTS,
-    tenant_requests:
-      config.PULSESTREAM_RATE_LIMIT_TENANT_REQUESTS ?? 10 * config.PULSESTREAM_RATE_LIMIT_REQUESTS,
-    events: config.PULSESTREAM_RATE_LIMIT_EVENTS,
-    key_events: config.PULSESTREAM_RATE_LIMIT_KEY_EVENTS ?? config.PULSESTREAM_RATE_LIMIT_EVENTS,
-    sign_in: config.PULSESTREAM_RATE_LIMIT_SIGN_IN,
-    burst_seconds: config.PULSESTREAM_RATE_LIMIT_BURST_SECONDS,
-  },
+  limits: serverLimits(config),
   ingest_memory_bytes: config.PULSESTREAM_INGEST_MEGABYTES * 1024 * 1024,
   web_root: fileURLToPath(new URL('../../web/dist', import.meta.url)),
 });

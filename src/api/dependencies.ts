@@ -1,9 +1,11 @@
 import type { CommandPipeline } from '../commands/handle.js';
+import type { TenantSettings } from '../commands/access/tenant-settings.js';
 import type { Authenticator } from '../commands/access/authenticator.js';
 import type { IngestIssues } from '../commands/ingest/ingest-issues.js';
 import type { TelemetryIngest } from '../commands/ingest/ingest.js';
 import type { GuardState } from '../domain/deployment/deployment.js';
 import type { TenantId } from '../domain/ids.js';
+import type { Limits } from '../domain/tenancy/limits.js';
 import type { EventLog } from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
 import type { Logger } from '../platform/logger.js';
@@ -17,17 +19,10 @@ import type { Replays } from '../replay/replays/replays.js';
 import type { ReadStore } from '../readstore/read-store.js';
 import type { Tickets } from './realtime/tickets.js';
 
-/** What a minute allows, and how many seconds' worth of it may be used at once after a pause. */
-export interface LimitsConfig {
-  /** Requests of a credential, ingest aside, and of all of a tenant's credentials together. */
-  readonly requests: number;
-  readonly tenant_requests: number;
-  /** Telemetry events of a tenant, and of each of its keys. */
-  readonly events: number;
-  readonly key_events: number;
+/** What holds for tenants for which nothing else was set. */
+export interface ServerLimits extends Limits {
   /** Sign-ins and registrations from an address. */
-  readonly sign_in: number;
-  readonly burst_seconds: number;
+  readonly sign_ins_per_minute: number;
 }
 
 /** The part of the configuration that the API looks at. */
@@ -42,7 +37,7 @@ export interface ApiConfig {
   readonly trust_proxy: number;
   /** Whether anyone may register a tenant. */
   readonly registration: boolean;
-  readonly limits: LimitsConfig;
+  readonly limits: ServerLimits;
   /** Memory for telemetry that is being received or waits to be stored. */
   readonly ingest_memory_bytes: number;
   /** The directory of the built page. */
@@ -53,6 +48,7 @@ export interface ApiConfig {
 export interface ApiDependencies {
   readonly pipeline: Pick<CommandPipeline, 'execute'>;
   readonly authenticator: Pick<Authenticator, 'authenticate' | 'operatorPrincipal'>;
+  readonly settings: Pick<TenantSettings, 'of'>;
   readonly ingest: Pick<TelemetryIngest, 'one' | 'batch' | 'events'>;
   readonly issues: Pick<IngestIssues, 'note' | 'of'>;
   readonly models: ReadModels;

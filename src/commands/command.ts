@@ -2,6 +2,7 @@ import type { Static, TSchema } from 'typebox';
 import type { Decider, Decision, DomainEvent } from '../domain/decider.js';
 import type { WriteKind } from '../domain/deployment/deployment.js';
 import type { IdKind, IdTypes, TenantId } from '../domain/ids.js';
+import type { Limits } from '../domain/tenancy/limits.js';
 import type { Arrival } from '../domain/telemetry/sender-clock.js';
 import type { Actor, Origin } from '../domain/provenance.js';
 import type { Permission, Principal } from '../domain/tenancy/access.js';
@@ -22,6 +23,8 @@ export interface CommandContext {
   readonly expected_version?: number;
   /** Of requests with telemetry: the times of events are read by it. */
   readonly arrival?: Arrival;
+  /** What holds for the sender of telemetry; absent: as much as is possible. */
+  readonly limits?: Limits;
   /**
    * Draws on the sender's budget of events: called once it is known how many a request has, before they are stored.
    * A refusal ends the request.

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { Authenticator } from '../../src/commands/access/authenticator.js';
 import type { AccessServices } from '../../src/commands/access/services.js';
+import { TenantSettings } from '../../src/commands/access/tenant-settings.js';
 import { AccessTokens } from '../../src/commands/access/tokens.js';
 import { Claims } from '../../src/commands/claims.js';
 import { DeploymentGuard } from '../../src/commands/guard.js';
@@ -13,6 +14,7 @@ import type { EventLog } from '../../src/eventstore/event-store.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
 import type { Random } from '../../src/platform/random.js';
 import type { ReadStore } from '../../src/readstore/read-store.js';
+import { serverLimits } from './limits.js';
 import { MemoryReadStore } from './memory-read-store.js';
 import { TestClock, TestLog } from './telemetry.js';
 
@@ -57,6 +59,7 @@ export const commandBench = <
   const passwords = new PlainPasswords();
   const tokens = new AccessTokens(KEY, clock);
   const authenticator = new Authenticator(log, tokens, 'the operator token', clock);
+  const settings = new TenantSettings(log, clock, serverLimits);
   const services: AccessServices = {
     passwords,
     tokens,
@@ -65,10 +68,24 @@ export const commandBench = <
     answers_key: KEY,
     pseudonym: (kind, value) => createHmac('sha256', KEY).update(`${kind}:${value}`).digest('hex'),
     credentialChanged: (actor_id) => authenticator.forget(actor_id),
+    settingsChanged: (tenant) => settings.forget(tenant),
   };
   const claims = new Claims(store.register, clock, random, KEY, instance_id);
   const pipeline = new CommandPipeline(log, writer, guard, claims, services);
-  return { log, clock, store, random, guard, writer, passwords, tokens, authenticator, claims, pipeline };
+  return {
+    log,
+    clock,
+    store,
+    random,
+    guard,
+    writer,
+    passwords,
+    tokens,
+    authenticator,
+    settings,
+    claims,
+    pipeline,
+  };
 };
 export type CommandBench = ReturnType<typeof commandBench<TestLog, MemoryReadStore>>;
 

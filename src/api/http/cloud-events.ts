@@ -8,9 +8,6 @@ import { problem, type Problem } from './problem.js';
 export const STRUCTURED = 'application/cloudevents+json';
 export const BATCHED = 'application/cloudevents-batch+json';
 
-/** How many CloudEvents one request may carry. */
-const MAX_EVENTS = 10_000;
-
 export type CloudEvents =
   | {
       readonly ok: true;
@@ -109,8 +106,11 @@ const binaryOf = (body: Buffer, headers: IncomingHttpHeaders): CloudEvents => {
   };
 };
 
-/** Reads a request's CloudEvents: structured or batched by its media type, else binary by its `ce-` headers. */
-export const readCloudEvents = (body: Buffer, headers: IncomingHttpHeaders): CloudEvents => {
+/**
+ * Reads a request's CloudEvents, of which there may be so many: structured or batched by its media type, else binary
+ * by its `ce-` headers.
+ */
+export const readCloudEvents = (body: Buffer, headers: IncomingHttpHeaders, limit: number): CloudEvents => {
   const [media = ''] = (headers['content-type'] ?? '').toLowerCase().split(';', 1);
   const type = media.trim();
   if (type === STRUCTURED || type === BATCHED) {
@@ -119,8 +119,7 @@ export const readCloudEvents = (body: Buffer, headers: IncomingHttpHeaders): Clo
     if (type === STRUCTURED) return { ok: true, events: [structuredOf(json.value)], identity: body };
     if (!Array.isArray(json.value))
       return refuse(400, 'invalid_batch', 'A batch is an array of CloudEvents.');
-    if (json.value.length > MAX_EVENTS)
-      return refuse(413, 'too_many_events', `A batch may have ${MAX_EVENTS} events.`);
+    if (json.value.length > limit) return refuse(413, 'too_many_events', `A batch may have ${limit} events.`);
     return { ok: true, events: json.value.map(structuredOf), identity: body };
   }
   if (type.startsWith('application/cloudevents'))

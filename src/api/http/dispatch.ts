@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TObject } from 'typebox';
 import type { CommandContext, CommandRefusal, FieldError } from '../../commands/handle.js';
+import type { Limits } from '../../domain/tenancy/limits.js';
 import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.js';
 import { parsePosition } from '../../eventstore/event-store.js';
 import type { ValidationOutcome } from '../../platform/validation.js';
@@ -21,7 +22,7 @@ import type { ApiRequest, ApiResponse } from './message.js';
 import { ofError, ofRefusal, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
 import type { Allowance, Drawer, RateLimits } from './rate-limits.js';
-import { ANY_MEDIA_TYPE, type Route } from './route.js';
+import { ANY_MEDIA_TYPE, type JsonBody, type RawBody, type Route } from './route.js';
 import { CROWDED } from './turns.js';
 
 /** A request that a route was found for, before anything of it is believed. */
@@ -89,8 +90,10 @@ export class Dispatcher {
     if (!principal.ok) return principal;
     passage.principal = principal.value;
 
+    const { tenant_id } = principal.value;
+    const limits = tenant_id && (await this.api.settings.of(tenant_id)).limits;
     const name = route.limit ?? (route.auth === 'public' ? 'none' : 'requests');
-    const allowance = this.limits.allowance(name, drawerOf(principal.value, incoming.ip));
+    const allowance = this.limits.allowance(name, drawerOf(principal.value, incoming.ip), limits);
     passage.allowance = allowance;
     const wait = allowance?.draw(1);
     if (wait !== undefined) return stop(ofRefusal(rateLimited(wait)));
@@ -99,7 +102,8 @@ export class Dispatcher {
     if (!context.ok) return context;
     const checked = checkAddress(route, incoming);
     if (!checked.ok) return checked;
-    const telemetry = name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance) : pass({});
+    const telemetry =
+      name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance, limits) : pass({});
     if (!telemetry.ok) return telemetry;
     const request: Omit<ApiRequest, 'body'> = {
       ...checked.value,
@@ -126,7 +130,7 @@ export class Dispatcher {
     const entry = this.intake.enter(tenant_id ?? actor.id, Number(message.headers['content-length'] ?? 0));
     if (!entry) return stop(overloaded);
     try {
-      const body = await readRouteBody(route, message, entry);
+      const body = await readRouteBody(route, message, entry, request.context.limits?.body_bytes);
       if (!body.ok) return body;
       const bytes = Buffer.isBuffer(body.value) ? body.value.length : 0;
       const response = await entry.turn(bytes, () =>
@@ -230,7 +234,8 @@ const telemetryOf = (
   { request }: Incoming,
   received_at: number,
   allowance: Allowance | undefined,
-): Step<Pick<CommandContext, 'arrival' | 'charge'>> => {
+  limits: Limits | undefined,
+): Step<Pick<CommandContext, 'arrival' | 'limits' | 'charge'>> => {
   const sent_at = sentAtOf(request.headers);
   if (Number.isNaN(sent_at))
     return stop(
@@ -238,6 +243,7 @@ const telemetryOf = (
     );
   return pass({
     arrival: { received_at, ...(sent_at !== undefined && { sent_at }) },
+    ...(limits && { limits }),
     ...(allowance && { charge: charging(allowance) }),
   });
 };
@@ -293,10 +299,17 @@ const mediaTypeOf = ({ headers: { 'content-type': given = '' } }: IncomingMessag
 const hasNoBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 
+/** What a body may come to; of several events, what its tenant may send, where that was set. */
+const bodyLimits = (body: JsonBody | RawBody, own: number | undefined): BodyLimits => {
+  if (!('raw' in body)) return JSON_LIMITS;
+  return own !== undefined && body.several ? { received: own, decompressed: own } : body.limits;
+};
+
 const readRouteBody = async (
   route: Route,
   request: IncomingMessage,
   account?: BodyAccount,
+  body_bytes?: number,
 ): Promise<Step<unknown>> => {
   if (!route.body) return pass(undefined);
   if ('schema' in route.body && route.body.optional && hasNoBody(request)) return pass({});
@@ -307,7 +320,7 @@ const readRouteBody = async (
         headers: { Accept: allowed.join(', ') },
       }),
     );
-  const read = await readBody(request, 'raw' in route.body ? route.body.limits : JSON_LIMITS, account);
+  const read = await readBody(request, bodyLimits(route.body, body_bytes), account);
   if (!read.ok) return read;
   if ('raw' in route.body)
     return read.body.length > 0 || route.body.may_be_empty

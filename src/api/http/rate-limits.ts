@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.js';
-import type { LimitsConfig } from '../dependencies.js';
+import type { Limits } from '../../domain/tenancy/limits.js';
+import type { ServerLimits } from '../dependencies.js';
 import type { LimitClass } from './route.js';
 import { drawn, fullBucket, refilled, timeUntil, type Bucket, type Rate } from './token-bucket.js';
 
@@ -17,44 +18,47 @@ const FEW_BUCKETS = 1024;
 
 /** One budget, with a bucket for each who has drawn on it. A bucket that is full again is as good as none. */
 class Limit {
-  readonly #buckets = new Map<string, Bucket>();
-  readonly #policy: string;
+  readonly #buckets = new Map<string, { readonly bucket: Bucket; readonly rate: Rate }>();
   #look_through_at = FEW_BUCKETS;
 
   constructor(
     readonly name: string,
-    readonly rate: Rate,
+    private readonly perMinute: (limits: Limits) => number,
     readonly keyOf: (drawer: Drawer) => string | undefined,
-  ) {
-    const window_seconds = Math.ceil((60 * rate.burst) / rate.per_minute);
-    this.#policy = `"${name}";q=${rate.burst};w=${window_seconds}`;
+  ) {}
+
+  rateOf(limits: Limits): Rate {
+    const per_minute = this.perMinute(limits);
+    return { per_minute, burst: Math.max(1, Math.floor((per_minute * limits.burst_seconds) / 60)) };
   }
 
   get size(): number {
     return this.#buckets.size;
   }
 
-  at(key: string, now: number): Bucket {
-    const bucket = this.#buckets.get(key);
-    return bucket ? refilled(bucket, this.rate, now) : fullBucket(this.rate, now);
+  /** Under another rate than before a bucket holds what it held, as far as there is room. */
+  at(key: string, rate: Rate, now: number): Bucket {
+    const known = this.#buckets.get(key);
+    return known ? refilled(known.bucket, rate, now) : fullBucket(rate, now);
   }
 
-  draw(key: string, now: number, count: number): void {
-    this.#buckets.set(key, drawn(this.at(key, now), count));
+  draw(key: string, rate: Rate, now: number, count: number): void {
+    this.#buckets.set(key, { bucket: drawn(this.at(key, rate, now), count), rate });
     if (this.#buckets.size < this.#look_through_at) return;
-    for (const [each, bucket] of this.#buckets)
-      if (refilled(bucket, this.rate, now).tokens === this.rate.burst) this.#buckets.delete(each);
+    for (const [each, { bucket, rate: its }] of this.#buckets)
+      if (refilled(bucket, its, now).tokens === its.burst) this.#buckets.delete(each);
     this.#look_through_at = Math.max(FEW_BUCKETS, 2 * this.#buckets.size);
   }
 
   /** The state of a bucket as the IETF draft's headers and as the older ones. */
-  headers(bucket: Bucket): Record<string, string> {
+  headers(bucket: Bucket, { per_minute, burst }: Rate): Record<string, string> {
     const remaining = Math.max(0, bucket.tokens);
-    const reset = seconds(timeUntil(bucket, this.rate, this.rate.burst));
+    const reset = seconds(timeUntil(bucket, { per_minute, burst }, burst));
+    const window_seconds = Math.ceil((60 * burst) / per_minute);
     return {
-      'RateLimit-Policy': this.#policy,
+      'RateLimit-Policy': `"${this.name}";q=${burst};w=${window_seconds}`,
       RateLimit: `"${this.name}";r=${remaining};t=${reset}`,
-      'X-RateLimit-Limit': String(this.rate.burst),
+      'X-RateLimit-Limit': String(burst),
       'X-RateLimit-Remaining': String(remaining),
       'X-RateLimit-Reset': String(reset),
     };
@@ -63,12 +67,19 @@ class Limit {
 
 const seconds = (milliseconds: number): number => Math.ceil(milliseconds / 1000);
 
+/** A budget that a request draws on. */
+interface Budget {
+  readonly limit: Limit;
+  readonly key: string;
+  readonly rate: Rate;
+}
+
 /** What a request may still draw on the budgets that it falls under: those of its tenant and of its credential. */
 export class Allowance {
   #drawn = 0;
 
   constructor(
-    private readonly budgets: readonly { readonly limit: Limit; readonly key: string }[],
+    private readonly budgets: readonly Budget[],
     private readonly clock: Pick<Clock, 'monotonic'>,
   ) {}
 
@@ -82,14 +93,14 @@ export class Allowance {
     const now = this.#now();
     const needed = this.#drawn === 0 ? 1 : 0;
     let wait = 0;
-    for (const { limit, key } of this.budgets) {
-      const bucket = limit.at(key, now);
-      if (bucket.tokens < needed) wait = Math.max(wait, timeUntil(bucket, limit.rate, 1));
+    for (const { limit, key, rate } of this.budgets) {
+      const bucket = limit.at(key, rate, now);
+      if (bucket.tokens < needed) wait = Math.max(wait, timeUntil(bucket, rate, 1));
     }
     if (wait > 0) return Math.max(1, seconds(wait));
     const more = count - this.#drawn;
     if (more <= 0) return undefined;
-    for (const { limit, key } of this.budgets) limit.draw(key, now, more);
+    for (const { limit, key, rate } of this.budgets) limit.draw(key, rate, now, more);
     this.#drawn = count;
     return undefined;
   }
@@ -97,12 +108,12 @@ export class Allowance {
   /** The headers of the budget that is the tightest. */
   headers(): Record<string, string> {
     const now = this.#now();
-    let tightest: { readonly limit: Limit; readonly bucket: Bucket } | undefined;
-    for (const { limit, key } of this.budgets) {
-      const bucket = limit.at(key, now);
-      if (!tightest || bucket.tokens < tightest.bucket.tokens) tightest = { limit, bucket };
+    let tightest: { readonly budget: Budget; readonly bucket: Bucket } | undefined;
+    for (const budget of this.budgets) {
+      const bucket = budget.limit.at(budget.key, budget.rate, now);
+      if (!tightest || bucket.tokens < tightest.bucket.tokens) tightest = { budget, bucket };
     }
-    return tightest ? tightest.limit.headers(tightest.bucket) : {};
+    return tightest ? tightest.budget.limit.headers(tightest.bucket, tightest.budget.rate) : {};
   }
 
   #now(): number {
@@ -118,35 +129,32 @@ export class RateLimits {
   readonly #limits: Readonly<Record<LimitClass, readonly Limit[]>>;
 
   constructor(
-    config: LimitsConfig,
+    private readonly server: ServerLimits,
     private readonly clock: Pick<Clock, 'monotonic'>,
   ) {
-    const limit = (name: string, per_minute: number, keyOf: Limit['keyOf']): Limit =>
-      new Limit(
-        name,
-        { per_minute, burst: Math.max(1, Math.floor((per_minute * config.burst_seconds) / 60)) },
-        keyOf,
-      );
+    const ofTenant: Limit['keyOf'] = ({ tenant }) => tenant;
+    const ofCredential: Limit['keyOf'] = ({ credential }) => credential;
+    const ofAddress: Limit['keyOf'] = ({ address }) => address;
     this.#limits = {
       requests: [
-        limit('requests', config.requests, ({ credential }) => credential),
-        limit('tenant_requests', config.tenant_requests, ({ tenant }) => tenant),
+        new Limit('requests', (limits) => limits.requests_per_minute, ofCredential),
+        new Limit('tenant_requests', (limits) => limits.tenant_requests_per_minute, ofTenant),
       ],
       events: [
-        limit('events', config.events, ({ tenant }) => tenant),
-        limit('key_events', config.key_events, ({ credential }) => credential),
+        new Limit('events', (limits) => limits.events_per_minute, ofTenant),
+        new Limit('key_events', (limits) => limits.key_events_per_minute, ofCredential),
       ],
-      sign_in: [limit('sign_in', config.sign_in, ({ address }) => address)],
+      sign_in: [new Limit('sign_in', () => server.sign_ins_per_minute, ofAddress)],
       none: [],
     };
   }
 
-  /** What a request may draw on; undefined where its class has no budget. */
-  allowance(name: LimitClass, drawer: Drawer): Allowance | undefined {
-    const budgets: { limit: Limit; key: string }[] = [];
+  /** What a request may draw on, under the limits that hold for it; undefined where its class has no budget. */
+  allowance(name: LimitClass, drawer: Drawer, limits: Limits = this.server): Allowance | undefined {
+    const budgets: Budget[] = [];
     for (const limit of this.#limits[name]) {
       const key = limit.keyOf(drawer);
-      if (key !== undefined) budgets.push({ limit, key });
+      if (key !== undefined) budgets.push({ limit, key, rate: limit.rateOf(limits) });
     }
     return budgets.length > 0 ? new Allowance(budgets, this.clock) : undefined;
   }

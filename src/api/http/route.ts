@@ -31,6 +31,8 @@ export interface JsonBody {
 export interface RawBody {
   readonly raw: Readonly<Record<string, TSchema>>;
   readonly limits: BodyLimits;
+  /** True: it holds several events, and a tenant may have another limit. */
+  readonly several?: true;
   /** True: no bytes are a body too. */
   readonly may_be_empty?: boolean;
 }

@@ -1,6 +1,7 @@
 import { openapi } from '../openapi.js';
 import { deployment } from './deployment.js';
 import { jobs } from './jobs.js';
+import { limits } from './limits.js';
 import { operations } from './operations.js';
 import { defineRoute, type Route } from './route.js';
 import { open } from './schemas.js';
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   ...otlp,
   ...cloudevents,
   ...ingestionV2,
+  ...limits,
   ...alerting,
   ...dashboard,
   ...operations,

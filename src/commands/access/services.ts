@@ -1,3 +1,4 @@
+import type { TenantId } from '../../domain/ids.js';
 import type { Clock } from '../../platform/clock.js';
 import type { PasswordHasher } from '../../platform/password.js';
 import type { Random } from '../../platform/random.js';
@@ -15,4 +16,6 @@ export interface AccessServices {
   pseudonym(kind: 'email', value: string): string;
   /** Called where a credential was changed: what is remembered of it no longer holds. */
   credentialChanged(actor_id: string): void;
+  /** Called where something was set for a tenant: likewise. */
+  settingsChanged(tenant: TenantId): void;
 }

@@ -68,11 +68,8 @@ export interface BatchOptions {
   readonly atomic?: boolean;
 }
 
-export interface IngestLimits {
-  readonly events: number;
-}
-
-const DEFAULT_LIMITS: IngestLimits = { events: 10_000 };
+/** Events of one batch, where nothing else is set. */
+export const MAX_BATCH_EVENTS = 10_000;
 const ERRORS_SHOWN = 100;
 
 /** What became of a request's events. */
@@ -107,14 +104,13 @@ export class TelemetryIngest {
     private readonly claims: Claims,
     private readonly clock: Clock,
     private readonly random: Random,
-    private readonly limits: IngestLimits = DEFAULT_LIMITS,
   ) {}
 
   /** Stores one event. */
   async one(body: Buffer, context: CommandContext): Promise<CommandResult<OneAnswer>> {
     const admitted = this.#admit(context);
     if (!admitted.ok) return admitted;
-    const reading = readOne(body, this.#arrival(context));
+    const reading = readOne(body, this.#readLimits(context));
     if (!reading.ok) return refusing(invalid(reading.code, reading.detail));
     const [fault] = reading.rejected;
     if (fault) return refusing(ofFault(fault));
@@ -152,7 +148,10 @@ export class TelemetryIngest {
   ): Promise<CommandResult<BatchAnswer>> {
     const admitted = this.#admit(context);
     if (!admitted.ok) return admitted;
-    const reading = readBatch(body, format, { ...this.#arrival(context), events: this.limits.events });
+    const reading = readBatch(body, format, {
+      ...this.#readLimits(context),
+      events: context.limits?.batch_events ?? MAX_BATCH_EVENTS,
+    });
     if (!reading.ok)
       return refusing({
         ...invalid(reading.code, reading.detail),
@@ -184,7 +183,7 @@ export class TelemetryIngest {
     if (!admitted.ok) return admitted;
     const ticket = this.guard.admit('telemetry');
     if (!ticket) return refusing(guarded);
-    const reading = readBatch(lines, 'ndjson', { ...this.#arrival(context), events: count });
+    const reading = readBatch(lines, 'ndjson', { ...this.#readLimits(context), events: count });
     if (!reading.ok) throw new Error(`Made events that cannot be read: ${reading.detail}`);
 
     const { actor } = context.principal;
@@ -205,8 +204,12 @@ export class TelemetryIngest {
       : refused('forbidden', 'forbidden', 'These credentials may not send telemetry.');
   }
 
-  #arrival({ arrival }: CommandContext): Pick<ReadLimits, 'now' | 'sent_at'> {
-    return arrival ? { now: arrival.received_at, sent_at: arrival.sent_at } : { now: this.clock.now() };
+  #readLimits({ arrival, limits }: CommandContext): Omit<ReadLimits, 'events'> {
+    return {
+      now: arrival?.received_at ?? this.clock.now(),
+      sent_at: arrival?.sent_at,
+      event_bytes: limits?.event_bytes,
+    };
   }
 
   /** Stores the events whose ids are new. */

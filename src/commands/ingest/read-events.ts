@@ -47,6 +47,8 @@ export interface ReadLimits {
   readonly now: number;
   /** What its sender's clock said then; given, what the body says of it does not count. */
   readonly sent_at?: number | undefined;
+  /** Bytes of an event's JSON text; absent: as many as are possible. */
+  readonly event_bytes?: number | undefined;
 }
 
 /** Nesting beyond which an event is not looked into any further. */
@@ -106,6 +108,7 @@ class EventsReader implements Elements {
   /** Events that columns are made for. */
   readonly #columned: number;
   #receipt: Required<Receipt>;
+  readonly #event_bytes: number;
   /** What the sender's clock said, where that is known only now and would have changed the events' times. */
   late_sent_at: number | undefined;
 
@@ -118,6 +121,7 @@ class EventsReader implements Elements {
     this.#columned = Math.min(most, MAX_COLUMN_EVENTS);
     scanner.begin(body, this.#columned);
     this.#receipt = this.#receiptOf(limits.sent_at);
+    this.#event_bytes = Math.min(limits.event_bytes ?? MAX_EVENT_BYTES, MAX_EVENT_BYTES);
   }
 
   #receiptOf(sent_at: number | undefined): Required<Receipt> {
@@ -137,7 +141,8 @@ class EventsReader implements Elements {
 
   scan(start: number): number {
     const end = scanner.scan(start);
-    if (end < 0 || (scanner.broken_line && this.format === 'ndjson')) return -1;
+    if (end < 0 || (scanner.broken_line && this.format === 'ndjson') || end - start > this.#event_bytes)
+      return -1;
     const time = this.#time;
     return time < EARLIEST_TIME || time > this.limits.now + MAX_AHEAD_MS ? -1 : end;
   }
@@ -153,7 +158,7 @@ class EventsReader implements Elements {
   }
 
   parse(start: number, end: number): void {
-    const found = readEvent(this.body, start, end, this.#receipt);
+    const found = readEvent(this.body, start, end, this.#receipt, this.#event_bytes);
     if ('event' in found) {
       if (this.#count < this.#columned) scanner.columns.add(found.event);
       this.#accept(start, end, found.time, found.event.id);
@@ -222,9 +227,9 @@ const readEvent = (
   start: number,
   end: number,
   receipt: Receipt,
+  limit: number,
 ): { readonly event: TelemetryEvent; readonly time: number } | (Fault & { readonly id?: string }) => {
-  if (end - start > MAX_EVENT_BYTES)
-    return fault('event_too_large', `An event may have ${MAX_EVENT_BYTES} bytes.`);
+  if (end - start > limit) return fault('event_too_large', `An event may have ${limit} bytes.`);
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8', start, end));

@@ -11,7 +11,8 @@ export type Permission =
   | 'tenant:read'
   | 'tenant:admin'
   | 'audit:read'
-  | 'deploy';
+  | 'deploy'
+  | 'operate';
 
 /** A person's place in a tenant, the lesser first. */
 const ranks = ['viewer', 'admin', 'owner'] as const;
@@ -78,10 +79,10 @@ export const anonymousPrincipal: Principal = {
   permissions: new Set(['register']),
 };
 
-/** Who runs the server: may deploy, and sees nothing of a tenant's. */
+/** Who runs the server: may deploy and say what tenants are allowed, and sees nothing of a tenant's data. */
 export const operatorPrincipal: Principal = {
   actor: { kind: 'operator', id: 'operator' },
-  permissions: new Set(['deploy']),
+  permissions: new Set(['deploy', 'operate']),
 };
 
 /** A process manager acting for a tenant, with what it may do. */

@@ -1,32 +1,54 @@
 import { accept, refuse, type Decider, type Decision } from '../decider.js';
 import type { TenantId, UserId } from '../ids.js';
+import { sameLimits, type TenantLimits } from './limits.js';
 
 // Stored format: names and fields below are on disk for good. New fields are optional; a changed meaning is a new type.
-export interface TenantEvent {
-  readonly type: 'TenantRegistered';
-  readonly data: { readonly tenant_id: TenantId; readonly name: string; readonly owner_id: UserId };
-}
+export type TenantEvent =
+  | {
+      readonly type: 'TenantRegistered';
+      readonly data: { readonly tenant_id: TenantId; readonly name: string; readonly owner_id: UserId };
+    }
+  /** In place of all that was set before. */
+  | { readonly type: 'TenantLimitsSet'; readonly data: { readonly limits: TenantLimits } };
 
-export const tenantEventTypes = ['TenantRegistered'] as const;
+export const tenantEventTypes = ['TenantRegistered', 'TenantLimitsSet'] as const;
 
 export type Tenant =
   | { readonly state: 'none' }
-  | { readonly state: 'registered'; readonly id: TenantId; readonly name: string; readonly owner_id: UserId };
+  | {
+      readonly state: 'registered';
+      readonly id: TenantId;
+      readonly name: string;
+      readonly owner_id: UserId;
+      readonly limits: TenantLimits;
+    };
 
 export const tenantDecider: Decider<Tenant, TenantEvent> = {
   initial: { state: 'none' },
-  evolve: (_tenant, { data: { tenant_id, name, owner_id } }) => ({
-    state: 'registered',
-    id: tenant_id,
-    name,
-    owner_id,
-  }),
+  evolve: (tenant, event) => {
+    switch (event.type) {
+      case 'TenantRegistered': {
+        const { tenant_id: id, name, owner_id } = event.data;
+        return { state: 'registered', id, name, owner_id, limits: {} };
+      }
+      case 'TenantLimitsSet':
+        return tenant.state === 'none' ? tenant : { ...tenant, limits: event.data.limits };
+    }
+  },
 };
 
+type Registered = Extract<TenantEvent, { type: 'TenantRegistered' }>['data'];
+
 /** Registers a tenant: the last step of a registration, from which on its owner and its keys count. */
-export const registerTenant = (tenant: Tenant, registered: TenantEvent['data']): Decision<TenantEvent> => {
+export const registerTenant = (tenant: Tenant, registered: Registered): Decision<TenantEvent> => {
   if (tenant.state === 'none') return accept([{ type: 'TenantRegistered', data: registered }]);
   return tenant.owner_id === registered.owner_id
     ? accept([])
     : refuse('tenant_exists', 'This tenant is registered already.');
+};
+
+/** Sets what a tenant is allowed, in place of what was set before; none of it: as the server is configured. */
+export const setLimits = (tenant: Tenant, limits: TenantLimits): Decision<TenantEvent> => {
+  if (tenant.state === 'none') return refuse('tenant_not_found', 'There is no such tenant.');
+  return accept(sameLimits(tenant.limits, limits) ? [] : [{ type: 'TenantLimitsSet', data: { limits } }]);
 };

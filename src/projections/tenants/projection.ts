@@ -1,6 +1,6 @@
 import type { UserId } from '../../domain/ids.js';
 import { readEvent } from '../../domain/stored-event.js';
-import { tenantEventTypes, type TenantEvent } from '../../domain/tenancy/tenant.js';
+import type { TenantEvent } from '../../domain/tenancy/tenant.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
 
@@ -11,18 +11,21 @@ export interface TenantDocument extends Document {
   readonly created_at: string;
 }
 
+type Registered = Extract<TenantEvent, { type: 'TenantRegistered' }>;
+const reads = ['TenantRegistered'] as const;
+
 interface TenantPart {
-  readonly event: TenantEvent;
+  readonly event: Registered;
   readonly at: string;
 }
 
 export const tenants = defineProjection<TenantDocument, TenantPart>({
   name: 'tenants',
   version: 1,
-  reads: tenantEventTypes,
+  reads,
   indexes: [],
   parts: (recorded) => {
-    const event = readEvent<TenantEvent>(tenantEventTypes, recorded);
+    const event = readEvent<Registered>(reads, recorded);
     if (!event) return [];
     const { tenant_id } = event.data;
     return [{ tenant: tenant_id, id: tenant_id, part: { event, at: recorded.metadata.recorded_at } }];

@@ -22,6 +22,7 @@ import type { ApiServices } from '../../../src/api/dependencies.js';
 import { makeMetrics } from '../../../src/platform/metrics.js';
 import { systemClock } from '../../../src/platform/clock.js';
 import { systemRandom } from '../../../src/platform/random.js';
+import { serverLimits } from '../../support/limits.js';
 import { until } from '../../support/until.js';
 import { defineProjection } from '../../../src/projections/projection.js';
 
@@ -41,6 +42,13 @@ const principals: Record<string, Principal> = {
 };
 
 const MB = 1024 * 1024;
+const ourLimits = {
+  ...serverLimits,
+  requests_per_minute: 1000,
+  tenant_requests_per_minute: 10_000,
+  events_per_minute: 1000,
+  key_events_per_minute: 1000,
+};
 /** What handling telemetry waits for. */
 let held = Promise.resolve();
 let seen: ApiRequest | undefined;
@@ -122,6 +130,7 @@ let address = '';
 
 beforeAll(async () => {
   const api = {
+    settings: { of: () => Promise.resolve({ limits: ourLimits }) },
     authenticator: {
       authenticate: ({ bearer, api_key }: { bearer?: string; api_key?: string }) =>
         Promise.resolve(principals[bearer ?? api_key ?? '']),
@@ -134,17 +143,7 @@ beforeAll(async () => {
     clock: systemClock,
     random: systemRandom,
   } as unknown as ApiServices;
-  const limits = new RateLimits(
-    {
-      requests: 1000,
-      tenant_requests: 10_000,
-      events: 1000,
-      key_events: 1000,
-      sign_in: 2,
-      burst_seconds: 60,
-    },
-    systemClock,
-  );
+  const limits = new RateLimits(ourLimits, systemClock);
   const wire = new Wire(api, new Dispatcher(api, limits, intake));
   server = createServer(expressApp(routes, wire, { trust_proxy: 1 }, () => undefined));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

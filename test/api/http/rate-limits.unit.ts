@@ -1,15 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { RateLimits, type Allowance, type Drawer } from '../../../src/api/http/rate-limits.js';
+import { serverLimits as config } from '../../support/limits.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
-const config = {
-  requests: 60,
-  tenant_requests: 90,
-  events: 600,
-  key_events: 300,
-  sign_in: 2,
-  burst_seconds: 60,
-};
 const drawer = (tenant: string, credential: string): Drawer => ({ tenant, credential, address: '192.0.2.1' });
 
 let clock: ManualClock;

@@ -41,7 +41,7 @@ describe('who may do what', () => {
     ['a key for alerting', key('alerting'), ['alerting:read', 'alerting:write']],
     ['a key for everything', key('admin'), everything],
     ['nobody in particular', anonymousPrincipal, ['register']],
-    ['the operator', operatorPrincipal, ['deploy']],
+    ['the operator', operatorPrincipal, ['deploy', 'operate']],
     ['a process', processPrincipal('alert-evaluation', tenant, 'alerting:write'), ['alerting:write']],
   ])('%s', (_who, principal, permissions) => {
     expect(may(principal)).toEqual(permissions);

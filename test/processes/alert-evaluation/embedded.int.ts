@@ -47,6 +47,7 @@ const startedOn = async (directory: string, clock: ManualClock) => {
     tokens: new AccessTokens(KEY, clock),
     pseudonym: (_kind, value) => value,
     credentialChanged: () => undefined,
+    settingsChanged: () => undefined,
   });
   const chunks = new ChunkWriter(writer, clock, systemRandom, instance, { shard: '0' });
   const clientIds = new MemoryClientIds(log, clock);

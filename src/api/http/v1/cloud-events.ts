@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { linesOf } from '../../../commands/ingest/ingest.js';
+import { linesOf, MAX_BATCH_EVENTS } from '../../../commands/ingest/ingest.js';
 import { eventOfCloudEvent } from '../../../domain/telemetry/cloud-event.js';
 import { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { compile } from '../../../platform/validation.js';
@@ -51,6 +51,7 @@ const cloudEvents = defineRoute({
       }),
     },
     limits: { received: LIMIT, decompressed: LIMIT },
+    several: true,
     may_be_empty: true,
   },
   responses: {
@@ -61,7 +62,11 @@ const cloudEvents = defineRoute({
       countRefused(api, request, reason);
       return refuse(reason, request);
     };
-    const read = readCloudEvents(request.body, request.headers);
+    const read = readCloudEvents(
+      request.body,
+      request.headers,
+      request.context.limits?.batch_events ?? MAX_BATCH_EVENTS,
+    );
     if (!read.ok) return refused(read.problem);
     const overdrawn = request.context.charge?.(read.events.length);
     if (overdrawn) return refused(ofRefusal(overdrawn));

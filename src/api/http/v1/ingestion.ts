@@ -19,9 +19,10 @@ import { closed, open, page, Position, Time } from '../schemas.js';
 import { range, readRange } from '../times.js';
 import { Events, EventWithProvenance, Statistics } from './shapes.js';
 
-const MEBIBYTE = 1024 * 1024;
 const ONE: BodyLimits = { received: MAX_EVENT_BYTES + 4096, decompressed: MAX_EVENT_BYTES + 4096 };
-const BATCH: BodyLimits = { received: 10 * MEBIBYTE, decompressed: 10 * MEBIBYTE };
+/** What a body with several events may come to, where nothing else is set for a tenant. */
+export const BATCH_BYTES = 10 * 1024 * 1024;
+const BATCH: BodyLimits = { received: BATCH_BYTES, decompressed: BATCH_BYTES };
 
 /** An event as clients send it. */
 const SentEvent = closed(TelemetryEvent.properties, 'SentTelemetryEvent');
@@ -138,6 +139,7 @@ export const ingestBatch = defineRoute({
       [NDJSON]: Type.String({ description: 'One event as JSON on each line.' }),
     },
     limits: BATCH,
+    several: true,
   },
   responses: {
     200: {

@@ -122,6 +122,9 @@ const take = async (
     return refuse(problem(reading.status, code, reading.detail));
   }
   const { records, rejected: unusable, reasons: why, ignored, ...made } = reading.mapped;
+  const most = context.limits?.batch_events;
+  if (most !== undefined && records > most)
+    return refuse(problem(413, 'too_many_events', `An export may have ${most} records.`));
   const overdrawn = context.charge?.(records);
   if (overdrawn) return refuse(ofRefusal(overdrawn));
   const result = await api.ingest.events(
@@ -182,6 +185,7 @@ const exportRoute = (
         [JSON_TYPE]: open({ [about.field]: Type.Optional(Type.Array(open({}))) }),
       },
       limits: LIMITS,
+      several: true,
       may_be_empty: true,
     },
     failures,

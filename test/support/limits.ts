@@ -1,0 +1,12 @@
+import type { ServerLimits } from '../../src/api/dependencies.js';
+
+/** Limits of a server that a test has something to say about. */
+export const serverLimits: ServerLimits = {
+  requests_per_minute: 60,
+  tenant_requests_per_minute: 90,
+  events_per_minute: 600,
+  key_events_per_minute: 300,
+  sign_ins_per_minute: 2,
+  burst_seconds: 60,
+  routes: 280,
+};
