@@ -20,6 +20,7 @@ import {
   writeTree,
   type WrittenNode,
 } from '../../domain/telemetry/routes/path-tree.js';
+import type { TenantEvent } from '../../domain/tenancy/tenant.js';
 import type { RecordedEvent } from '../../eventstore/event-store.js';
 import type { Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
 
@@ -38,6 +39,8 @@ interface SavedTenant {
   readonly book: WrittenBook;
   /** Absent: frozen. */
   readonly tree?: WrittenNode;
+  /** How many routes it may have, where that was set for it. */
+  readonly limit?: number;
 }
 
 interface SavedLearning {
@@ -51,7 +54,7 @@ export const routeLearning = (
   record: (lessons: RouteLessons) => Promise<ReactionOutcome>,
 ): Process<RouteLessons> => ({
   name: 'route-learning',
-  reads: [TELEMETRY_RECORDED, ...routeEventTypes],
+  reads: [TELEMETRY_RECORDED, ...routeEventTypes, ...limitEventTypes],
   begin: () => Promise.resolve(new LearningRun(limit)),
   resume: (state) => LearningRun.resume(JSON.parse(Buffer.from(state).toString()) as SavedLearning, limit),
   // Each lesson of a tenant's holds after those before it.
@@ -59,11 +62,16 @@ export const routeLearning = (
   react: record,
 });
 
+type LimitEvent = Extract<TenantEvent, { type: 'TenantLimitsSet' }>;
+const limitEventTypes = ['TenantLimitsSet'] as const;
+
 interface Pupil {
   /** As the log says; the learner is ahead of it by what is not yet recorded. */
   book: RouteBook;
   /** Undefined: the routes are frozen. */
   learner: RouteLearner | undefined;
+  /** How many routes there may be, where that was set for the tenant. */
+  limit: number | undefined;
 }
 
 /** Learning as the runner drives it. */
@@ -76,10 +84,11 @@ class LearningRun implements Run<RouteLessons> {
   static resume({ version, tenants }: SavedLearning, limit: number): LearningRun | undefined {
     const run = new LearningRun(limit);
     if (version.join() !== run.#version.join()) return undefined;
-    for (const { tenant_id, book, tree } of tenants)
+    for (const { tenant_id, book, tree, limit: own } of tenants)
       run.#pupils.set(tenant_id, {
         book: readBook(book),
-        learner: tree && new RouteLearner(limit, readTree(tree)),
+        learner: tree && new RouteLearner(own ?? limit, readTree(tree)),
+        limit: own,
       });
     return run;
   }
@@ -91,6 +100,8 @@ class LearningRun implements Run<RouteLessons> {
     if (event.type === TELEMETRY_RECORDED) return this.#learn(tenant_id, pupil, event);
     const route = readEvent<RouteEvent>(routeEventTypes, event);
     if (route) this.#note(pupil, route);
+    const limited = readEvent<LimitEvent>(limitEventTypes, event);
+    if (limited) this.#limit(pupil, limited);
     return [];
   }
 
@@ -105,10 +116,11 @@ class LearningRun implements Run<RouteLessons> {
   save(): Uint8Array {
     const saved: SavedLearning = {
       version: this.#version,
-      tenants: [...this.#pupils].map(([tenant_id, { book, learner }]) => ({
+      tenants: [...this.#pupils].map(([tenant_id, { book, learner, limit }]) => ({
         tenant_id,
         book: writeBook(book),
         ...(learner && { tree: writeTree(learner.root) }),
+        ...(limit !== undefined && { limit }),
       })),
     };
     return Buffer.from(JSON.stringify(saved));
@@ -131,7 +143,11 @@ class LearningRun implements Run<RouteLessons> {
   #pupil(tenant_id: TenantId): Pupil {
     const known = this.#pupils.get(tenant_id);
     if (known) return known;
-    const made: Pupil = { book: RouteBook.EMPTY, learner: new RouteLearner(this.limit) };
+    const made: Pupil = {
+      book: RouteBook.EMPTY,
+      learner: new RouteLearner(this.limit),
+      limit: undefined,
+    };
     this.#pupils.set(tenant_id, made);
     return made;
   }
@@ -158,6 +174,12 @@ class LearningRun implements Run<RouteLessons> {
     }
   }
 
+  /** What is known goes on under the new limit; where there are too many, templates are learned with the next one. */
+  #limit(pupil: Pupil, { data: { limits } }: LimitEvent): void {
+    pupil.limit = limits.routes;
+    if (pupil.learner) pupil.learner = new RouteLearner(limits.routes ?? this.limit, pupil.learner.root);
+  }
+
   #note(pupil: Pupil, event: RouteEvent): void {
     pupil.book = routeBookDecider.evolve(pupil.book, event);
     switch (event.type) {
@@ -169,11 +191,12 @@ class LearningRun implements Run<RouteLessons> {
         pupil.learner = undefined;
         break;
       case 'LearnedRoutesForgotten':
-        pupil.learner = new RouteLearner(this.limit);
+        pupil.learner = new RouteLearner(pupil.limit ?? this.limit);
         break;
       case 'RoutePatternsDefined':
         // Routes that patterns match now are no longer to be counted: counting begins anew.
-        if (pupil.learner) pupil.learner = new RouteLearner(this.limit, copyTree(pupil.book.contents.tree));
+        if (pupil.learner)
+          pupil.learner = new RouteLearner(pupil.limit ?? this.limit, copyTree(pupil.book.contents.tree));
     }
   }
 }

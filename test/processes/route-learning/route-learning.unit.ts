@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CommandContext } from '../../../src/commands/command.js';
 import { routeBookDecider, takeLessons, type RouteEvent } from '../../../src/domain/telemetry/routes/book.js';
+import type { TenantEvent } from '../../../src/domain/tenancy/tenant.js';
 import type { RecordedEvent } from '../../../src/eventstore/event-store.js';
 import type { Run } from '../../../src/processes/process.js';
 import { recordLessons } from '../../../src/processes/route-learning/record-lessons.js';
@@ -18,7 +19,7 @@ const posts = (from: number, count: number): RecordedEvent =>
   chunkOf(
     Array.from({ length: count }, (_, i) => ({ type: 'api_call', path: `/blog/${letter(from + i)}-post` })),
   );
-const recorded = (event: RouteEvent): RecordedEvent => ({
+const recorded = (event: RouteEvent | TenantEvent): RecordedEvent => ({
   ...chunkOf([]),
   type: event.type,
   data: JSON.parse(JSON.stringify(event.data)) as never,
@@ -51,6 +52,20 @@ describe('the learning of routes', () => {
     const run = await begun();
     const other = routeLearning(LIMIT + 1, () => Promise.resolve({ outcome: 'done' }));
     expect(other.resume(run.save() ?? new Uint8Array())).toBeUndefined();
+  });
+
+  it('follows the limit that was set for a tenant, also after a restart, and goes back to that of all', async () => {
+    const limited = (routes?: number) =>
+      recorded({ type: 'TenantLimitsSet', data: { limits: routes === undefined ? {} : { routes } } });
+    const run = await begun();
+    run.take(posts(0, 5));
+    run.take(limited(15));
+    expect(run.take(posts(5, 10))).toEqual([]);
+    const again = resumed(run.save());
+    expect(again?.take(posts(10, 5))).toEqual([]);
+    expect(templates(again?.take(posts(15, 1)) ?? [])).toEqual([blog]);
+    run.take(limited());
+    expect(templates(run.take(posts(15, 1)))).toEqual([blog]);
   });
 
   it('learns nothing of routes that were given, of what patterns match, nor of chunks that cannot be read', async () => {
