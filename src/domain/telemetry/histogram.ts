@@ -208,12 +208,23 @@ export class HistogramSum {
     const width = histogram[0] ?? 1;
     const first = firstBucket(histogram);
     const slots = slotsOf(histogram);
-    const scale = scaleOf(histogram);
-    for (let slot = 0; slot < slots; slot += 1) {
-      const count = readCount(histogram, width, slot) / scale;
-      this.#counts[first + slot] = (this.#counts[first + slot] ?? 0) + count;
-      this.#total += count;
-    }
+    const unit = histogram[1] ? COUNT_UNIT : 1;
+    const counts = this.#counts;
+    let total = 0;
+    if (width === 1 && unit === 1)
+      // Nearly all are of this kind. Slots are not asked whether they are empty: adding nothing is faster.
+      for (let slot = 0; slot < slots; slot += 1) {
+        const count = histogram[HEADER + slot] ?? 0;
+        counts[first + slot] = (counts[first + slot] ?? 0) + count;
+        total += count;
+      }
+    else
+      for (let slot = 0; slot < slots; slot += 1) {
+        const count = readCount(histogram, width, slot) * unit;
+        counts[first + slot] = (counts[first + slot] ?? 0) + count;
+        total += count;
+      }
+    this.#total += total;
     this.#first = Math.min(this.#first, first);
     this.#last = Math.max(this.#last, first + slots - 1);
     this.#fraction_bits = Math.max(this.#fraction_bits, histogram[1] ?? 0);

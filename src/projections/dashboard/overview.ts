@@ -8,7 +8,7 @@ import { statusCounts } from '../metrics/summary.js';
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
-import { pointsOf, routesOf, servicesOf, totalsOf } from './tables.js';
+import { pointsOf, tablesOf } from './tables.js';
 
 export interface Overview {
   readonly position: Position;
@@ -37,14 +37,15 @@ export const overview = async (models: ReadModels, tenant: TenantId, now: number
   const { book } = await currentRoutes(models, tenant);
   const buckets = await loadBuckets(models.read(metrics, tenant), '1m', { from, to }, book);
   const series = buckets.flatMap((bucket) => bucket.series);
-  const routes = routesOf(series).filter(({ route }) => route !== '');
+  const { totals, services, routes: all } = tablesOf(series, MINUTES * 60);
+  const routes = all.filter(({ route }) => route !== '');
   return {
     position,
     generated_at: new Date(now).toISOString(),
     window_seconds: MINUTES * 60,
-    totals: totalsOf(series, MINUTES * 60),
+    totals,
     series: pointsOf(buckets, '1m', from, MINUTES),
-    services: servicesOf(series),
+    services,
     slowest_routes: routes
       .filter(({ p95_ms }) => p95_ms !== null)
       .sort((one, other) => (other.p95_ms ?? 0) - (one.p95_ms ?? 0))

@@ -6,7 +6,7 @@ import { metrics, resolutionMs, type Resolution } from '../metrics/projection.js
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
-import { pointsOf, routesOf, servicesOf, totalsOf } from './tables.js';
+import { pointsOf, tablesOf } from './tables.js';
 
 export interface RealTimeMetrics {
   readonly position: Position;
@@ -53,14 +53,15 @@ export const realTimeMetrics = async (
   const { book } = await currentRoutes(models, tenant);
   const buckets = await loadBuckets(models.read(metrics, tenant), resolution, { from, to }, book);
   const series = buckets.flatMap((bucket) => bucket.series);
+  const { totals, services, routes } = tablesOf(series, window_seconds);
   return {
     position,
     window_seconds,
     resolution_seconds: step / 1000,
-    totals: totalsOf(series, window_seconds),
+    totals,
     series: pointsOf(buckets, resolution, from, count),
-    by_service: servicesOf(series),
-    by_route: routesOf(series).slice(0, ROUTES),
+    by_service: services,
+    by_route: routes.slice(0, ROUTES),
     ...(await newestEvent(models, tenant)),
   };
 };

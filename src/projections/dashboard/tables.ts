@@ -2,12 +2,50 @@ import { resolutionMs, type MetricsBucket, type Resolution, type Series } from '
 import { summarise, Summary } from '../metrics/summary.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
 
-/** Everything in some buckets as one. */
-export const totalsOf = (series: readonly Series[], seconds: number): Totals => {
+/** What series come to, by route, by service and as a whole; the busiest first. */
+export interface Tables {
+  readonly totals: Totals;
+  readonly services: readonly ServiceRow[];
+  readonly routes: readonly RouteRow[];
+}
+
+/** Looks at each series once: services are made of their routes, and all of the services. */
+export const tablesOf = (series: readonly Series[], seconds: number): Tables => {
+  const names = new Map<string, Pick<RouteRow, 'service' | 'method' | 'route'>>();
+  const by_route = summarise(
+    series,
+    ({ service, method, route }) => {
+      const key = `${service}\n${method}\n${route}`;
+      if (!names.has(key)) names.set(key, { service, method, route });
+      return key;
+    },
+    (summary, one) => summary.add(one),
+  );
+  const routes = [...by_route].map(([key, summary]) => {
+    const name = names.get(key) ?? { service: '', method: '', route: '' };
+    return { name, summary };
+  });
+  const by_service = summarise(
+    routes,
+    ({ name }) => name.service,
+    (service, { summary }) => service.join(summary),
+  );
   const total = new Summary();
-  for (const one of series) total.add(one);
-  return { ...total.volume(), ...total.latency(), per_second: total.requests / seconds };
+  for (const service of by_service.values()) total.join(service);
+  return {
+    totals: { ...total.volume(), ...total.latency(), per_second: total.requests / seconds },
+    services: [...by_service].map(([service, summary]) => ({ service, ...rowOf(summary) })).sort(busiest),
+    routes: routes.map(({ name, summary }) => ({ ...name, ...rowOf(summary) })).sort(busiest),
+  };
 };
+
+const rowOf = (summary: Summary): Omit<ServiceRow, 'service'> => {
+  const { requests, errors, error_rate } = summary.volume();
+  return { requests, errors, error_rate, p95_ms: summary.latency().p95_ms };
+};
+
+const busiest = (one: { readonly requests: number }, other: { readonly requests: number }): number =>
+  other.requests - one.requests;
 
 /** A point for every bucket of a stretch, also where nothing happened. */
 export const pointsOf = (
@@ -25,30 +63,4 @@ export const pointsOf = (
     const { p50_ms, p95_ms, p99_ms } = summary.latency();
     return { time: new Date(time).toISOString(), requests, errors, client_errors, p50_ms, p95_ms, p99_ms };
   });
-};
-
-/** The services, the busiest first. */
-export const servicesOf = (series: readonly Series[]): readonly ServiceRow[] =>
-  [...summarise(series, ({ service }) => service)]
-    .map(([service, summary]) => {
-      const { requests, errors, error_rate } = summary.volume();
-      return { service, requests, errors, error_rate, p95_ms: summary.latency().p95_ms };
-    })
-    .sort((one, other) => other.requests - one.requests);
-
-/** The routes, the busiest first. */
-export const routesOf = (series: readonly Series[]): readonly RouteRow[] => {
-  const names = new Map<string, Pick<RouteRow, 'service' | 'method' | 'route'>>();
-  const groups = summarise(series, ({ service, method, route }) => {
-    const key = `${service}\n${method}\n${route}`;
-    if (!names.has(key)) names.set(key, { service, method, route });
-    return key;
-  });
-  return [...groups]
-    .map(([key, summary]) => {
-      const { requests, errors, error_rate } = summary.volume();
-      const { service, method, route } = names.get(key) ?? { service: '', method: '', route: '' };
-      return { service, method, route, requests, errors, error_rate, p95_ms: summary.latency().p95_ms };
-    })
-    .sort((one, other) => other.requests - one.requests);
 };

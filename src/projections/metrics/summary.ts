@@ -1,4 +1,4 @@
-import { HistogramSum, type Histogram } from '../../domain/telemetry/histogram.js';
+import { emptyHistogram, HistogramSum, type Histogram } from '../../domain/telemetry/histogram.js';
 import type { Series } from './projection.js';
 
 /** Durations in milliseconds; null where no event has one. */
@@ -34,7 +34,7 @@ export class Summary {
   #sum_us = 0;
   #min_ms = Infinity;
   #max_ms = 0;
-  readonly #latencies: Histogram[] = [];
+  #latencies: Histogram[] = [];
 
   add(series: Series): this {
     this.requests += series.count;
@@ -47,6 +47,31 @@ export class Summary {
     this.#max_ms = Math.max(this.#max_ms, series.max_ms ?? 0);
     this.#latencies.push(series.latency);
     return this;
+  }
+
+  /** Adds all that another one has, without looking at its series again. */
+  join(other: Summary): this {
+    this.requests += other.requests;
+    this.errors += other.errors;
+    this.client_errors += other.client_errors;
+    if (other.#timed === 0) return this;
+    this.#timed += other.#timed;
+    this.#sum_us += other.#sum_us;
+    this.#min_ms = Math.min(this.#min_ms, other.#min_ms);
+    this.#max_ms = Math.max(this.#max_ms, other.#max_ms);
+    this.#latencies.push(other.#merged());
+    return this;
+  }
+
+  /** All durations in one histogram, which then stands for those that it was made of. */
+  #merged(): Histogram {
+    const [first = emptyHistogram(), ...others] = this.#latencies;
+    if (others.length === 0) return first;
+    sum.clear();
+    for (const histogram of this.#latencies) sum.add(histogram);
+    const merged = sum.histogram();
+    this.#latencies = [merged];
+    return merged;
   }
 
   volume(): Volume {
@@ -76,17 +101,21 @@ export class Summary {
   }
 }
 
-/** Sums series up by a key; groups in the order of their first series. */
-export const summarise = <K>(series: Iterable<Series>, keyOf: (series: Series) => K): Map<K, Summary> => {
+/** Groups by a key, in the order of their first items; `put` adds an item to its group's summary. */
+export const summarise = <T, K>(
+  items: Iterable<T>,
+  keyOf: (item: T) => K,
+  put: (summary: Summary, item: T) => void,
+): Map<K, Summary> => {
   const groups = new Map<K, Summary>();
-  for (const one of series) {
-    const key = keyOf(one);
+  for (const item of items) {
+    const key = keyOf(item);
     let group = groups.get(key);
     if (!group) {
       group = new Summary();
       groups.set(key, group);
     }
-    group.add(one);
+    put(group, item);
   }
   return groups;
 };
