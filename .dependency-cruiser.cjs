@@ -84,6 +84,16 @@ module.exports = {
       '^src/eventstore/[^/]+$',
       '^src/readstore/[^/]+$',
     ]),
+    only('deployments-point-inwards', '^src/deployments/', [
+      '^src/deployments/',
+      '^src/replay/',
+      '^src/commands/',
+      '^src/projections/',
+      '^src/domain/',
+      '^src/platform/',
+      '^src/eventstore/[^/]+$',
+      '^src/readstore/[^/]+$',
+    ]),
     {
       name: 'api-knows-no-adapter',
       severity: 'error',

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Container, type ServiceIdentifier } from 'inversify';
 import type { ApiConfig, ApiDependencies, ServerLimits } from './api/dependencies.js';
@@ -15,6 +16,8 @@ import { IngestIssues } from './commands/ingest/ingest-issues.js';
 import { TelemetryIngest } from './commands/ingest/ingest.js';
 import { RecordWriter, type Instance } from './commands/writer.js';
 import { publicId } from './domain/ids.js';
+import { Deployments } from './deployments/deployments.js';
+import type { Chore } from './platform/chores.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { makeLogger, type Logger } from './platform/logger.js';
@@ -51,6 +54,8 @@ type StartedClientIds = ClientIds & { start(): Promise<void>; close(): Promise<v
 /** How long a record of another process may take from its stamp into the log. */
 const OTHER_WRITERS_MS = 1_000;
 
+const HOUR_MS = 3_600_000;
+
 /** A process manager, whatever it reacts with. */
 type RunningProcess = Pick<ProcessManager<unknown>, 'start' | 'stop' | 'status'>;
 
@@ -79,6 +84,8 @@ export const tokens = {
   processes: token<readonly RunningProcess[]>('process managers'),
   operations: token<Operations>('operations'),
   replays: token<Replays>('replays'),
+  deployments: token<Deployments>('deployments'),
+  chores: token<readonly Chore[]>('chores'),
   api: token<ApiServer>('api'),
 } as const;
 
@@ -121,9 +128,9 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
   container
     .bind(t.authenticator)
     .toResolvedValue(
-      (accessTokens: AccessTokens, clock: Clock) =>
-        new Authenticator(log, accessTokens, operator_token, clock),
-      [t.accessTokens, t.clock],
+      (accessTokens: AccessTokens, clock: Clock, guard: DeploymentGuard) =>
+        new Authenticator(log, accessTokens, operator_token, clock, guard),
+      [t.accessTokens, t.clock, t.guard],
     );
   container
     .bind(t.settings)
@@ -245,6 +252,39 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         ),
       [t.host, t.clock, t.random, t.instance],
     );
+  container.bind(t.deployments).toResolvedValue(
+    (
+      pipeline: CommandPipeline,
+      guard: DeploymentGuard,
+      host: ProjectionHost,
+      processes: readonly RunningProcess[],
+      clock: Clock,
+      logger: Logger,
+    ) =>
+      new Deployments({
+        ...{ log, readStore, pipeline, guard, host, models: host, projections, clock, logger },
+        processes: () => processes.map((one) => one.status()),
+        replay: { log, clock, maintenance: host.maintenance },
+        snapshots: stores.snapshots,
+        backups: config.PULSESTREAM_BACKUP_DIR ?? join(config.PULSESTREAM_DATA_DIR, 'backups'),
+      }),
+    [t.pipeline, t.guard, t.host, t.processes, t.clock, t.logger],
+  );
+  container.bind(t.chores).toResolvedValue(
+    (claims: Claims, issues: IngestIssues, guard: DeploymentGuard, logger: Logger): readonly Chore[] => [
+      { name: 'old claims are forgotten', every_ms: HOUR_MS, run: () => claims.forget() },
+      { name: 'ingest issues are kept', every_ms: 10_000, run: () => issues.flush(), at_stop: true },
+      {
+        name: 'the guard is called to mind',
+        every_ms: 60_000,
+        run: () => {
+          remindOfGuard(guard, logger);
+          return Promise.resolve();
+        },
+      },
+    ],
+    [t.claims, t.issues, t.guard, t.logger],
+  );
 
   container
     .bind(t.api)
@@ -260,6 +300,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         t.processes,
         t.operations,
         t.replays,
+        t.deployments,
         t.guard,
         t.metrics,
         t.logger,
@@ -269,6 +310,15 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       ],
     );
   return container;
+};
+
+/** Says again and again that writes are refused: who raised the guard may be gone. */
+export const remindOfGuard = ({ state }: DeploymentGuard, logger: Logger): void => {
+  if (state.mode !== 'open')
+    logger.warn(
+      { guard: state },
+      'The deployment guard is up: writes are refused (pulsestream deploy status).',
+    );
 };
 
 type ApiParts = [
@@ -281,6 +331,7 @@ type ApiParts = [
   processes: readonly RunningProcess[],
   operations: Operations,
   replays: Replays,
+  deployments: Deployments,
   guard: DeploymentGuard,
   metrics: Metrics,
   logger: Logger,
@@ -302,6 +353,7 @@ const apiDependencies = (
     processes,
     operations,
     replays,
+    deployments,
     guard,
     metrics,
     logger,
@@ -323,6 +375,7 @@ const apiDependencies = (
   processes: () => processes.map((one) => one.status()),
   operations,
   replays,
+  deployments,
   metrics,
   logger,
   clock,

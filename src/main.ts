@@ -1,18 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { compose, tokens, type Given } from './composition.js';
+import { compose, remindOfGuard, tokens, type Given } from './composition.js';
 import { followGuard, restoreGuard } from './commands/guard-following.js';
+import { startChores } from './platform/chores.js';
 import type { Config } from './platform/config.js';
 import type { Logger } from './platform/logger.js';
 import { deriveKeys, readKey } from './platform/secrets.js';
 import type { Operations } from './replay/operations.js';
 import type { Replays } from './replay/replays/replays.js';
 import { openStores, type SealingReport } from './stores.js';
-
-/** How often claims of idempotency keys whose time is over are thrown away. */
-const FORGET_CLAIMS_MS = 3_600_000;
-
-/** How often what became of events other than being stored is written down. */
-const COUNT_ISSUES_MS = 10_000;
 
 const packageVersion = (): string => {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -97,14 +92,14 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     const { stores } = given;
     const { log } = stores;
     const container = compose(given);
-    const [guard, claims, clientIds, issues, host, replays, processes, api, passwords, logger] =
+    const [guard, chores, clientIds, host, replays, deployments, processes, api, passwords, logger] =
       await Promise.all([
         container.getAsync(tokens.guard),
-        container.getAsync(tokens.claims),
+        container.getAsync(tokens.chores),
         container.getAsync(tokens.clientIds),
-        container.getAsync(tokens.issues),
         container.getAsync(tokens.host),
         container.getAsync(tokens.replays),
+        container.getAsync(tokens.deployments),
         container.getAsync(tokens.processes),
         container.getAsync(tokens.api),
         container.getAsync(tokens.passwords),
@@ -127,28 +122,15 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     await replays.restore();
     opened.add(() => Promise.all(processes.map((one) => one.stop())));
     for (const one of processes) one.start();
-    const forgetting = setInterval(() => {
-      claims.forget().catch((error: unknown) => {
-        logger.warn({ err: error }, 'Old claims could not be deleted.');
-      });
-    }, FORGET_CLAIMS_MS);
-    opened.add(() => {
-      clearInterval(forgetting);
+    const atWork = startChores(chores, (chore, error) => {
+      logger.warn({ err: error, chore }, 'Something that is done again and again could not be done.');
     });
-    const counting = setInterval(() => {
-      issues.flush().catch((error: unknown) => {
-        logger.warn({ err: error }, 'What became of events could not be written down.');
-      });
-    }, COUNT_ISSUES_MS);
-    opened.add(async () => {
-      clearInterval(counting);
-      await issues.flush();
-    });
+    opened.add(() => atWork.stop());
+    opened.add(() => deployments.close());
     if (config.PULSESTREAM_SEALING) stores.startSealing?.(sealingLog(logger));
     opened.add(() => api.close());
     const { port } = await api.listen(config.PORT, config.HOST);
-    if (guard.state.mode !== 'open')
-      logger.warn({ guard: guard.state }, 'The deployment guard is up: writes are refused.');
+    remindOfGuard(guard, logger);
 
     const failed = new Promise<Error>((resolve) => {
       const end = (error: unknown): void => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { LogClientIds } from './clientids/embedded/log-client-ids.js';
+import type { LogSnapshots } from './deployments/backup.js';
 import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
 import { logThreads } from './eventstore/embedded/log-threads.js';
 import type { SealingReport } from './eventstore/embedded/sealed/sealing.js';
@@ -27,6 +28,8 @@ export interface Stores {
   readonly inspection?: LogInspection;
   /** The Merkle tree over the records of the log. */
   readonly tree?: LogTree;
+  /** Absent where the log is a server's. */
+  readonly snapshots?: LogSnapshots;
   /** From now on seals full segments of the log; absent where the log is a server’s. */
   startSealing?(report: SealingReport): void;
   readonly readStore: ReadStore;
@@ -82,6 +85,7 @@ export const openStores = async (config: Config, programs?: LogPrograms): Promis
       ...(log instanceof EmbeddedEventStore && {
         inspection: log,
         tree: log.tree,
+        snapshots: log,
         startSealing: (report: SealingReport) => {
           log.startSealing(report);
         },

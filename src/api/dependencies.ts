@@ -3,6 +3,7 @@ import type { TenantSettings } from '../commands/access/tenant-settings.js';
 import type { Authenticator } from '../commands/access/authenticator.js';
 import type { IngestIssues } from '../commands/ingest/ingest-issues.js';
 import type { TelemetryIngest } from '../commands/ingest/ingest.js';
+import type { Deployments } from '../deployments/deployments.js';
 import type { GuardState } from '../domain/deployment/deployment.js';
 import type { TenantId } from '../domain/ids.js';
 import type { Limits } from '../domain/tenancy/limits.js';
@@ -63,6 +64,10 @@ export interface ApiDependencies {
   readonly operations: Pick<Operations, 'status' | 'logStat' | 'start' | 'job'>;
   /** Dry runs over the past. */
   readonly replays: Pick<Replays, 'start' | 'list' | 'get' | 'pause' | 'resume' | 'cancel'>;
+  readonly deployments: Pick<
+    Deployments,
+    'status' | 'history' | 'begin' | 'verify' | 'rollBack' | 'complete' | 'override'
+  >;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;

@@ -22,7 +22,12 @@ export const beginDeployment = defineCommand({
     const id = readId('deployment', deployment_id ?? transaction.newId('deployment'));
     if (!id.ok) return id;
     const begun = await transaction.decide(deploymentsStream, deploymentsSubject, (guard) =>
-      begin(guard, { deployment_id: id.value, release, mode }),
+      begin(guard, {
+        deployment_id: id.value,
+        release,
+        mode,
+        begun_at: new Date(transaction.now).toISOString(),
+      }),
     );
     if (!begun.ok) return begun;
     const { state } = begun.value;

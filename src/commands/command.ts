@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox';
 import type { Decider, Decision, DomainEvent } from '../domain/decider.js';
-import type { WriteKind } from '../domain/deployment/deployment.js';
+import type { GuardState, WriteKind } from '../domain/deployment/deployment.js';
 import type { IdKind, IdTypes, TenantId } from '../domain/ids.js';
 import type { Limits } from '../domain/tenancy/limits.js';
 import type { Arrival } from '../domain/telemetry/sender-clock.js';
@@ -137,6 +137,8 @@ export interface Command<I extends TSchema, R> {
   readonly writes: WriteKind;
   readonly check: Validator<Static<I>>;
   readonly run: (input: Static<I>, transaction: Transaction, context: CommandContext) => Promise<Step<R>>;
+  /** What it does instead while the deployment guard refuses what it writes: it cannot write then. */
+  readonly underGuard?: (input: Static<I>, transaction: Transaction, guard: GuardState) => Promise<Step<R>>;
 }
 
 /** Says a command; its schema validates, types and documents the input. */

@@ -5,7 +5,7 @@ import { defineCommand, done } from './command.js';
 import { PublicId, readId } from './public-id.js';
 import { deploymentsSubject } from './subjects.js';
 
-/** Lowers the guard. */
+/** Lowers the guard after a passed verification. */
 export const completeDeployment = defineCommand({
   name: 'complete-deployment',
   input: Type.Object({ deployment_id: PublicId }, { additionalProperties: false }),

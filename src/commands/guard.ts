@@ -1,8 +1,10 @@
 import {
   evolve,
   initial,
+  movesGuard,
   permits,
   type DeploymentEvent,
+  type GuardEvent,
   type GuardState,
   type WriteKind,
 } from '../domain/deployment/deployment.js';
@@ -13,7 +15,7 @@ export interface GuardTicket {
   readonly epoch: number;
 }
 
-const newer = (state: GuardState, event: DeploymentEvent): GuardState =>
+const newer = (state: GuardState, event: GuardEvent): GuardState =>
   event.data.epoch > state.epoch ? evolve(state, event) : state;
 
 /**
@@ -24,7 +26,7 @@ const newer = (state: GuardState, event: DeploymentEvent): GuardState =>
 export class DeploymentGuard {
   #state: GuardState = initial;
   /** Begins that are on their way to the log, or may be in it. */
-  readonly #raised = new Set<DeploymentEvent>();
+  readonly #raised = new Set<GuardEvent>();
 
   /** `forced`: `DEPLOYMENT_MODE=true` holds the guard up whatever the log says. */
   constructor(private readonly forced: boolean) {}
@@ -37,16 +39,16 @@ export class DeploymentGuard {
 
   /** Takes an event of the deployments stream into account; older epochs change nothing. */
   apply(event: DeploymentEvent): void {
-    this.#state = newer(this.#state, event);
+    if (movesGuard(event)) this.#state = newer(this.#state, event);
   }
 
   /** Raises the guard for a begin that is not in the log yet. */
-  raise(begun: DeploymentEvent): void {
+  raise(begun: GuardEvent): void {
     this.#raised.add(begun);
   }
 
   /** Takes that back: the begin is in the log and applied, or is known not to be there. */
-  settle(begun: DeploymentEvent): void {
+  settle(begun: GuardEvent): void {
     this.#raised.delete(begun);
   }
 
@@ -56,9 +58,9 @@ export class DeploymentGuard {
   }
 
   /** Whether a command that was let in may still write. */
-  holds(ticket: GuardTicket): boolean {
+  holds({ kind, epoch }: GuardTicket): boolean {
     return (
-      permits(this.state, ticket.kind) && (ticket.kind !== 'domain' || ticket.epoch === this.state.epoch)
+      kind !== 'nothing' && permits(this.state, kind) && (kind !== 'domain' || epoch === this.state.epoch)
     );
   }
 }

@@ -38,8 +38,11 @@ export class CommandPipeline {
       return refused('invalid', 'invalid_input', 'Some fields are not valid.', { errors: checked.errors });
 
     // 3. Guard: a ticket of this epoch, which the writer looks at again.
-    const ticket = this.guard.admit(command.writes);
+    const admitted = this.guard.admit(command.writes);
+    const { underGuard } = command;
+    const ticket = admitted ?? (underGuard && this.guard.admit('nothing'));
     if (!ticket) return { ok: false, refusal: guarded };
+    const guard = this.guard.state;
 
     // 4. Idempotency: a repeated request gets the first answer.
     const keyed = keyOf(command.name, checked.value, context, this.services.answers_key);
@@ -52,7 +55,10 @@ export class CommandPipeline {
         keyed,
       );
       try {
-        const step = await command.run(checked.value, transaction, context);
+        const step =
+          admitted || !underGuard
+            ? await command.run(checked.value, transaction, context)
+            : await underGuard(checked.value, transaction, guard);
         // 6. Answer with the position.
         return step.ok
           ? { ok: true, value: step.value, position: transaction.reached, replayed: false }

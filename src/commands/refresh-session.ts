@@ -44,6 +44,6 @@ export const refreshSession = defineCommand({
       transaction.services.credentialChanged(user.user_id);
       return invalid;
     }
-    return done(tokensFor(transaction, user, session_id, next.text));
+    return done(tokensFor(transaction, user, { session_id }, next.text));
   },
 });

@@ -4,7 +4,7 @@ import {
   deploymentDecider,
   deploymentEventTypes,
   type DeploymentEvent,
-  type GuardState,
+  type DeploymentState,
 } from '../domain/deployment/deployment.js';
 import { apiKeyDecider, apiKeyEventTypes, type ApiKey, type ApiKeyEvent } from '../domain/tenancy/api-key.js';
 import { emailDecider, emailEventTypes, type EmailEvent, type Reservation } from '../domain/tenancy/email.js';
@@ -41,7 +41,7 @@ export const sessionSubject: Subject<Session, SessionEvent> = {
   types: sessionEventTypes,
   shared: true,
 };
-export const deploymentsSubject: Subject<GuardState, DeploymentEvent> = {
+export const deploymentsSubject: Subject<DeploymentState, DeploymentEvent> = {
   ...deploymentDecider,
   types: deploymentEventTypes,
 };

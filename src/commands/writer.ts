@@ -75,7 +75,7 @@ export class RecordWriter {
           ? undefined
           : readEvent<DeploymentEvent>(deploymentEventTypes, { ...draft, data })) ?? [],
     );
-    const begun = deployment.filter(({ type }) => type === 'DeploymentBegun');
+    const begun = deployment.filter((event) => event.type === 'DeploymentBegun');
     for (const event of begun) this.guard.raise(event);
     // What was let in before stands before the begin in the log, in whatever order the log takes appends.
     if (begun.length > 0) await Promise.allSettled(this.#appending);

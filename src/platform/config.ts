@@ -94,6 +94,10 @@ export const variables = {
     default: './data',
     read: (value) => resolve(value),
   }),
+  PULSESTREAM_BACKUP_DIR: define({
+    doc: 'Where backups of the embedded log go before a deployment; absent: backups in the data directory.',
+    read: (value) => resolve(value),
+  }),
   PULSESTREAM_SECRET: define({
     doc: 'The server’s secret; signing and encryption keys are derived from it. Absent: keys/secret in the data directory.',
     secret: true,

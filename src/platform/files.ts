@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { errorCode } from './errors.js';
 
 /** Files as an input: a test hands in a disk that fails, fills up or loses power. */
@@ -121,4 +121,20 @@ export const systemFiles: Files = {
       await directory.close();
     }
   },
+};
+
+/** Gives a file a second name, without taking room; copies it where the other name is on another file system. */
+export const shareOrCopy = async (from: string, to: string): Promise<void> => {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!hasErrorCode(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK')) throw error;
+    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    const copy = await open(to, constants.O_RDONLY);
+    try {
+      await copy.sync();
+    } finally {
+      await copy.close();
+    }
+  }
 };

@@ -10,6 +10,7 @@ export interface Metrics {
   readonly eventsRejected: Counter<'code'>;
   readonly projectionLag: Gauge<'projection'>;
   readonly guardUp: Gauge;
+  readonly guardSince: Gauge;
 }
 
 export const makeMetrics = (): Metrics => {
@@ -56,6 +57,11 @@ export const makeMetrics = (): Metrics => {
     guardUp: new Gauge({
       name: 'pulsestream_deployment_guard_up',
       help: '1 while the deployment guard refuses writes.',
+      registers,
+    }),
+    guardSince: new Gauge({
+      name: 'pulsestream_deployment_guard_since_seconds',
+      help: 'When the deployment under way was begun, in Unix time; 0 where none is.',
       registers,
     }),
   };

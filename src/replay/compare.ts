@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { TenantId } from '../domain/ids.js';
 import type { Clock } from '../platform/clock.js';
 import { TimeSlice } from '../projections/runner/time-slice.js';
 import type { Collection, Document, DocumentKey, Value } from '../readstore/read-store.js';
 import { canonical, differingPaths } from './canonical.js';
+import { DocumentsDigest } from './digest.js';
 
 /** A document that is not what the log says it should be. */
 interface Difference {
@@ -41,9 +41,8 @@ export const compare = async (
   clock: Pick<Clock, 'monotonic'>,
 ): Promise<Comparison> => {
   const slice = new TimeSlice(clock);
-  const hash = createHash('sha256');
+  const digest = new DocumentsDigest();
   const differences: Difference[] = [];
-  let documents = 0;
   let differing = 0;
   const report = ({ tenant, id }: DocumentKey, kind: Difference['kind'], paths: readonly string[]): void => {
     differing += 1;
@@ -51,20 +50,20 @@ export const compare = async (
   };
   for await (const { here, there } of pairs(served.scan(), replayed.scan())) {
     const text = here && canonical(asValue(here.document));
-    if (here && text !== undefined) {
-      documents += 1;
-      hash
-        .update(JSON.stringify([here.key.tenant, here.key.id]))
-        .update(text)
-        .update('\n');
-    }
+    if (here && text !== undefined) digest.add(here.key, text);
     if (here && !there) report(here.key, 'surplus', []);
     else if (there && !here) report(there.key, 'missing', []);
     else if (here && there && text !== canonical(asValue(there.document)))
       report(here.key, 'changed', differingPaths(asValue(here.document), asValue(there.document), PATHS));
     if (slice.over) await slice.rest();
   }
-  return { documents, digest: hash.digest('hex'), equal: differing === 0, differing, differences };
+  return {
+    documents: digest.documents,
+    digest: digest.finish(),
+    equal: differing === 0,
+    differing,
+    differences,
+  };
 };
 
 interface Pair {

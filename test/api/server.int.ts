@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { openapi } from '../../src/api/openapi.js';
 import { routes } from '../../src/api/http/routes.js';
 import type { Route } from '../../src/api/http/route.js';
+import { bodies, event, mediaTypeOf, rule } from '../support/route-bodies.js';
 import {
   registerTestTenant,
   startTestServer,
@@ -16,69 +17,6 @@ import {
 let server: TestServer;
 let ada: TestTenant;
 let bob: TestTenant;
-
-const event = {
-  type: 'api_call',
-  service: 'shop',
-  method: 'GET',
-  path: '/orders/42',
-  status_code: 200,
-  duration_ms: 5,
-};
-const rule = {
-  name: 'errors',
-  severity: 'critical',
-  enabled: true,
-  condition: { metric: 'error_count', operator: '>', threshold: 5 },
-  window_seconds: 60,
-  for_seconds: 0,
-};
-
-/** A body that each route takes. */
-const bodies: Readonly<Record<string, object>> = {
-  '/api/v1/auth/register/tenant': { tenant_name: 'new', email: 'new@example.com', password: 'long enough' },
-  '/api/v1/auth/login': { email: 'ada@example.com', password: 'correct horse' },
-  '/api/v1/auth/refresh': { refresh_token: 'x' },
-  '/api/v1/auth/logout': { refresh_token: 'x' },
-  '/api/v1/auth/register/user': { email: 'eve@example.com', password: 'long enough', role: 'viewer' },
-  '/api/v1/auth/api-keys': { name: 'more', scopes: ['read'] },
-  '/api/v1/ingestion/events': event,
-  '/api/v1/ingestion/events/batch': [event],
-  '/api/v1/ingestion/cloudevents': { specversion: '1.0', id: '1', source: '/here', type: 'thing.done' },
-  '/api/v1/ingestion/otlp/v1/traces': {
-    resourceSpans: [
-      {
-        scopeSpans: [
-          {
-            spans: [
-              {
-                traceId: '0123456789abcdef0123456789abcdef',
-                spanId: '0123456789abcdef',
-                kind: 2,
-                name: 'GET /',
-                startTimeUnixNano: '1767225600000000000',
-                endTimeUnixNano: '1767225600001000000',
-                attributes: [{ key: 'http.request.method', value: { stringValue: 'GET' } }],
-              },
-            ],
-          },
-        ],
-      },
-    ],
-  },
-  '/api/v1/ingestion/otlp/v1/logs': {
-    resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'something happened' } }] }] }],
-  },
-  '/api/v2/ingestion/route-patterns': { patterns: ['/blog/{slug}'] },
-  '/api/v1/alerting/rules': rule,
-  '/api/v1/alerting/rules/{rule_id}': rule,
-  '/api/v2/audit/replays': { projections: ['users'] },
-  '/_ops/replays': { projections: ['users'] },
-};
-
-/** A CloudEvent says by its media type that it is one; all others are plain JSON. */
-const mediaTypeOf = ({ path }: Route): Record<string, string> =>
-  path.endsWith('/cloudevents') ? { 'content-type': 'application/cloudevents+json' } : {};
 
 const document = JSON.parse(JSON.stringify(openapi(routes, 'test'))) as {
   paths: Record<
@@ -563,52 +501,6 @@ describe('conventions', () => {
     const removed = await call('DELETE', path, { as: ada.token, ids });
     expect(removed.status).toBe(200);
     expect((await call('GET', path, { as: ada.token, ids })).status).toBe(404);
-  });
-
-  it('everybody sees that the guard is up, and nobody can write but the operator', async () => {
-    const begun = await call('POST', '/_deploy/begin', {
-      as: server.operator_token,
-      json: { release: 'r2' },
-    });
-    expect(begun.status).toBe(200);
-    try {
-      const before = await server.head();
-      const deployment_id = begun.body.deployment_id as string;
-      // A refresh token that is none has nothing to write.
-      const guarded = writing.filter(
-        ({ path, appends_nothing }) =>
-          !appends_nothing && !path.endsWith('/refresh') && !path.endsWith('/logout'),
-      );
-      for (const route of guarded) {
-        const json = route.method === 'DELETE' ? {} : { json: bodies[route.path] ?? {} };
-        const { status, body, headers } = await call(route.method, route.path, {
-          as: ada.token,
-          headers: mediaTypeOf(route),
-          ...json,
-        });
-        // OTLP's own form of failures has numbers where problems have codes.
-        const code = route.failures ? body.code : 'deployment_in_progress';
-        expect([namesOf(route), status, body.code]).toEqual([namesOf(route), 403, code]);
-        expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-      }
-      const ready = await call('GET', '/health/ready');
-      expect(ready.status).toBe(200);
-      expect(ready.body.deployment_guard).toMatchObject({
-        mode: 'strict',
-        deployment_id,
-        warning: expect.stringContaining('r2'),
-      });
-      expect((await call('GET', '/_deploy/status', { as: server.operator_token })).body).toMatchObject({
-        mode: 'strict',
-      });
-      expect(await server.head()).toBe(before);
-      const json = { deployment_id };
-      expect((await call('POST', '/_deploy/complete', { as: server.operator_token, json })).status).toBe(200);
-    } finally {
-      const status = await call('GET', '/_deploy/status', { as: server.operator_token });
-      expect(status.body.mode).toBe('open');
-    }
-    expect((await call('POST', '/api/v1/ingestion/events', { as: ada.key, json: event })).status).toBe(201);
   });
 
   it('what is documented is served, and it is all there is', async () => {

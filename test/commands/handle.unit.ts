@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { beginDeployment } from '../../src/commands/begin-deployment.js';
 import { changeRule } from '../../src/commands/change-rule.js';
-import { completeDeployment } from '../../src/commands/complete-deployment.js';
 import { defineRule } from '../../src/commands/define-rule.js';
+import { overrideDeployment } from '../../src/commands/override-deployment.js';
 import { deleteRule } from '../../src/commands/delete-rule.js';
 import { registerTenant } from '../../src/commands/register-tenant.js';
 import { anonymousPrincipal, operatorPrincipal, type Principal } from '../../src/domain/tenancy/access.js';
@@ -17,6 +17,7 @@ import {
   type CommandBench,
 } from '../support/command-bench.js';
 
+const override = { by: 'ada', reason: 'the test is about what happens meanwhile' };
 const rule = {
   name: 'Errors',
   severity: 'critical',
@@ -156,7 +157,11 @@ describe('a deployment', () => {
     });
     expect(records()).toBe(before);
     valueOf(
-      await bench.pipeline.execute(completeDeployment, { deployment_id }, requestOf(operatorPrincipal)),
+      await bench.pipeline.execute(
+        overrideDeployment,
+        { deployment_id, override },
+        requestOf(operatorPrincipal),
+      ),
     );
     expect(await define()).toMatchObject({ ok: true });
   });
@@ -258,7 +263,11 @@ describe('a request with an Idempotency-Key', () => {
       await bench.pipeline.execute(beginDeployment, { release: '2' }, requestOf(operatorPrincipal)),
     );
     await define(rule, keyed);
-    await bench.pipeline.execute(completeDeployment, { deployment_id }, requestOf(operatorPrincipal));
+    await bench.pipeline.execute(
+      overrideDeployment,
+      { deployment_id, override },
+      requestOf(operatorPrincipal),
+    );
     expect(await define(rule, keyed)).toMatchObject({ ok: true, replayed: false });
   });
 

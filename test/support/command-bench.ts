@@ -58,7 +58,7 @@ export const commandBench = <
   const writer = new RecordWriter(log, guard, clock, { instance_id, release: '1' });
   const passwords = new PlainPasswords();
   const tokens = new AccessTokens(KEY, clock);
-  const authenticator = new Authenticator(log, tokens, 'the operator token', clock);
+  const authenticator = new Authenticator(log, tokens, 'the operator token', clock, guard);
   const settings = new TenantSettings(log, clock, serverLimits);
   const services: AccessServices = {
     passwords,

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Position } from '../../src/eventstore/event-store.js';
+import { START, type Position, type RecordedEvent } from '../../src/eventstore/event-store.js';
 import { followGuard, restoreGuard } from '../../src/commands/guard-following.js';
 import { compose, tokens } from '../../src/composition.js';
+import type { Chore } from '../../src/platform/chores.js';
 import { readConfig } from '../../src/platform/config.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
 import { deriveKeys, readKey } from '../../src/platform/secrets.js';
@@ -48,6 +49,10 @@ export interface TestServer {
   settled(): Promise<void>;
   /** The log's newest position: what has not changed it has written nothing. */
   head(): Promise<Position>;
+  /** Everything in the log after a position. */
+  records(after?: Position): Promise<readonly RecordedEvent[]>;
+  /** What the server would do by itself, by the clock; here nothing does it but the test. */
+  readonly chores: readonly Chore[];
   stop(): Promise<void>;
 }
 
@@ -72,10 +77,11 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const operator_token = await readKey(directory, 'operatorToken');
   const container = compose({ config, release: 'test', keys, operator_token, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
-  const [guard, clientIds, issues, host, replays, processes, api] = await Promise.all([
+  const [guard, clientIds, chores, deployments, host, replays, processes, api] = await Promise.all([
     container.getAsync(tokens.guard),
     container.getAsync(tokens.clientIds),
-    container.getAsync(tokens.issues),
+    container.getAsync(tokens.chores),
+    container.getAsync(tokens.deployments),
     container.getAsync(tokens.host),
     container.getAsync(tokens.replays),
     container.getAsync(tokens.processes),
@@ -94,7 +100,13 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   return {
     url,
     operator_token,
+    chores,
     head: () => stores.log.head(),
+    records: async (after = START) => {
+      const found: RecordedEvent[] = [];
+      for await (const { events } of stores.log.readAll(after)) found.push(...events);
+      return found;
+    },
     settled: async () => {
       if (!(await host.reached(projections, await stores.log.head(), 20_000)))
         throw new Error(`The read models did not get there: ${JSON.stringify(await host.status())}`);
@@ -124,6 +136,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
     },
     stop: async () => {
       await api.close();
+      await deployments.close();
       stopping.abort();
       await replays.stop();
       await Promise.allSettled([
@@ -132,7 +145,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
         clientIds.close(),
         following,
       ]);
-      await issues.flush();
+      for (const chore of chores) if (chore.at_stop) await chore.run();
       await stores.close();
       if (kept === undefined) await rm(directory, { recursive: true });
     },

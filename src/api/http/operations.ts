@@ -18,6 +18,7 @@ const Health = open(
       mode: Type.Enum(['open', 'strict', 'allow_ingest']),
       warning: Type.Optional(Type.String()),
       deployment_id: Type.Optional(Type.String()),
+      since: Type.Optional(Time),
     }),
     event_store: StoreStatus,
     read_store: StoreStatus,
@@ -43,11 +44,19 @@ const Health = open(
   'Health',
 );
 
-const guardWarning = ({ mode, release }: GuardState): { warning?: string } => {
-  if (mode === 'open') return {};
+/** How the guard is shown: loudly where it is up, since nobody but a person may be left to lower it. */
+const guardHealth = ({ mode, release, deployment_id, begun_at }: GuardState) => {
+  if (mode === 'open') return { mode };
   const what = mode === 'strict' ? 'Nothing is written' : 'Only telemetry is written, and marked,';
+  const until =
+    deployment_id === undefined
+      ? 'while DEPLOYMENT_MODE is true'
+      : `until the deployment of ${release ?? ''}, begun ${begun_at ?? 'earlier'}, is completed or rolled back`;
   return {
-    warning: `${what} until the deployment${release === undefined ? '' : ` of ${release}`} is completed.`,
+    mode,
+    warning: `${what} ${until}.`,
+    ...(deployment_id !== undefined && { deployment_id }),
+    ...(begun_at !== undefined && { since: begun_at }),
   };
 };
 
@@ -73,11 +82,7 @@ const examine = async (api: ApiServices) => {
     release: api.config.release,
     instance_id: api.config.instance_id,
     time: new Date(api.clock.now()).toISOString(),
-    deployment_guard: {
-      mode: guard.mode,
-      ...guardWarning(guard),
-      ...(guard.deployment_id !== undefined && { deployment_id: guard.deployment_id }),
-    },
+    deployment_guard: guardHealth(guard),
     event_store,
     read_store,
     projections: (host?.projections ?? []).map(({ name, state, position, lag, parked }) => ({
@@ -164,7 +169,9 @@ export const metricsText = defineRoute({
     200: { description: 'The Prometheus text format.', schema: Type.String(), content_type: 'text/plain' },
   },
   async handle(_request, { metrics, guard, projections }) {
-    metrics.guardUp.set(guard.state.mode === 'open' ? 0 : 1);
+    const { mode, begun_at } = guard.state;
+    metrics.guardUp.set(mode === 'open' ? 0 : 1);
+    metrics.guardSince.set(mode === 'open' || begun_at === undefined ? 0 : Date.parse(begun_at) / 1000);
     const host = await projections().catch(() => undefined);
     for (const { name, lag } of host?.projections ?? []) metrics.projectionLag.set({ projection: name }, lag);
     return {

@@ -8,6 +8,7 @@ import { apiKeyDecider, apiKeyEventTypes, type ApiKeyEvent } from '../../domain/
 import { sessionDecider, sessionEventTypes, type SessionEvent } from '../../domain/tenancy/session.js';
 import { tenantEventTypes, type TenantEvent } from '../../domain/tenancy/tenant.js';
 import { userDecider, userEventTypes, type UserEvent } from '../../domain/tenancy/user.js';
+import type { GuardState } from '../../domain/deployment/deployment.js';
 import type { TenantId } from '../../domain/ids.js';
 import type { Decider, DomainEvent } from '../../domain/decider.js';
 import { readEvent } from '../../domain/stored-event.js';
@@ -15,7 +16,7 @@ import { apiKeyStream, sessionStream, tenantStream, userStream } from '../../dom
 import type { EventLog, StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import { matchesHash, parseApiKey, sameSecret } from './api-keys.js';
-import type { AccessTokens } from './tokens.js';
+import type { AccessTokens, TokenHolder } from './tokens.js';
 
 /** What somebody shows to be let in. A bearer may be a token or an API key. */
 export interface Credentials {
@@ -44,6 +45,7 @@ export class Authenticator {
     private readonly tokens: AccessTokens,
     private readonly operator_token: string,
     private readonly clock: Clock,
+    private readonly guard: { readonly state: GuardState },
   ) {}
 
   /** Undefined where the credentials are not good, for whatever reason. */
@@ -98,14 +100,23 @@ export class Authenticator {
       userDecider,
       userEventTypes,
     );
+    return user.state === 'active' && user.tenant_id === holder.tenant_id && (await this.#stands(holder))
+      ? userPrincipal(user.tenant_id, user.user_id, user.role)
+      : undefined;
+  }
+
+  /** Whether the session is open, or the guard is still up in whose epoch no session could be written. */
+  async #stands({ session_id, guard_epoch }: TokenHolder): Promise<boolean> {
+    if (session_id === undefined) {
+      const { mode, epoch } = this.guard.state;
+      return mode !== 'open' && epoch === guard_epoch;
+    }
     const session = await this.#state<ReturnType<typeof sessionDecider.evolve>, SessionEvent>(
-      sessionStream(holder.session_id),
+      sessionStream(session_id),
       sessionDecider,
       sessionEventTypes,
     );
-    return session.state === 'open' && user.state === 'active' && user.tenant_id === holder.tenant_id
-      ? userPrincipal(user.tenant_id, user.user_id, user.role)
-      : undefined;
+    return session.state === 'open';
   }
 
   /** A registration that did not come to its end leaves keys behind that are nobody's. */

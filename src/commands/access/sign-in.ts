@@ -1,7 +1,7 @@
 import { ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS } from './tokens.js';
 import { newRefreshToken } from './refresh-tokens.js';
-import type { RegisteredUser } from './people.js';
-import type { Transaction } from '../command.js';
+import { findUserByEmail, tooManyPasswords, type RegisteredUser } from './people.js';
+import { done, refused, type Step, type Transaction } from '../command.js';
 
 /** What somebody who signed in goes on with. */
 export interface Tokens {
@@ -11,6 +11,19 @@ export interface Tokens {
   /** Seconds until the access token ends. */
   readonly expires_in: number;
 }
+
+/** The person whose address and password these are. Who is not known is answered as a wrong password is, after as much work. */
+export const recognise = async (
+  transaction: Transaction,
+  { email, password }: { readonly email: string; readonly password: string },
+): Promise<Step<RegisteredUser>> => {
+  const user = await findUserByEmail(transaction, email);
+  const right = await transaction.services.passwords.check(password, user?.password_hash);
+  if (right === undefined) return tooManyPasswords;
+  return right && user
+    ? done(user)
+    : refused('unauthenticated', 'invalid_credentials', 'E-mail address or password is wrong.');
+};
 
 /** A session's next refresh token: what is recorded of it, and its text. */
 export const nextRefreshToken = (
@@ -29,11 +42,11 @@ export const nextRefreshToken = (
 export const tokensFor = (
   transaction: Transaction,
   { user_id, tenant_id, role }: RegisteredUser,
-  session_id: string,
+  standing: { readonly session_id: string } | { readonly guard_epoch: number },
   refresh_token: string,
 ): Tokens => ({
   access_token: transaction.services.tokens.issue(
-    { user_id, tenant_id, role, session_id },
+    { user_id, tenant_id, role, ...standing },
     transaction.newUuid(),
   ),
   refresh_token,

@@ -15,7 +15,8 @@ const Claims = Type.Object({
   typ: Type.Literal('access'),
   sub: Type.String(),
   tenant: Type.String(),
-  sid: Type.String(),
+  sid: Type.Optional(Type.String()),
+  epoch: Type.Optional(Type.Integer({ minimum: 0 })),
   role: Type.Enum([...roles]),
   jti: Type.String(),
   iat: Type.Integer(),
@@ -25,12 +26,16 @@ const Claims = Type.Object({
 });
 const readClaims = compile(Claims);
 
-export interface TokenHolder {
+/** What a token stands on: a session in the log, or the guard's epoch in which no session could be written. */
+type Standing =
+  | { readonly session_id: string; readonly guard_epoch?: never }
+  | { readonly guard_epoch: number; readonly session_id?: never };
+
+export type TokenHolder = {
   readonly user_id: UserId;
   readonly tenant_id: TenantId;
   readonly role: Role;
-  readonly session_id: string;
-}
+} & Standing;
 
 /** Access tokens: JWTs with one algorithm, good for thirty minutes. */
 export class AccessTokens {
@@ -39,13 +44,13 @@ export class AccessTokens {
     private readonly clock: Clock,
   ) {}
 
-  issue({ user_id, tenant_id, role, session_id }: TokenHolder, jti: string): string {
+  issue({ user_id, tenant_id, role, session_id, guard_epoch }: TokenHolder, jti: string): string {
     const iat = Math.floor(this.clock.now() / 1000);
     const claims: Static<typeof Claims> = {
       typ: 'access',
       sub: user_id,
       tenant: tenant_id,
-      sid: session_id,
+      ...(session_id === undefined ? { epoch: guard_epoch } : { sid: session_id }),
       role,
       jti,
       iat,
@@ -73,8 +78,10 @@ export class AccessTokens {
     }
     const claims = readClaims(payload);
     if (!claims.ok) return undefined;
-    const { sub, tenant, role, sid } = claims.value;
-    return { user_id: sub as UserId, tenant_id: tenant as TenantId, role, session_id: sid };
+    const { sub, tenant, role, sid, epoch } = claims.value;
+    const person = { user_id: sub as UserId, tenant_id: tenant as TenantId, role };
+    if (sid !== undefined) return { ...person, session_id: sid };
+    return epoch === undefined ? undefined : { ...person, guard_epoch: epoch };
   }
 }
 

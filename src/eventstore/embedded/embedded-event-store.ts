@@ -38,6 +38,7 @@ import {
   type SealingResult,
 } from './sealed/sealing.js';
 import { Segments } from './segments.js';
+import { snapshotLog } from './snapshot.js';
 import { Tide } from './tide.js';
 import { Unindexed, type Run } from './unindexed.js';
 import { segmentBytes, verifyLog, type LogVerification, type VerifyProgress } from './verify-log.js';
@@ -320,6 +321,20 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       head: toPosition(next - 1),
       chain: chain.toString('hex'),
     };
+  }
+
+  /**
+   * Makes a log of its own, in a new directory, of what is durable now, and reads it back. Answers what was found in
+   * it, and the chain that it should have.
+   */
+  async snapshot(
+    directory: string,
+    onProgress?: (progress: VerifyProgress) => void,
+  ): Promise<LogVerification & { readonly expected_chain: string }> {
+    const end = this.#group.end;
+    await snapshotLog(this.segments, end, directory);
+    const found = await EmbeddedEventStore.verifyAt(directory, this.options, onProgress);
+    return { ...found, expected_chain: end.chain.toString('hex') };
   }
 
   /** Checks every byte of what is durable, and the index against it. */

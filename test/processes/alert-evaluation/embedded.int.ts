@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AccessTokens } from '../../../src/commands/access/tokens.js';
 import { beginDeployment } from '../../../src/commands/begin-deployment.js';
 import { Claims } from '../../../src/commands/claims.js';
-import { completeDeployment } from '../../../src/commands/complete-deployment.js';
 import { defineRule } from '../../../src/commands/define-rule.js';
 import { DeploymentGuard } from '../../../src/commands/guard.js';
 import { CommandPipeline } from '../../../src/commands/handle.js';
+import { overrideDeployment } from '../../../src/commands/override-deployment.js';
 import { ChunkWriter } from '../../../src/commands/ingest/chunk-writer.js';
 import { TelemetryIngest } from '../../../src/commands/ingest/ingest.js';
 import { RecordWriter } from '../../../src/commands/writer.js';
@@ -27,6 +27,7 @@ import { ManualClock } from '../../support/manual-clock.js';
 import { MemoryClientIds } from '../../support/memory-client-ids.js';
 import { until } from '../../support/until.js';
 
+const override = { by: 'ada', reason: 'the test is about what happens meanwhile' };
 const KEY = Buffer.alloc(32, 7);
 const client = apiKeyPrincipal(acme, 'key_1' as ApiKeyId, ['ingest', 'alerting']);
 const rule = {
@@ -176,7 +177,11 @@ describe('alert evaluation on the embedded stores', () => {
 
     const { deployment_id } = begun;
     valueOf(
-      await server.pipeline.execute(completeDeployment, { deployment_id }, requestOf(operatorPrincipal)),
+      await server.pipeline.execute(
+        overrideDeployment,
+        { deployment_id, override },
+        requestOf(operatorPrincipal),
+      ),
     );
     clock.advance(30_000);
     expect(

@@ -168,7 +168,10 @@ describe('learning routes on the embedded stores', () => {
     expect(await learned(ada)).toEqual([]);
     const completed = await server.call('POST', '/_deploy/complete', {
       ...operator,
-      json: { deployment_id: begun.body.deployment_id },
+      json: {
+        deployment_id: begun.body.deployment_id,
+        override: { by: 'ada', reason: 'this test is about what happens meanwhile' },
+      },
     });
     expect(completed.status).toBeLessThan(300);
     await until(async () => (await learned(ada)).includes('/blog/{slug}'));
