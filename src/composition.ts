@@ -35,6 +35,7 @@ import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { ProjectionHost } from './projections/runner/host.js';
 import { Operations } from './replay/operations.js';
+import { Past } from './replay/past/past.js';
 import { Replays } from './replay/replays/replays.js';
 import type { ClientIds } from './clientids/client-ids.js';
 import { clientIdsOn, type Stores } from './stores.js';
@@ -83,6 +84,7 @@ export const tokens = {
   host: token<ProjectionHost>('projection host'),
   processes: token<readonly RunningProcess[]>('process managers'),
   operations: token<Operations>('operations'),
+  past: token<Past>('past'),
   replays: token<Replays>('replays'),
   deployments: token<Deployments>('deployments'),
   chores: token<readonly Chore[]>('chores'),
@@ -239,6 +241,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       ),
     [t.host, t.clock, t.random],
   );
+  container.bind(t.past).toResolvedValue((clock: Clock) => new Past(log, clock, projections), [t.clock]);
   container
     .bind(t.replays)
     .toResolvedValue(
@@ -299,6 +302,7 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
         t.host,
         t.processes,
         t.operations,
+        t.past,
         t.replays,
         t.deployments,
         t.guard,
@@ -330,6 +334,7 @@ type ApiParts = [
   host: ProjectionHost,
   processes: readonly RunningProcess[],
   operations: Operations,
+  past: Past,
   replays: Replays,
   deployments: Deployments,
   guard: DeploymentGuard,
@@ -352,6 +357,7 @@ const apiDependencies = (
     host,
     processes,
     operations,
+    past,
     replays,
     deployments,
     guard,
@@ -374,6 +380,7 @@ const apiDependencies = (
   projections: () => host.status(),
   processes: () => processes.map((one) => one.status()),
   operations,
+  past,
   replays,
   deployments,
   metrics,

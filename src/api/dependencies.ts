@@ -16,6 +16,7 @@ import type { ReadModels } from '../projections/read-models.js';
 import type { HostStatus } from '../projections/runner/status.js';
 import type { ProcessStatus } from '../processes/process-manager.js';
 import type { Operations } from '../replay/operations.js';
+import type { Past } from '../replay/past/past.js';
 import type { Replays } from '../replay/replays/replays.js';
 import type { ReadStore } from '../readstore/read-store.js';
 import type { Tickets } from './realtime/tickets.js';
@@ -62,6 +63,8 @@ export interface ApiDependencies {
   readonly processes: () => readonly ProcessStatus[];
   /** The operator's long work on this process. */
   readonly operations: Pick<Operations, 'status' | 'logStat' | 'start' | 'job'>;
+  /** What was, at any moment. */
+  readonly past: Pick<Past, 'records' | 'stateOf' | 'documentsAt'>;
   /** Dry runs over the past. */
   readonly replays: Pick<Replays, 'start' | 'list' | 'get' | 'pause' | 'resume' | 'cancel'>;
   readonly deployments: Pick<

@@ -1,4 +1,10 @@
-import { parsePosition, START, type EventLog, type Position } from '../eventstore/event-store.js';
+import {
+  parsePosition,
+  START,
+  type EventLog,
+  type Position,
+  type RecordedEvent,
+} from '../eventstore/event-store.js';
 
 /** A place in the past: a position of the log, or a time (RFC 3339), which means all that was recorded up to then. */
 export type Moment = { readonly position: Position } | { readonly time: string };
@@ -9,6 +15,12 @@ export const momentOf = (text: string): Moment | undefined => {
   if (position) return { position };
   return /^\d{4}-\d\d-\d\dT/.test(text) && Number.isFinite(Date.parse(text)) ? { time: text } : undefined;
 };
+
+/** Whether a record lies behind a moment. */
+export const isAfter = ({ position, metadata }: RecordedEvent, moment: Moment): boolean =>
+  'position' in moment
+    ? position > moment.position
+    : metadata.recorded_at > new Date(moment.time).toISOString();
 
 /**
  * The position of the last record before the first one that was recorded after a time: what the log held then. Reads

@@ -11,7 +11,8 @@ import { cloudevents } from './v1/cloud-events.js';
 import { dashboard } from './v1/dashboard.js';
 import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
 import { otlp } from './v1/otlp.js';
-import { auditReplays, operatorReplays } from './v2/audit-replays.js';
+import { auditPast } from './v2/audit/past.js';
+import { auditReplays, operatorReplays } from './v2/audit/replays.js';
 import { ingestionV2 } from './v2/ingestion.js';
 import { routing } from './v2/routes.js';
 
@@ -39,6 +40,7 @@ export const routes: readonly Route[] = [
   ...operations,
   ...deployment,
   ...jobs,
+  ...auditPast,
   ...auditReplays,
   ...operatorReplays,
   document,

@@ -1,13 +1,13 @@
 import { Type, type TProperties } from 'typebox';
-import { SYSTEM_TENANT, type TenantId } from '../../../domain/ids.js';
-import { momentOf } from '../../../replay/moments.js';
-import { ReplayRefused, type AnotherPast, type ReplayWanted } from '../../../replay/replays/replay.js';
-import type { ShownReplay } from '../../../replay/replays/replays.js';
-import { notFound, refuse, tenantOf } from '../answers.js';
-import type { ApiRequest, ApiResponse } from '../message.js';
-import { problem } from '../problem.js';
-import { defineRoute, type Access, type Route } from '../route.js';
-import { closed, open, Position, Time } from '../schemas.js';
+import { SYSTEM_TENANT, type TenantId } from '../../../../domain/ids.js';
+import { momentOf } from '../../../../replay/moments.js';
+import { ReplayRefused, type AnotherPast, type ReplayWanted } from '../../../../replay/replays/replay.js';
+import type { ShownReplay } from '../../../../replay/replays/replays.js';
+import { notFound, refuse, tenantOf } from '../../answers.js';
+import type { ApiRequest, ApiResponse } from '../../message.js';
+import { problem } from '../../problem.js';
+import { defineRoute, type Access, type Route } from '../../route.js';
+import { closed, open, Position, Time } from '../../schemas.js';
 
 const names = (description: string) =>
   Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 100, description }));
