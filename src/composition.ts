@@ -18,6 +18,8 @@ import { RecordWriter, type Instance } from './commands/writer.js';
 import { publicId } from './domain/ids.js';
 import { Deployments } from './deployments/deployments.js';
 import type { Chore } from './platform/chores.js';
+import type { NoteSigner } from './domain/integrity/signed-note.js';
+import { sha256 } from './eventstore/tree-file.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import type { Config } from './platform/config.js';
 import { makeLogger, type Logger } from './platform/logger.js';
@@ -34,6 +36,9 @@ import { ProcessManager, type ProcessDependencies } from './processes/process-ma
 import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { ProjectionHost } from './projections/runner/host.js';
+import { CheckpointSealer } from './processes/checkpoints/checkpoint-sealer.js';
+import { recordSeal } from './processes/checkpoints/record-seal.js';
+import { witnessesOf } from './processes/checkpoints/witnesses.js';
 import { Operations } from './replay/operations.js';
 import { Past } from './replay/past/past.js';
 import { Replays } from './replay/replays/replays.js';
@@ -46,6 +51,8 @@ export interface Given {
   readonly release: string;
   readonly keys: ServerKeys;
   readonly operator_token: string;
+  /** Absent: no checkpoint of the log is signed. */
+  readonly signer?: NoteSigner;
   readonly stores: Stores;
 }
 
@@ -82,6 +89,7 @@ export const tokens = {
   ingest: token<TelemetryIngest>('telemetry ingest'),
   issues: token<IngestIssues>('ingest issues'),
   host: token<ProjectionHost>('projection host'),
+  sealer: token<CheckpointSealer | undefined>('checkpoint sealer'),
   processes: token<readonly RunningProcess[]>('process managers'),
   operations: token<Operations>('operations'),
   past: token<Past>('past'),
@@ -92,7 +100,8 @@ export const tokens = {
 } as const;
 
 /** Puts the process together; nothing is started. */
-export const compose = ({ config, release, keys, operator_token, stores }: Given): Container => {
+export const compose = (given: Given): Container => {
+  const { config, release, keys, operator_token, stores } = given;
   const container = new Container({ defaultScope: 'Singleton' });
   const { log, readStore, inspection } = stores;
   const t = tokens;
@@ -211,8 +220,21 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       (clock: Clock, random: Random) => new ProjectionHost(projections, log, readStore, clock, random),
       [t.clock, t.random],
     );
+  container
+    .bind(t.sealer)
+    .toResolvedValue(
+      (pipeline: CommandPipeline, clock: Clock, logger: Logger) =>
+        checkpointSealer(given, pipeline, clock, logger),
+      [t.pipeline, t.clock, t.logger],
+    );
   container.bind(t.processes).toResolvedValue(
-    (pipeline: CommandPipeline, writer: RecordWriter, clock: Clock, logger: Logger) => {
+    (
+      pipeline: CommandPipeline,
+      writer: RecordWriter,
+      sealer: CheckpointSealer | undefined,
+      clock: Clock,
+      logger: Logger,
+    ) => {
       const dependencies: ProcessDependencies = {
         log,
         snapshots: new Snapshots(readStore),
@@ -226,9 +248,13 @@ export const compose = ({ config, release, keys, operator_token, stores }: Given
       };
       const evaluation = alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline));
       const learning = routeLearning(config.PULSESTREAM_ROUTE_LIMIT, recordLessons(pipeline));
-      return [new ProcessManager(evaluation, dependencies), new ProcessManager(learning, dependencies)];
+      return [
+        new ProcessManager(evaluation, dependencies),
+        new ProcessManager(learning, dependencies),
+        ...(sealer ? [sealer] : []),
+      ];
     },
-    [t.pipeline, t.writer, t.clock, t.logger],
+    [t.pipeline, t.writer, t.sealer, t.clock, t.logger],
   );
   container.bind(t.operations).toResolvedValue(
     (host: ProjectionHost, clock: Clock, random: Random) =>
@@ -323,6 +349,30 @@ export const remindOfGuard = ({ state }: DeploymentGuard, logger: Logger): void 
       { guard: state },
       'The deployment guard is up: writes are refused (pulsestream deploy status).',
     );
+};
+
+/** What signs checkpoints; undefined where nothing is to be signed, or there is nothing to sign with. */
+const checkpointSealer = (
+  { config, stores, signer }: Given,
+  pipeline: CommandPipeline,
+  clock: Clock,
+  logger: Logger,
+): CheckpointSealer | undefined => {
+  const { log, tree, readStore } = stores;
+  const every_ms = config.PULSESTREAM_CHECKPOINT_SECONDS * 1_000;
+  if (!tree || !signer || every_ms === 0) return undefined;
+  return new CheckpointSealer({
+    log,
+    tree,
+    sha256,
+    signer,
+    record: recordSeal(pipeline),
+    witnesses: witnessesOf(config),
+    snapshots: new Snapshots(readStore),
+    clock,
+    logger,
+    every_ms,
+  });
 };
 
 type ApiParts = [

@@ -4,7 +4,8 @@ import { followGuard, restoreGuard } from './commands/guard-following.js';
 import { startChores } from './platform/chores.js';
 import type { Config } from './platform/config.js';
 import type { Logger } from './platform/logger.js';
-import { deriveKeys, readKey } from './platform/secrets.js';
+import { deriveKeys, readKey, readKeyIfThere } from './platform/secrets.js';
+import { logSigner } from './processes/checkpoints/log-signer.js';
 import type { Operations } from './replay/operations.js';
 import type { Replays } from './replay/replays/replays.js';
 import { openStores, type SealingReport } from './stores.js';
@@ -52,7 +53,9 @@ const prepare = async (config: Config, opened: Opened): Promise<Given> => {
   opened.add(() => stores.close());
   const secret = config.PULSESTREAM_SECRET ?? (await readKey(directory, 'secret'));
   const operator_token = config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(directory, 'operatorToken'));
+  const signing_seed = await readKeyIfThere(directory, 'logSigning');
   return {
+    ...(signing_seed !== undefined && { signer: logSigner(signing_seed, config.PULSESTREAM_LOG_ORIGIN) }),
     config,
     release: config.PULSESTREAM_RELEASE ?? packageVersion(),
     keys: deriveKeys(secret),
@@ -131,6 +134,8 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     opened.add(() => api.close());
     const { port } = await api.listen(config.PORT, config.HOST);
     remindOfGuard(guard, logger);
+    if (!given.signer)
+      logger.warn('There is no key to sign checkpoints of the log with; pulsestream init makes it.');
 
     const failed = new Promise<Error>((resolve) => {
       const end = (error: unknown): void => {

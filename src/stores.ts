@@ -74,6 +74,10 @@ export const initialiseStores = async (config: Config): Promise<void> => {
   await initialiseKeys(PULSESTREAM_DATA_DIR, systemRandom);
 };
 
+/** Makes the keys that a data directory of an earlier release has not, and names them. */
+export const addMissingKeys = (config: Config): Promise<readonly string[]> =>
+  initialiseKeys(config.PULSESTREAM_DATA_DIR, systemRandom);
+
 /** Opens the stores. Never makes a log: a directory without one is an error. */
 export const openStores = async (config: Config, programs?: LogPrograms): Promise<Stores> => {
   if (!(await isInitialised(config))) throw new DataDirectoryMissing(config.PULSESTREAM_DATA_DIR);

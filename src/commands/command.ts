@@ -6,7 +6,7 @@ import type { Limits } from '../domain/tenancy/limits.js';
 import type { Arrival } from '../domain/telemetry/sender-clock.js';
 import type { Actor, Origin } from '../domain/provenance.js';
 import type { Permission, Principal } from '../domain/tenancy/access.js';
-import type { Position } from '../eventstore/event-store.js';
+import type { Position, Revision } from '../eventstore/event-store.js';
 import { compile, type FieldError, type Validator } from '../platform/validation.js';
 import type { AccessServices } from './access/services.js';
 
@@ -117,15 +117,17 @@ export interface Transaction {
     stream: string,
     subject: Subject<S, E>,
     decision: (state: S) => Decision<E>,
-    options?: DecideOptions,
+    options?: DecideOptions<S>,
   ): Promise<Step<Loaded<S>>>;
 }
 
-export interface DecideOptions {
+export interface DecideOptions<State = unknown> {
   /** Refuses as stale where the stream has another version. */
   readonly expected_version?: number | undefined;
   /** Names the events, so that the same decision made again is the same record: for process managers. */
   readonly event_id?: ((index: number) => string) | undefined;
+  /** The state that the stream had at a revision: what came later is read alone. */
+  readonly known?: { readonly state: State; readonly revision: Revision } | undefined;
 }
 
 /** A use case. */

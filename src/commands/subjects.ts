@@ -6,6 +6,12 @@ import {
   type DeploymentEvent,
   type DeploymentState,
 } from '../domain/deployment/deployment.js';
+import {
+  sealEventTypes,
+  sealsDecider,
+  type CheckpointSealed,
+  type Seals,
+} from '../domain/integrity/seals.js';
 import { apiKeyDecider, apiKeyEventTypes, type ApiKey, type ApiKeyEvent } from '../domain/tenancy/api-key.js';
 import { emailDecider, emailEventTypes, type EmailEvent, type Reservation } from '../domain/tenancy/email.js';
 import {
@@ -45,3 +51,4 @@ export const deploymentsSubject: Subject<DeploymentState, DeploymentEvent> = {
   ...deploymentDecider,
   types: deploymentEventTypes,
 };
+export const sealsSubject: Subject<Seals, CheckpointSealed> = { ...sealsDecider, types: sealEventTypes };

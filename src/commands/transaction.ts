@@ -4,7 +4,13 @@ import { publicId, type EventId, type IdKind, type IdTypes, type TenantId } from
 import type { JsonObject } from '../domain/json.js';
 import { readEvent } from '../domain/stored-event.js';
 import type { ExpectedRevision } from '../eventstore/event-log-writer.js';
-import { START, type EventLog, type Position, type StreamName } from '../eventstore/event-store.js';
+import {
+  START,
+  type EventLog,
+  type Position,
+  type Revision,
+  type StreamName,
+} from '../eventstore/event-store.js';
 import type { Actor } from '../domain/provenance.js';
 import { uuidFrom, uuidV7 } from '../platform/uuid.js';
 import type { AccessServices } from './access/services.js';
@@ -102,10 +108,10 @@ export class StreamTransaction implements Transaction {
     stream: string,
     subject: Subject<S, E>,
     decision: (state: S) => Decision<E>,
-    options: DecideOptions = {},
+    options: DecideOptions<S> = {},
   ): Promise<Step<Loaded<S>>> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const found = await this.#fold(stream, subject);
+      const found = await this.#fold(stream, subject, options.known);
       const { expected_version } = options;
       if (expected_version !== undefined && found.version > 0 && expected_version !== found.version)
         return refused('stale', 'stale', `This is version ${found.version} by now; read it again.`);
@@ -157,13 +163,18 @@ export class StreamTransaction implements Transaction {
   }
 
   /** The stream as this transaction's tenant may see it: what is another's is not there. */
-  async #fold<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Fold<S>> {
-    let state = subject.initial;
-    let revision: ExpectedRevision = 'none';
+  async #fold<S, E extends DomainEvent>(
+    stream: string,
+    subject: Subject<S, E>,
+    known?: DecideOptions<S>['known'],
+  ): Promise<Fold<S>> {
+    let state = known?.state ?? subject.initial;
+    let revision: ExpectedRevision = known?.revision ?? 'none';
+    const from = (known ? known.revision + 1 : 0) as Revision;
     let position = START;
     let created_at: string | undefined;
     let updated_at: string | undefined;
-    for await (const record of this.tools.log.readStream(stream as StreamName)) {
+    for await (const record of this.tools.log.readStream(stream as StreamName, { from })) {
       const { tenant_id, recorded_at } = record.metadata;
       if (!subject.shared && this.#tenant !== undefined && tenant_id !== this.#tenant)
         return { state: subject.initial, revision: 'none', version: 0, position: START };

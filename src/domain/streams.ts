@@ -13,3 +13,5 @@ export const alertStream = (id: AlertId): string => `alert-${id}`;
 export const routesStream = (id: TenantId): string => `routes-${id}`;
 /** All deployments: one stream, so that one at a time is a matter of the exact revision. */
 export const deploymentsStream = 'deployments';
+/** Signed checkpoints of the log itself. */
+export const sealsStream = 'seals';

@@ -183,6 +183,30 @@ export const variables = {
     default: '5',
     read: integer(1, 60),
   }),
+  PULSESTREAM_CHECKPOINT_SECONDS: define({
+    doc: 'Seconds between two looks whether the log has something that no signed checkpoint covers; 0 signs none.',
+    default: '5',
+    read: integer(0, 3_600),
+  }),
+  PULSESTREAM_CHECKPOINT_FILE: define({
+    doc: 'File that a copy of each checkpoint is appended to; best on another machine’s disk.',
+    read: (value) => resolve(value),
+  }),
+  PULSESTREAM_LOG_ORIGIN: define({
+    doc: 'The log’s name in its checkpoints, without spaces and plus signs; absent: one made of its key.',
+    read: (value) => {
+      if (!/^[^\s+\p{Cc}]{1,200}$/u.test(value)) throw new Error('must have no spaces and no plus signs');
+      return value;
+    },
+  }),
+  PULSESTREAM_WITNESS_URL: define({
+    doc: 'A witness (c2sp.org/tlog-witness) that each checkpoint is sent to.',
+    read: url('http', 'https'),
+  }),
+  PULSESTREAM_WITNESS_KEY: define({
+    doc: 'The witness’s verifier key: its signatures are checked and kept; absent: they are not kept.',
+    read: text,
+  }),
   PULSESTREAM_ROUTE_LIMIT: define({
     doc: 'Routes that are made of a tenant’s paths, before some are shown as one.',
     default: '280',

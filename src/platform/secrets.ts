@@ -25,24 +25,42 @@ export const deriveKeys = (secret: string): ServerKeys => {
   };
 };
 
-const keyFiles = { secret: 'secret', operatorToken: 'operator-token' } as const;
+const keyFiles = {
+  secret: 'secret',
+  operatorToken: 'operator-token',
+  /** The seed of the Ed25519 key that checkpoints of the log are signed with. */
+  logSigning: 'log-signing-key',
+} as const;
 
 /** A new secret: 256 random bits in base64url. */
 export const newSecret = (random: Random): string => random.bytes(32).toString('base64url');
 
-/** Makes the key files of a data directory where they are missing; existing ones are left as they are. */
-export const initialiseKeys = async (data_directory: string, random: Random): Promise<void> => {
+/** Makes the key files of a data directory where they are missing, and names them; existing ones stay as they are. */
+export const initialiseKeys = async (data_directory: string, random: Random): Promise<readonly string[]> => {
+  const made: string[] = [];
   const directory = join(data_directory, 'keys');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const file of Object.values(keyFiles)) {
     try {
       await writeFile(join(directory, file), `${newSecret(random)}\n`, { mode: 0o600, flag: 'wx' });
+      made.push(file);
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error;
     }
   }
+  return made;
 };
 
 /** Reads a key file of a data directory. */
 export const readKey = async (data_directory: string, key: keyof typeof keyFiles): Promise<string> =>
   (await readFile(join(data_directory, 'keys', keyFiles[key]), 'utf8')).trim();
+
+/** The same; undefined where there is no such file: a directory made by an earlier release has fewer. */
+export const readKeyIfThere = async (...key: Parameters<typeof readKey>): Promise<string | undefined> => {
+  try {
+    return await readKey(...key);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
+};

@@ -9,6 +9,7 @@ import type { Chore } from '../../src/platform/chores.js';
 import { readConfig } from '../../src/platform/config.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
 import { deriveKeys, readKey } from '../../src/platform/secrets.js';
+import { logSigner } from '../../src/processes/checkpoints/log-signer.js';
 import { projections } from '../../src/projections/all.js';
 import { initialiseStores, isInitialised, openStores } from '../../src/stores.js';
 
@@ -66,6 +67,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
     PULSESTREAM_SEGMENT_MEGABYTES: '32',
     PULSESTREAM_EVALUATION_SECONDS: '1',
     PULSESTREAM_RATE_LIMIT_SIGN_IN: '1000000',
+    PULSESTREAM_CHECKPOINT_SECONDS: '0',
     ...environment,
   });
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.problems));
@@ -75,7 +77,8 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const stores = await openStores(config, {});
   const keys = deriveKeys(await readKey(directory, 'secret'));
   const operator_token = await readKey(directory, 'operatorToken');
-  const container = compose({ config, release: 'test', keys, operator_token, stores });
+  const signer = logSigner(await readKey(directory, 'logSigning'));
+  const container = compose({ config, release: 'test', keys, operator_token, signer, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
   const [guard, clientIds, chores, deployments, host, replays, processes, api] = await Promise.all([
     container.getAsync(tokens.guard),

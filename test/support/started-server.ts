@@ -20,6 +20,8 @@ const environmentOf = (data_directory: string, extra: Environment): NodeJS.Proce
   PORT: '0',
   HOST: '127.0.0.1',
   LOG_LEVEL: 'warn',
+  // A log holds what its test puts into it.
+  PULSESTREAM_CHECKPOINT_SECONDS: '0',
   PULSESTREAM_DATA_DIR: data_directory,
   PULSESTREAM_RATE_LIMIT_REQUESTS: '1000000000',
   PULSESTREAM_RATE_LIMIT_EVENTS: '1000000000000',

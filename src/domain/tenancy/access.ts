@@ -11,6 +11,7 @@ export type Permission =
   | 'tenant:read'
   | 'tenant:admin'
   | 'audit:read'
+  | 'log:seal'
   | 'deploy'
   | 'operate';
 
@@ -85,10 +86,14 @@ export const operatorPrincipal: Principal = {
   permissions: new Set(['deploy', 'operate']),
 };
 
-/** A process manager acting for a tenant, with what it may do. */
-export const processPrincipal = (name: string, tenant_id: TenantId, permission: Permission): Principal => ({
+/** A process manager acting for a tenant, or for the log as a whole, with what it may do. */
+export const processPrincipal = (
+  name: string,
+  tenant_id: TenantId | undefined,
+  permission: Permission,
+): Principal => ({
   actor: { kind: 'process', id: name },
-  tenant_id,
+  ...(tenant_id && { tenant_id }),
   permissions: new Set([permission]),
 });
 
