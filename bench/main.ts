@@ -7,8 +7,9 @@ import { steps, stepsWithPeers } from './steps/all.js';
 import { freshData, registerTenant, removeData, startServer } from '../test/support/started-server.js';
 
 const names = steps.map(({ name }) => name);
-/** An overload takes a minute, and is measured where it is asked for. */
-const usual = names.filter((name) => name !== 'overload');
+/** These take a minute each, and are measured where they are asked for. */
+const unusual = ['dashboards', 'overload'];
+const usual = names.filter((name) => !unusual.includes(name));
 
 const help = `npm run bench -- [--seconds N] [--only NAME,…] [--peers] [--json FILE]
 
@@ -21,7 +22,7 @@ the CPU time of the server alone stands beside them.
 
   --seconds N   how long each load lasts, 1 to 600 (default 10)
   --only NAMES  some of ${names.join(', ')}
-                (default: all but overload)
+                (default: all but ${unusual.join(' and ')})
   --peers       PostgreSQL, InfluxDB and emmett besides, where they are installed
   --json FILE   writes the figures there as well; - writes nothing else to standard output
   --help        this`;

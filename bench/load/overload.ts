@@ -1,31 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import type { RegisteredTenant, StartedServer } from '../../test/support/started-server.js';
 import { closedLoop } from './closed-loop.js';
 import { requestBytes } from './connection.js';
 import { batches } from './events.js';
 import type { Flood, Flooded, Flooder } from './flood.js';
+import { fromOutside } from './outside.js';
 
-/** Compiled it is run as it stands, from the sources through the tests' loader. */
-const PROGRAM = import.meta.url.endsWith('.ts')
-  ? [
-      '--import',
-      fileURLToPath(new URL('../../test/support/typescript.mjs', import.meta.url)),
-      fileURLToPath(new URL('./flood-program.ts', import.meta.url)),
-    ]
-  : [fileURLToPath(new URL('./flood-program.js', import.meta.url))];
-
-/** Puts a load on a server from a process of its own, whose delays are not the server's. */
-const loadFromOutside = async (load: Flood): Promise<Flooded> => {
-  const child = spawn(process.execPath, PROGRAM, { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(JSON.stringify(load));
-  const closed = once(child, 'close') as Promise<[number | null]>;
-  const [output, [code]] = await Promise.all([text(child.stdout), closed]);
-  if (code !== 0) throw new Error(`The load ended with ${String(code)}.`);
-  return JSON.parse(output) as Flooded;
-};
+/** Puts a load on a server from a process of its own. */
+export const floodFromOutside = async (load: Flood): Promise<Flooded> =>
+  (await fromOutside('flood-program', load)) as Flooded;
 
 export interface Overload {
   readonly server: StartedServer;
@@ -78,10 +60,10 @@ export const overload = async ({ server, greedy, quiet, seconds, batch }: Overlo
     connections: CONNECTIONS,
   });
   const quietly = sender('quiet', quiet, capacity / 10);
-  const idle = await loadFromOutside({ sender: quietly, seconds: Math.max(2, seconds / 4), batch });
+  const idle = await floodFromOutside({ sender: quietly, seconds: Math.max(2, seconds / 4), batch });
   const [beside, too_much] = await Promise.all([
-    loadFromOutside({ sender: quietly, seconds, batch }),
-    loadFromOutside({ sender: sender('greedy', greedy, capacity * 10), seconds, batch }),
+    floodFromOutside({ sender: quietly, seconds, batch }),
+    floodFromOutside({ sender: sender('greedy', greedy, capacity * 10), seconds, batch }),
   ]);
   return {
     capacity,

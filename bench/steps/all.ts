@@ -1,5 +1,6 @@
 import type { Step } from '../step.js';
 import { batch, open } from './batch.js';
+import { dashboards } from './dashboards.js';
 import { otlp } from './otlp.js';
 import { overloaded } from './overload.js';
 import { overview } from './overview.js';
@@ -12,7 +13,7 @@ import { storage } from './storage.js';
 import { verify } from './verify.js';
 
 /** What is measured on a server that runs. */
-const loads: readonly Step[] = [parse, push, batch, open, overview, otlp, single, overloaded];
+const loads: readonly Step[] = [parse, push, batch, open, overview, otlp, single, dashboards, overloaded];
 /** What is measured on what it stored: the server is stopped by the first. */
 const afterwards: readonly Step[] = [replay, verify, storage];
 

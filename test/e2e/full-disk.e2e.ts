@@ -71,5 +71,5 @@ describeOnSmallDisk('a disk that fills up', () => {
     accepted += BATCH.length;
     expect(await stored(((await response.json()) as { position: string }).position)).toBe(accepted);
     expect(await runCliJson(disk, ['log', 'verify'], environment)).toMatchObject({ ok: true });
-  }, 120_000);
+  });
 });

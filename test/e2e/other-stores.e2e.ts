@@ -84,7 +84,7 @@ describeWithMongoDb('PulseStream on EventStoreDB and MongoDB', () => {
     let alerts: Alerts = { data: [] };
     while (alerts.data.length === 0) alerts = (await get('alerting/alerts?state=firing')) as Alerts;
     expect(alerts.data).toMatchObject([{ state: 'firing', value: 3 }]);
-  }, 60_000);
+  });
 
   it('has it all after a restart, and after the index of record ids was lost', async () => {
     await server.stop();
@@ -96,7 +96,7 @@ describeWithMongoDb('PulseStream on EventStoreDB and MongoDB', () => {
     await removeData(`${data}/index`);
     server = await startServer(data, environment);
     expect(await requests(await send(10, 200))).toBe(523);
-  }, 60_000);
+  });
 
   it('rebuilds and verifies its read models from the log', async () => {
     expect(await runCliJson(data, ['projections', 'rebuild', '--all'], environment)).toMatchObject({
@@ -104,5 +104,5 @@ describeWithMongoDb('PulseStream on EventStoreDB and MongoDB', () => {
     });
     expect(await runCliJson(data, ['projections', 'verify'], environment)).toMatchObject({ ok: true });
     expect(await requests(await send(1, 200))).toBe(524);
-  }, 60_000);
+  });
 });
