@@ -1,4 +1,4 @@
-import { Subject, merge, interval, throttleTime, type Subscription } from 'rxjs';
+import { Subject, merge, interval, type Subscription } from 'rxjs';
 import type { TenantId } from '../../domain/ids.js';
 import type { Position } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
@@ -17,6 +17,11 @@ export type Deliver = (
   sockets: readonly string[],
 ) => Promise<void>;
 
+/** After an update a room rests this many times as long as it took: rooms then leave most of the time to others, */
+const REST = 9;
+/** however long updates take, people are not behind by much more than this. */
+const LONGEST_REST_MS = 250;
+
 /** One topic with one set of parameters for one tenant. */
 export interface RoomKey {
   readonly tenant: TenantId;
@@ -32,6 +37,7 @@ export class Room {
   readonly #members = new Map<string, Position>();
   readonly #touches = new Subject<void>();
   readonly #subscription: Subscription;
+  readonly #closing = new AbortController();
   #publishing = false;
   #again = false;
   #latest = '';
@@ -44,11 +50,9 @@ export class Room {
     private readonly deliver: Deliver,
     private readonly onError: (error: unknown) => void,
   ) {
-    const { every_ms, refresh_ms } = key.topic;
-    const touches = this.#touches.pipe(throttleTime(every_ms, undefined, { leading: true, trailing: true }));
-    this.#subscription = (
-      refresh_ms === undefined ? touches : merge(touches, interval(refresh_ms))
-    ).subscribe(() => void this.#publish());
+    const { refresh_ms } = key.topic;
+    const touches = refresh_ms === undefined ? this.#touches : merge(this.#touches, interval(refresh_ms));
+    this.#subscription = touches.subscribe(() => void this.#publish());
   }
 
   get size(): number {
@@ -76,6 +80,7 @@ export class Room {
 
   close(): void {
     this.#subscription.unsubscribe();
+    this.#closing.abort();
   }
 
   /** Everything, as of now or a moment ago: many who join at once share one answer. */
@@ -100,15 +105,24 @@ export class Room {
     if (this.#publishing) return;
     this.#publishing = true;
     try {
-      while (this.#again && this.#members.size > 0) {
+      while (this.#again && this.#members.size > 0 && !this.#closing.signal.aborted) {
         this.#again = false;
-        await (this.key.topic.since ? this.#publishNews() : this.#publishState());
+        const begun = this.clock.monotonic();
+        try {
+          await (this.key.topic.since ? this.#publishNews() : this.#publishState());
+        } catch (error) {
+          this.onError(error);
+        }
+        await this.clock.sleep(this.#restAfter(this.clock.monotonic() - begun), this.#closing.signal);
       }
-    } catch (error) {
-      this.onError(error);
     } finally {
       this.#publishing = false;
     }
+  }
+
+  #restAfter(took: number): number {
+    const { every_ms } = this.key.topic;
+    return Math.max(every_ms, Math.min(LONGEST_REST_MS, REST * took));
   }
 
   async #compute(): Promise<Message> {

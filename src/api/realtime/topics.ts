@@ -21,7 +21,7 @@ const overviewTopic = defineTopic({
   params: closed({}),
   needs: 'telemetry:read',
   reads: [metrics, alertSummary],
-  every_ms: 250,
+  every_ms: 50,
   refresh_ms: REFRESH_MS,
   async state({ models, tenant, now }) {
     const data = await overviewWithAlerts(models, tenant, now);
@@ -40,7 +40,7 @@ const metricsTopic = defineTopic({
   },
   needs: 'telemetry:read',
   reads: [metrics, chunkIndex],
-  every_ms: 250,
+  every_ms: 50,
   refresh_ms: REFRESH_MS,
   async state({ models, tenant, params, now }) {
     const seconds = parseWindow(params.window ?? DEFAULT_WINDOW) ?? 0;
