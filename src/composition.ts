@@ -12,6 +12,7 @@ import { Claims } from './commands/claims.js';
 import { DeploymentGuard } from './commands/guard.js';
 import { CommandPipeline } from './commands/handle.js';
 import { ChunkWriter } from './commands/ingest/chunk-writer.js';
+import { Quotas } from './commands/ingest/quotas.js';
 import { IngestIssues } from './commands/ingest/ingest-issues.js';
 import { TelemetryIngest } from './commands/ingest/ingest.js';
 import { RecordWriter, type Instance } from './commands/writer.js';
@@ -35,6 +36,8 @@ import { routeLearning } from './processes/route-learning/route-learning.js';
 import { ProcessManager, type ProcessDependencies } from './processes/process-manager.js';
 import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
+import { usage } from './projections/usage/projection.js';
+import { usageOf } from './projections/usage/query.js';
 import { ProjectionHost } from './projections/runner/host.js';
 import { CheckpointSealer } from './processes/checkpoints/checkpoint-sealer.js';
 import { recordSeal } from './processes/checkpoints/record-seal.js';
@@ -63,6 +66,8 @@ type StartedClientIds = ClientIds & { start(): Promise<void>; close(): Promise<v
 const OTHER_WRITERS_MS = 1_000;
 
 const HOUR_MS = 3_600_000;
+/** How long the first request of a tenant with a quota waits until its day is counted. */
+const USAGE_PATIENCE_MS = 2_000;
 
 /** A process manager, whatever it reacts with. */
 type RunningProcess = Pick<ProcessManager<unknown>, 'start' | 'stop' | 'status'>;
@@ -88,6 +93,7 @@ export const tokens = {
   pipeline: token<CommandPipeline>('command pipeline'),
   ingest: token<TelemetryIngest>('telemetry ingest'),
   issues: token<IngestIssues>('ingest issues'),
+  quotas: token<Quotas>('quotas'),
   host: token<ProjectionHost>('projection host'),
   sealer: token<CheckpointSealer | undefined>('checkpoint sealer'),
   processes: token<readonly RunningProcess[]>('process managers'),
@@ -194,6 +200,7 @@ export const compose = (given: Given): Container => {
         clientIds: ClientIds,
         guard: DeploymentGuard,
         claims: Claims,
+        quotas: Quotas,
         instance: Instance,
         clock: Clock,
         random: Random,
@@ -203,15 +210,28 @@ export const compose = (given: Given): Container => {
           clientIds,
           guard,
           claims,
+          quotas,
           clock,
           random,
         ),
-      [t.writer, t.clientIds, t.guard, t.claims, t.instance, t.clock, t.random],
+      [t.writer, t.clientIds, t.guard, t.claims, t.quotas, t.instance, t.clock, t.random],
     );
 
   container
     .bind(t.issues)
     .toResolvedValue((clock: Clock) => new IngestIssues(readStore.register, clock), [t.clock]);
+
+  container.bind(t.quotas).toResolvedValue(
+    (host: ProjectionHost, clock: Clock) =>
+      new Quotas(
+        {
+          read: (tenant, day) => usageOf(host, tenant, day),
+          caughtUp: async () => host.reached([usage], await log.head(), USAGE_PATIENCE_MS),
+        },
+        clock,
+      ),
+    [t.host, t.clock],
+  );
 
   // What follows the log.
   container
@@ -325,6 +345,7 @@ export const compose = (given: Given): Container => {
         t.settings,
         t.ingest,
         t.issues,
+        t.quotas,
         t.host,
         t.processes,
         t.operations,
@@ -381,6 +402,7 @@ type ApiParts = [
   settings: TenantSettings,
   ingest: TelemetryIngest,
   issues: IngestIssues,
+  quotas: Quotas,
   host: ProjectionHost,
   processes: readonly RunningProcess[],
   operations: Operations,
@@ -404,6 +426,7 @@ const apiDependencies = (
     settings,
     ingest,
     issues,
+    quotas,
     host,
     processes,
     operations,
@@ -423,6 +446,7 @@ const apiDependencies = (
   settings,
   ingest,
   issues,
+  quotas,
   models: host,
   log,
   readStore,

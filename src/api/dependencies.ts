@@ -2,6 +2,7 @@ import type { CommandPipeline } from '../commands/handle.js';
 import type { TenantSettings } from '../commands/access/tenant-settings.js';
 import type { Authenticator } from '../commands/access/authenticator.js';
 import type { IngestIssues } from '../commands/ingest/ingest-issues.js';
+import type { Quotas } from '../commands/ingest/quotas.js';
 import type { TelemetryIngest } from '../commands/ingest/ingest.js';
 import type { Deployments } from '../deployments/deployments.js';
 import type { GuardState } from '../domain/deployment/deployment.js';
@@ -52,6 +53,7 @@ export interface ApiDependencies {
   readonly authenticator: Pick<Authenticator, 'authenticate' | 'operatorPrincipal'>;
   readonly settings: Pick<TenantSettings, 'of'>;
   readonly ingest: Pick<TelemetryIngest, 'one' | 'batch' | 'events'>;
+  readonly quotas: Pick<Quotas, 'standing' | 'exhausted'>;
   readonly issues: Pick<IngestIssues, 'note' | 'of'>;
   readonly models: ReadModels;
   readonly log: EventLog;

@@ -8,6 +8,7 @@ import { recentEvents } from './recent-events/projection.js';
 import { routeBooks } from './routes/projection.js';
 import { rules } from './rules/projection.js';
 import { tenants } from './tenants/projection.js';
+import { usage } from './usage/projection.js';
 import { users } from './users/projection.js';
 
 /** Every read model. */
@@ -22,4 +23,5 @@ export const projections: readonly AnyProjection[] = [
   chunkIndex,
   recentEvents,
   routeBooks,
+  usage,
 ];

@@ -1,4 +1,6 @@
 import type { ServerLimits } from '../../src/api/dependencies.js';
+import { Quotas } from '../../src/commands/ingest/quotas.js';
+import { systemClock } from '../../src/platform/clock.js';
 
 /** Limits of a server that a test has something to say about. */
 export const serverLimits: ServerLimits = {
@@ -10,3 +12,12 @@ export const serverLimits: ServerLimits = {
   burst_seconds: 60,
   routes: 280,
 };
+
+/** Where no tenant has a quota. */
+export const noQuotas = new Quotas(
+  {
+    read: () => Promise.reject(new Error('no tenant has a quota here')),
+    caughtUp: () => Promise.resolve(false),
+  },
+  systemClock,
+);

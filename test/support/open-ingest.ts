@@ -8,6 +8,7 @@ import { RecordWriter } from '../../src/commands/writer.js';
 import type { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { systemRandom } from '../../src/platform/random.js';
+import { noQuotas } from './limits.js';
 import { MemoryReadStore } from './memory-read-store.js';
 
 /** Ingest into an embedded log with an index of client ids beside it; `recent`: ids that are kept in memory. */
@@ -31,5 +32,6 @@ export const openIngest = async (
     ...(recent !== undefined && { recent }),
   });
   await index.start();
-  return { ingest: new TelemetryIngest(chunks, index, guard, claims, systemClock, systemRandom), index };
+  const ingest = new TelemetryIngest(chunks, index, guard, claims, noQuotas, systemClock, systemRandom);
+  return { ingest, index };
 };

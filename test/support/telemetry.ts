@@ -3,6 +3,7 @@ import type { ClientIds } from '../../src/clientids/client-ids.js';
 import { ChunkWriter, type ChunkWriterOptions } from '../../src/commands/ingest/chunk-writer.js';
 import { Claims } from '../../src/commands/claims.js';
 import { TelemetryIngest } from '../../src/commands/ingest/ingest.js';
+import { Quotas, type UsageSource } from '../../src/commands/ingest/quotas.js';
 import { DeploymentGuard } from '../../src/commands/guard.js';
 import type { CommandContext } from '../../src/commands/command.js';
 import { RecordWriter } from '../../src/commands/writer.js';
@@ -32,6 +33,7 @@ import {
   type StreamName,
 } from '../../src/eventstore/event-store.js';
 import type { Clock } from '../../src/platform/clock.js';
+import { usageOf } from '../../src/projections/usage/query.js';
 import type { AnyProjection, Projection } from '../../src/projections/projection.js';
 import type { ModelReader, ReadModels } from '../../src/projections/read-models.js';
 import type { Document, TenantReader } from '../../src/readstore/read-store.js';
@@ -135,6 +137,17 @@ export interface IngestBench {
   readonly ingest: TelemetryIngest;
 }
 
+/** What the read model would have of a log that it is level with. */
+export const usageIn = (log: Pick<TestLog, 'events'>): UsageSource => ({
+  read: (of, day) =>
+    usageOf(
+      testModels(() => log.events.filter(({ metadata }) => metadata.tenant_id === of)),
+      of,
+      day,
+    ),
+  caughtUp: () => Promise.resolve(true),
+});
+
 /** Ingest as the composition builds it, on stores in memory. A second one on the same stores is a restart. */
 export const ingestBench = (
   options: Partial<ChunkWriterOptions> = {},
@@ -143,7 +156,14 @@ export const ingestBench = (
     clock = new TestClock(),
     store = new MemoryReadStore(),
     clientIds = new MemoryClientIds(log, clock, log.events),
-  }: { log?: TestLog; clock?: TestClock; store?: MemoryReadStore; clientIds?: ClientIds } = {},
+    counted = usageIn(log),
+  }: {
+    log?: TestLog;
+    clock?: TestClock;
+    store?: MemoryReadStore;
+    clientIds?: ClientIds;
+    counted?: UsageSource;
+  } = {},
 ): IngestBench => {
   const instance = { instance_id: 'test', release: '1' };
   const guard = new DeploymentGuard(false);
@@ -151,13 +171,14 @@ export const ingestBench = (
   const random = countingRandom;
   const chunks = new ChunkWriter(writer, clock, random, instance, { shard: '0', ...options });
   const claims = new Claims(store.register, clock, random, Buffer.alloc(32, 1), instance.instance_id);
+  const quotas = new Quotas(counted, clock);
   return {
     log,
     clock,
     store,
     guard,
     chunks,
-    ingest: new TelemetryIngest(chunks, clientIds, guard, claims, clock, random),
+    ingest: new TelemetryIngest(chunks, clientIds, guard, claims, quotas, clock, random),
   };
 };
 

@@ -21,7 +21,7 @@ import { parseJson } from './json.js';
 import type { ApiRequest, ApiResponse } from './message.js';
 import { ofError, ofRefusal, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
-import type { Allowance, Drawer, RateLimits } from './rate-limits.js';
+import { withQuotas, type Allowance, type Drawer, type RateLimits } from './rate-limits.js';
 import { ANY_MEDIA_TYPE, type JsonBody, type RawBody, type Route } from './route.js';
 import { CROWDED } from './turns.js';
 
@@ -45,6 +45,8 @@ const PATIENCE_MS = 5_000;
 interface Passage {
   allowance: Allowance | undefined;
   principal?: Principal;
+  /** Of telemetry. */
+  limits?: Limits;
 }
 
 type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
@@ -79,10 +81,14 @@ export class Dispatcher {
       response = refusal(route, incoming, reason);
       this.#count(route, incoming, passage, reason);
     }
-    const { allowance } = passage;
-    return allowance
-      ? { ...response, headers: Object.assign(allowance.headers(), response.headers) }
-      : response;
+    const headers = this.#budgetHeaders(passage);
+    return headers ? { ...response, headers: Object.assign(headers, response.headers) } : response;
+  }
+
+  #budgetHeaders({ allowance, principal, limits }: Passage): Record<string, string> | undefined {
+    const headers = allowance?.headers();
+    const standing = principal?.tenant_id && limits && this.api.quotas.standing(principal.tenant_id, limits);
+    return headers && standing ? withQuotas(headers, standing) : headers;
   }
 
   async #carryOut(route: Route, incoming: Incoming, passage: Passage): Promise<Step<ApiResponse>> {
@@ -105,6 +111,7 @@ export class Dispatcher {
     const telemetry =
       name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance, limits) : pass({});
     if (!telemetry.ok) return telemetry;
+    if (name === 'events' && limits) passage.limits = limits;
     const request: Omit<ApiRequest, 'body'> = {
       ...checked.value,
       principal: principal.value,
@@ -127,10 +134,13 @@ export class Dispatcher {
     request: Omit<ApiRequest, 'body'>,
   ): Promise<Step<ApiResponse>> {
     const { tenant_id, actor } = request.principal;
+    const { limits } = request.context;
+    const used_up = tenant_id && limits && this.api.quotas.exhausted(tenant_id, limits);
+    if (used_up) return stop(ofRefusal(used_up));
     const entry = this.intake.enter(tenant_id ?? actor.id, Number(message.headers['content-length'] ?? 0));
     if (!entry) return stop(overloaded);
     try {
-      const body = await readRouteBody(route, message, entry, request.context.limits?.body_bytes);
+      const body = await readRouteBody(route, message, entry, limits?.body_bytes);
       if (!body.ok) return body;
       const bytes = Buffer.isBuffer(body.value) ? body.value.length : 0;
       const response = await entry.turn(bytes, () =>

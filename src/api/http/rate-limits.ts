@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.js';
+import type { Standing } from '../../commands/ingest/quotas.js';
 import type { Limits } from '../../domain/tenancy/limits.js';
 import type { ServerLimits } from '../dependencies.js';
 import type { LimitClass } from './route.js';
@@ -64,6 +65,31 @@ class Limit {
     };
   }
 }
+
+const DAY_SECONDS = 86_400;
+
+/** Adds a day's quotas to a budget's headers; the IETF draft takes several policies in a list. */
+export const withQuotas = (
+  headers: Readonly<Record<string, string>>,
+  { quota: { events_per_day, bytes_per_day }, left, seconds: t }: Standing,
+): Record<string, string> => {
+  const policies: string[] = [];
+  const rest: string[] = [];
+  if (events_per_day !== undefined) {
+    policies.push(`"events_per_day";q=${events_per_day};w=${DAY_SECONDS}`);
+    rest.push(`"events_per_day";r=${left.events};t=${t}`);
+  }
+  if (bytes_per_day !== undefined) {
+    policies.push(`"bytes_per_day";q=${bytes_per_day};qu="content-bytes";w=${DAY_SECONDS}`);
+    rest.push(`"bytes_per_day";r=${left.bytes};t=${t}`);
+  }
+  const { 'RateLimit-Policy': policy = '', RateLimit: state = '' } = headers;
+  return {
+    ...headers,
+    'RateLimit-Policy': [policy, ...policies].join(', '),
+    RateLimit: [state, ...rest].join(', '),
+  };
+};
 
 const seconds = (milliseconds: number): number => Math.ceil(milliseconds / 1000);
 

@@ -216,6 +216,8 @@ export class ChunkWriter {
     const header: ChunkHeader = {
       codec: 'ndjson',
       count: chunk.events,
+      // Each piece has a line break behind each event.
+      bytes: chunk.bytes - chunk.events,
       ...timesOf(pieces, received_at),
       received_at,
       ...(time_offset_ms !== undefined && { time_offset_ms }),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ClientIds, IdClaim, SpanOutcome } from '../../clientids/client-ids.js';
 import type { TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryId } from '../../domain/telemetry/address.js';
+import type { Quota } from '../../domain/tenancy/usage.js';
 import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import { START, type Position } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
@@ -21,6 +22,7 @@ import {
   type ReadLimits,
   type RejectedEvent,
 } from './read-events.js';
+import type { Quotas } from './quotas.js';
 import { without, type Piece } from './received.js';
 import type { BatchFormat } from './split.js';
 
@@ -102,6 +104,7 @@ export class TelemetryIngest {
     private readonly client_ids: ClientIds,
     private readonly guard: DeploymentGuard,
     private readonly claims: Claims,
+    private readonly quotas: Quotas,
     private readonly clock: Clock,
     private readonly random: Random,
   ) {}
@@ -237,7 +240,8 @@ export class TelemetryIngest {
     const kept = cuts
       .map((cut, k) => ({ k, cut, piece: repeats ? without(cut, repeats) : cut }))
       .filter(({ piece }) => piece.to > piece.from);
-    const outcomes = await this.#store(kept, claim, { tenant, cause, ticket }, keyed);
+    const quota = context.limits ?? {};
+    const outcomes = await this.#store(kept, claim, { tenant, cause, ticket }, keyed, quota);
     return {
       pieces: kept.flatMap(({ cut, piece }, n) => {
         const outcome = outcomes[n];
@@ -253,13 +257,16 @@ export class TelemetryIngest {
     claim: IdClaim | undefined,
     request: Pick<WriteRequest, 'tenant' | 'cause' | 'ticket'>,
     keyed: Keyed | undefined,
+    quota: Quota,
   ): Promise<readonly PieceOutcome[]> {
     // The body is part of the name: where the claim of a key has lapsed, another body under it is another batch.
     const chunk_ids =
       keyed && kept.map(({ k }) => chunkIdOf(uuidFrom('telemetry', keyed.key, keyed.body, String(k))));
     try {
       const pieces = kept.map(({ piece }) => piece);
-      const outcomes = await this.chunks.write({ ...request, pieces, ...(chunk_ids && { chunk_ids }) });
+      const outcomes = await this.quotas.within(request.tenant, quota, pieces, () =>
+        this.chunks.write({ ...request, pieces, ...(chunk_ids && { chunk_ids }) }),
+      );
       for (const [n, { k }] of kept.entries()) claim?.settle(k, settlementOf(outcomes[n]));
       return outcomes;
     } catch (error) {

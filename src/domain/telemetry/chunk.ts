@@ -68,6 +68,12 @@ export const bytesOf = (stored: StoredChunk): Buffer => {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 };
 
+/** The bytes of the JSON texts of a chunk's events, without the line breaks between them. */
+export const textBytesOf = (stored: StoredChunk): number => {
+  const { bytes, count } = headerOf(stored);
+  return bytes ?? bytesOf(stored).length - (count - 1);
+};
+
 /** The JSON texts of a chunk's events, as received. */
 export const linesOf = (stored: StoredChunk): readonly string[] => {
   const lines = bytesOf(stored).toString().split('\n');

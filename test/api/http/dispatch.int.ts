@@ -131,6 +131,7 @@ let address = '';
 beforeAll(async () => {
   const api = {
     settings: { of: () => Promise.resolve({ limits: ourLimits }) },
+    quotas: { exhausted: () => undefined, standing: () => undefined },
     authenticator: {
       authenticate: ({ bearer, api_key }: { bearer?: string; api_key?: string }) =>
         Promise.resolve(principals[bearer ?? api_key ?? '']),

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { secondsOfDayLeft } from '../../../src/domain/tenancy/usage.js';
 import {
   registerTestTenant,
   startTestServer,
@@ -9,6 +10,7 @@ import {
   type TestServer,
   type TestTenant,
 } from '../../support/server.js';
+import { until } from '../../support/until.js';
 
 let directory: string;
 let server: TestServer;
@@ -112,6 +114,55 @@ describe('a tenant’s limits', () => {
     expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0);
     await set(bob, {});
   });
+
+  it('of a day are held to exactly, told in headers and answers, and counted over a restart', async () => {
+    // Not over midnight: the next day begins with nothing.
+    await until(() => Promise.resolve(secondsOfDayLeft(Date.now()) > 60), 90_000);
+    const eve = await registerTestTenant(server, 'eve');
+    expect((await batch(eve, events(2))).status).toBe(200);
+    await set(eve, { events_per_day: 10 });
+    const first = await batch(eve, events(5));
+    expect(first.status).toBe(200);
+    expect(first.headers.get('ratelimit-policy')).toContain(', "events_per_day";q=10;w=86400');
+    expect(first.headers.get('ratelimit')).toMatch(/, "events_per_day";r=3;t=\d+$/);
+
+    await server.stop();
+    server = await start();
+    const large = await batch(eve, events(4));
+    expect(large).toMatchObject({ status: 429, body: { code: 'quota_exceeded' } });
+    const wait = Number(large.headers.get('retry-after'));
+    expect(Math.abs(wait - secondsOfDayLeft(Date.now()))).toBeLessThan(30);
+    expect((await batch(eve, events(3))).status).toBe(200);
+    const json = { type: 'tick' };
+    for (const path of ['/api/v1/ingestion/events', '/api/v1/ingestion/events/batch'])
+      expect(
+        await server.call('POST', path, { as: eve.key, json: path.endsWith('batch') ? [json] : json }),
+      ).toMatchObject({ status: 429, body: { code: 'quota_exceeded' } });
+    const exported = await server.call('POST', '/api/v1/ingestion/otlp/v1/logs', {
+      as: eve.key,
+      json: { resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'x' } }] }] }] },
+    });
+    expect(exported.status).toBe(429);
+
+    await set(eve, { events_per_day: 100, bytes_per_day: 10 * 15 + 20 });
+    expect((await batch(eve, events(2))).status).toBe(429);
+    const last = await batch(eve, events(1));
+    expect(last.status).toBe(200);
+    expect(last.headers.get('ratelimit')).toMatch(/"bytes_per_day";r=5;t=\d+$/);
+    await server.settled();
+    const holding = await server.call('GET', '/api/v2/ingestion/limits', { as: eve.key });
+    expect(holding.body).toMatchObject({ today: { events: 11, bytes: 11 * 15 } });
+    expect(await server.call('GET', '/api/v2/ingestion/usage', { as: eve.key })).toMatchObject({
+      status: 200,
+      body: { data: [{ events: 11, bytes: 11 * 15 }], next_cursor: null },
+    });
+    const issues = await server.call('GET', '/api/v2/ingestion/issues', { as: eve.key });
+    expect(issues.body).toMatchObject({
+      data: expect.arrayContaining([
+        expect.objectContaining({ outcome: 'refused', code: 'quota_exceeded', count: 5 }),
+      ]),
+    });
+  }, 180_000);
 
   it('are the same after a restart', async () => {
     await set(ada, { batch_events: 2 });

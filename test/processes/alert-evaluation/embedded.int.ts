@@ -24,6 +24,7 @@ import { acme, at, failed, times } from '../../support/alert-evaluation.js';
 import { PlainPasswords, requestOf, valueOf } from '../../support/command-bench.js';
 import { removeDirectory, smallLog, temporaryDirectory } from '../../support/embedded-log.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { noQuotas } from '../../support/limits.js';
 import { MemoryClientIds } from '../../support/memory-client-ids.js';
 import { until } from '../../support/until.js';
 
@@ -52,7 +53,7 @@ const startedOn = async (directory: string, clock: ManualClock) => {
   });
   const chunks = new ChunkWriter(writer, clock, systemRandom, instance, { shard: '0' });
   const clientIds = new MemoryClientIds(log, clock);
-  const ingest = new TelemetryIngest(chunks, clientIds, guard, claims, clock, systemRandom);
+  const ingest = new TelemetryIngest(chunks, clientIds, guard, claims, noQuotas, clock, systemRandom);
   const quiet = () => undefined;
   const manager = new ProcessManager(alertEvaluation(5, recordThrough(pipeline)), {
     ...{ log, clock, snapshots: new Snapshots(store), settle: (time) => writer.settle(time) },

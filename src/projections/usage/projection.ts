@@ -1,0 +1,31 @@
+import { TELEMETRY_RECORDED, textBytesOf } from '../../domain/telemetry/chunk.js';
+import { addUsage, NO_USAGE, type Usage } from '../../domain/tenancy/usage.js';
+import type { Document, IndexSpec } from '../../readstore/read-store.js';
+import { defineProjection } from '../projection.js';
+
+/** What a tenant stored on a UTC day, by when it was recorded. Its id is the day: `2026-03-01`. */
+export interface UsageDocument extends Document, Usage {
+  readonly day: string;
+}
+
+export const byDay: IndexSpec = { name: 'by_day', fields: ['day'] };
+
+/** What is counted against quotas. Of a chunk its header is enough, so nothing is decoded. */
+export const usage = defineProjection<UsageDocument, Usage>({
+  name: 'usage',
+  version: 1,
+  reads: [TELEMETRY_RECORDED],
+  indexes: [byDay],
+  parts: (event) => {
+    const { tenant_id: tenant, recorded_at, chunk } = event.metadata;
+    if (tenant === undefined) return [];
+    const part = { events: chunk?.count ?? 0, bytes: textBytesOf(event) };
+    return [{ tenant, id: recorded_at.slice(0, 10), part }];
+  },
+  fold: (document, part, { id, position }) => ({
+    id,
+    position,
+    day: id,
+    ...addUsage(document ?? NO_USAGE, part),
+  }),
+});
