@@ -18,7 +18,7 @@ const Version = Type.Integer({ minimum: 0, description: 'What If-Match is held a
 const ETag = { ETag: 'The version: "v7".' };
 
 const Used = { events: Type.Integer({ minimum: 0 }), bytes: Type.Integer({ minimum: 0 }) };
-const Day = Type.String({ format: 'date', description: 'UTC.' });
+const Day = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'UTC.' });
 
 const Holding = open({
   limits: open(TenantLimits.properties, 'LimitsInForce'),
