@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { deployReport, deployResume, deployRun, deployStatus } from './deploy.js';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
 import { describeFormats, importFiles, type ImportOptions } from './import.js';
@@ -20,6 +21,9 @@ import { serve } from './serve.js';
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+const deployExits =
+  '\nExit codes: 0 deployed and verified; 1 rolled back, all is as before; 2 wrong usage or configuration;\n3 nothing was begun; 4 the guard stays up and a person is needed; 5 interrupted: deploy resume.';
 
 const json = ['--json', 'print the result as JSON', false] as const;
 
@@ -168,6 +172,51 @@ log
   .description('encode full segments anew, column by column: a tenth as large, no record changes')
   .option(...json)
   .action(sealLog);
+
+const wait = [
+  '--wait <seconds>',
+  'how long a server may take to answer, for example while it is restarted',
+  '120',
+] as const;
+const deploy = program.command('deploy').description('deploy without a record being written');
+deploy
+  .command('run')
+  .description('check, back up, raise the guard, run a command, verify; complete, or roll back')
+  .argument('<command...>', 'what deploys, behind --; it may stop and start the server')
+  .option('--release <name>', 'what is deployed; default: the commit of the git tree')
+  .addOption(
+    new Option('--mode <mode>', 'what may be written meanwhile: nothing, or telemetry, which is marked')
+      .choices(['strict', 'allow_ingest'])
+      .default('strict'),
+  )
+  .option('--rollback-command <command>', 'what takes the deployment back, for the shell; it may run twice')
+  .option('--allow-dirty', 'also where the git tree has changes', false)
+  .option(...wait)
+  .option(...json)
+  .addHelpText('after', deployExits)
+  .action(deployRun);
+deploy
+  .command('resume')
+  .description(
+    'go on with a deployment whose process died; a command that may have run in part is taken back',
+  )
+  .option('--rerun', 'run such a command again instead', false)
+  .option('--roll-back', 'take the deployment back wherever it is', false)
+  .option(...wait)
+  .option(...json)
+  .addHelpText('after', deployExits)
+  .action(deployResume);
+deploy
+  .command('status')
+  .description('the guard, and how far the deployment under way is')
+  .option(...json)
+  .action(deployStatus);
+deploy
+  .command('report')
+  .description('what the log says of a deployment, as JSON')
+  .argument('<deployment>', 'its id')
+  .option('--html', 'as a page to print', false)
+  .action(deployReport);
 
 const env = program.command('env').description('look after the configuration');
 env

@@ -5,6 +5,22 @@ import { CliError } from './output.js';
 /** Asks a server's routes for operators; what it answers is taken for what the route says it is. */
 export type OperatorClient = <T>(method: string, path: string, body?: object) => Promise<T>;
 
+/** The server answered that it will not; `status` is HTTP's. */
+export class OperatorRefused extends CliError {
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(
+      detail,
+      status === 401
+        ? 'PULSESTREAM_OPERATOR_TOKEN, or keys/operator-token in the data directory, must be the server’s.'
+        : undefined,
+      status === 422 ? 2 : 1,
+    );
+  }
+}
+
 /** Talks to a running server with the operator's token. */
 export const operatorClient = async (server: string, config: Config): Promise<OperatorClient> => {
   const token =
@@ -19,12 +35,9 @@ export const operatorClient = async (server: string, config: Config): Promise<Op
     });
     const answer = (await response.json()) as T & { detail?: string };
     if (!response.ok)
-      throw new CliError(
-        answer.detail ?? `The server answered ${response.status}.`,
-        response.status === 401
-          ? 'PULSESTREAM_OPERATOR_TOKEN, or keys/operator-token in the data directory, must be the server’s.'
-          : undefined,
-        response.status === 422 ? 2 : 1,
+      throw new OperatorRefused(
+        response.status,
+        answer.detail ?? `The server answered ${String(response.status)}.`,
       );
     return answer;
   };

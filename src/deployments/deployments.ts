@@ -75,6 +75,7 @@ export interface DeploymentStatus extends GuardState {
   readonly before?: { readonly position: string; readonly records: number; readonly root: string };
   readonly backup?: BackupNote;
   readonly verified?: {
+    readonly at: string;
     readonly passed: boolean;
     readonly position: string;
     readonly findings: readonly Finding[];

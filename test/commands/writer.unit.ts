@@ -169,6 +169,6 @@ describe('the guard', () => {
       type: 'DeploymentBegun',
       data: { deployment_id: 'dep_1' as DeploymentId, release: '2', mode: 'strict', epoch: 3 },
     });
-    expect(guard.state).toEqual({ epoch: 4, mode: 'open' });
+    expect(guard.state).toMatchObject({ epoch: 4, mode: 'open' });
   });
 });

@@ -2,8 +2,8 @@ import { Type } from 'typebox';
 import { Override } from '../../commands/override-deployment.js';
 import type { Step } from '../../commands/command.js';
 import type { DeploymentStatus } from '../../deployments/deployments.js';
+import { deploymentPage } from '../../deployments/page.js';
 import { answer, notFound, refuse } from './answers.js';
-import { deploymentPage } from './deployment-page.js';
 import type { ApiRequest, ApiResponse } from './message.js';
 import { ofRefusal } from './problem.js';
 import { defineRoute, type Route } from './route.js';
@@ -158,12 +158,12 @@ const report = defineRoute({
       schema: open({ deployment_id: Type.String(), release: Type.String() }),
     },
   },
-  async handle(request, { deployments, config, clock }) {
+  async handle(request, { deployments, clock }) {
     const history = await deployments.history(request.params.deployment_id);
     if (!history) return notFound(request, 'deployment');
     if (request.query.format !== 'html') return { status: 200, body: history };
-    const made = { at: new Date(clock.now()).toISOString(), instance_id: config.instance_id };
-    return { status: 200, content_type: 'text/html; charset=utf-8', body: deploymentPage(history, made) };
+    const page = deploymentPage(history, new Date(clock.now()).toISOString());
+    return { status: 200, content_type: 'text/html; charset=utf-8', body: page };
   },
 });
 

@@ -99,6 +99,8 @@ export interface DeploymentState extends GuardState {
   readonly backup?: BackupNote;
   /** The last verification; records of the deployment alone came after it. */
   readonly verified?: { readonly passed: boolean; readonly position: string };
+  /** The deployment that ended last; its id is used up. */
+  readonly ended_id?: DeploymentId;
 }
 
 export const initial: DeploymentState = { epoch: 0, mode: 'open' };
@@ -120,7 +122,7 @@ export const evolve = (state: DeploymentState, event: DeploymentEvent): Deployme
     case 'DeploymentCompleted':
     case 'DeploymentRolledBack':
     case 'DeploymentOverridden':
-      return { epoch: event.data.epoch, mode: 'open' };
+      return { epoch: event.data.epoch, mode: 'open', ended_id: event.data.deployment_id };
   }
 };
 
@@ -137,7 +139,9 @@ export const begin = (
   },
 ): Decision<DeploymentEvent> => {
   if (state.mode === 'open')
-    return accept([{ type: 'DeploymentBegun', data: { ...deployment, epoch: state.epoch + 1 } }]);
+    return state.ended_id === deployment.deployment_id
+      ? refuse('deployment_ended', 'This deployment has ended; begin another one.')
+      : accept([{ type: 'DeploymentBegun', data: { ...deployment, epoch: state.epoch + 1 } }]);
   return state.deployment_id === deployment.deployment_id
     ? accept([])
     : refuse(

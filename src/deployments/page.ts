@@ -1,5 +1,5 @@
-import type { DeploymentEnd, DeploymentHistory } from '../../deployments/history.js';
-import type { Finding, Fingerprint } from '../../domain/deployment/verification.js';
+import type { Finding, Fingerprint } from '../domain/deployment/verification.js';
+import type { DeploymentEnd, DeploymentHistory } from './history.js';
 
 /** Text as HTML shows it. */
 const escaped = (text: string | number): string =>
@@ -46,10 +46,7 @@ ${table(
 )}`;
 
 /** A deployment's report as a page that can be printed: no script, no link, nothing from elsewhere. */
-export const deploymentPage = (
-  history: DeploymentHistory,
-  made: { readonly at: string; readonly instance_id: string },
-): string => {
+export const deploymentPage = (history: DeploymentHistory, made_at: string): string => {
   const { deployment_id, release, mode, begun, measured, verified, end } = history;
   const facts: readonly (readonly [string, string])[] = [
     ['Deployment', deployment_id],
@@ -83,7 +80,7 @@ code { overflow-wrap: anywhere }
 <table><tbody>${facts.map((cells) => row(cells)).join('')}</tbody></table>
 ${verifications.join('')}
 ${measured ? before(measured.before) : ''}
-<p>Made ${escaped(made.at)} by ${escaped(made.instance_id)} from the log.</p>
+<p>Made ${escaped(made_at)} from the log.</p>
 </body></html>
 `;
 };

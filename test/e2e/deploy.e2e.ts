@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  freshData,
+  postJson,
+  registerTenant,
+  removeData,
+  root,
+  runCli,
+  spawnCli,
+  startServer,
+} from '../support/started-server.js';
+import { until } from '../support/until.js';
+
+const cli = join(root, 'dist', 'src', 'cli', 'main.js');
+
+let data: string;
+let api_key: string;
+
+/** The server of this data directory, whoever started it. */
+const running = async (): Promise<{ readonly url: string; readonly pid: number }> =>
+  JSON.parse(await readFile(join(data, 'run', 'server.json'), 'utf8')) as { url: string; pid: number };
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const releaseOf = async (): Promise<unknown> => {
+  const { url } = await running();
+  return ((await (await fetch(`${url}/health`)).json()) as { release: string }).release;
+};
+
+/** Stops the server and starts it anew, which then names its release; a deployment in one script. */
+const RESTART = `
+pid=$(node -p 'JSON.parse(require("fs").readFileSync("run/server.json")).pid')
+kill -TERM "$pid"
+while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
+nohup node "${cli}" serve > server.log 2>&1 &
+`;
+
+beforeAll(async () => {
+  data = await freshData();
+  await writeFile(join(data, 'restart.sh'), RESTART);
+  const server = await startServer(data);
+  ({ api_key } = await registerTenant(server.url));
+  await postJson(`${server.url}/api/v1/ingestion/events`, { type: 'api_call' }, { 'x-api-key': api_key });
+});
+afterAll(async () => {
+  const { pid } = await running();
+  process.kill(pid, 'SIGTERM');
+  await until(() => !alive(pid));
+  await removeData(data);
+});
+
+const deploy = (what: string, ...args: readonly string[]) =>
+  runCli(data, ['deploy', what, '--json', ...args]);
+const resultOf = (stdout: string) => JSON.parse(stdout) as Readonly<Record<string, unknown>>;
+const guard = async (): Promise<unknown> => resultOf((await deploy('status')).stdout).mode;
+
+describe('pulsestream deploy', () => {
+  afterEach(async () => {
+    expect(await guard()).toBe('open');
+  });
+
+  it('runs a command that restarts the server, verifies and completes', async () => {
+    const { code, stdout, stderr } = await deploy('run', '--release', 'r2', '--', 'sh', 'restart.sh');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('verifying')]);
+    expect(resultOf(stdout)).toMatchObject({ ok: true, outcome: 'deployed', release: 'r2' });
+    expect(await releaseOf()).toBe('r2');
+    const { reports } = resultOf(stdout) as { reports: string[] };
+    const [report, page] = await Promise.all(reports.map((file) => readFile(file, 'utf8')));
+    expect(JSON.parse(report!)).toMatchObject({ release: 'r2', end: { outcome: 'completed' } });
+    expect(page).toContain('Completed, after a passed verification');
+  }, 120_000);
+
+  it('rolls back where the command fails, and says so by its exit code', async () => {
+    const rollback = ['--rollback-command', 'echo taken back > rolled-back'];
+    const { code, stdout } = await deploy('run', '--release', 'r3', ...rollback, '--', 'sh', '-c', 'exit 7');
+    expect([code, resultOf(stdout)]).toEqual([
+      1,
+      expect.objectContaining({ outcome: 'rolled_back', why: 'the command ended with 7' }),
+    ]);
+    expect(await readFile(join(data, 'rolled-back'), 'utf8')).toBe('taken back\n');
+  }, 120_000);
+
+  it('goes on after it was killed: what may have run in part is taken back', async () => {
+    const rollback = ['--rollback-command', 'echo killed > rolled-back'];
+    const args = ['deploy', 'run', '--release', 'r4', ...rollback, '--', 'sleep', '600'];
+    const child = spawnCli(data, args);
+    const step = async (): Promise<unknown> => {
+      const text = await readFile(join(data, 'deployments', 'current.json'), 'utf8');
+      return (JSON.parse(text) as { release: string; step: string }).release === 'r4'
+        ? (JSON.parse(text) as { step: string }).step
+        : undefined;
+    };
+    await until(async () => (await step()) === 'running', 60_000);
+    const closed = once(child, 'exit');
+    child.kill('SIGKILL');
+    await closed;
+    expect(await guard()).toBe('strict');
+    const second = await deploy('run', '--', 'true');
+    expect([second.code, second.stderr]).toEqual([1, expect.stringContaining('deploy resume')]);
+    const { code, stdout } = await deploy('resume');
+    expect([code, resultOf(stdout).outcome]).toEqual([1, 'rolled_back']);
+    expect(await readFile(join(data, 'rolled-back'), 'utf8')).toBe('killed\n');
+  }, 120_000);
+
+  it('begins nothing in a git tree with changes', async () => {
+    const git = async (...args: readonly string[]): Promise<void> => {
+      const child = spawn('git', args, { cwd: data, stdio: 'ignore' });
+      expect(await once(child, 'close')).toEqual([0, null]);
+    };
+    await git('init');
+    const identity = ['-c', 'user.name=a', '-c', 'user.email=a@example.com'];
+    await git(...identity, 'commit', '--allow-empty', '-m', 'first');
+    const { code, stdout } = await deploy('run', '--', 'true');
+    expect([code, resultOf(stdout)]).toEqual([
+      3,
+      expect.objectContaining({ outcome: 'not_begun', why: expect.stringContaining('git tree') }),
+    ]);
+  });
+});
