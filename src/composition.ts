@@ -31,6 +31,9 @@ import type { ServerKeys } from './platform/secrets.js';
 import { uuidV7 } from './platform/uuid.js';
 import { alertEvaluation } from './processes/alert-evaluation/alert-evaluation.js';
 import { recordThrough } from './processes/alert-evaluation/record-transition.js';
+import { dropRetired } from './processes/retention/drop-retired.js';
+import { retention } from './processes/retention/retention.js';
+import { retireOldest } from './processes/retention/retire-telemetry.js';
 import { recordLessons } from './processes/route-learning/record-lessons.js';
 import { routeLearning } from './processes/route-learning/route-learning.js';
 import { ProcessManager, type ProcessDependencies } from './processes/process-manager.js';
@@ -252,6 +255,8 @@ export const compose = (given: Given): Container => {
       pipeline: CommandPipeline,
       writer: RecordWriter,
       sealer: CheckpointSealer | undefined,
+      host: ProjectionHost,
+      guard: DeploymentGuard,
       clock: Clock,
       logger: Logger,
     ) => {
@@ -268,13 +273,18 @@ export const compose = (given: Given): Container => {
       };
       const evaluation = alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline));
       const learning = routeLearning(config.PULSESTREAM_ROUTE_LIMIT, recordLessons(pipeline));
+      const keeping = retention({
+        retire: retireOldest({ pipeline, models: host, log, tree: stores.tree }),
+        drop: dropRetired(stores.dropping, () => guard.state.mode !== 'open'),
+      });
       return [
         new ProcessManager(evaluation, dependencies),
         new ProcessManager(learning, dependencies),
+        new ProcessManager(keeping, dependencies),
         ...(sealer ? [sealer] : []),
       ];
     },
-    [t.pipeline, t.writer, t.sealer, t.clock, t.logger],
+    [t.pipeline, t.writer, t.sealer, t.host, t.guard, t.clock, t.logger],
   );
   container.bind(t.operations).toResolvedValue(
     (host: ProjectionHost, clock: Clock, random: Random) =>

@@ -5,8 +5,8 @@ import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.j
 import { logThreads } from './eventstore/embedded/log-threads.js';
 import type { SealingReport } from './eventstore/embedded/sealed/sealing.js';
 import { sealingProgram } from './eventstore/embedded/sealed/sealing-thread.js';
-import { siftingProgram } from './eventstore/embedded/sifting.js';
 import type { EmbeddedOptions } from './eventstore/embedded/options.js';
+import type { RecordDropping } from './eventstore/dropping.js';
 import type { EventLogWriter } from './eventstore/event-log-writer.js';
 import type { EventLog } from './eventstore/event-store.js';
 import type { LogTree } from './eventstore/log-tree.js';
@@ -31,6 +31,8 @@ export interface Stores {
   readonly tree?: LogTree;
   /** Absent where the log is a server's. */
   readonly snapshots?: LogSnapshots;
+  /** Takes content out of the log's files; absent where the log is a server's. */
+  readonly dropping?: RecordDropping;
   /** From now on seals full segments of the log; absent where the log is a server’s. */
   startSealing?(report: SealingReport): void;
   readonly readStore: ReadStore;
@@ -55,12 +57,8 @@ export const isInitialised = (config: Config): Promise<boolean> =>
 const readModelsOf = (config: Config): string => join(config.PULSESTREAM_DATA_DIR, 'readmodels');
 
 /** The compiled programs of the embedded log's threads; without one, its work is done where it comes up. */
-export type LogPrograms = Pick<EmbeddedOptions, 'threads' | 'sealing' | 'sifting'>;
-const compiledPrograms: LogPrograms = {
-  threads: logThreads,
-  sealing: sealingProgram,
-  sifting: siftingProgram,
-};
+export type LogPrograms = Pick<EmbeddedOptions, 'threads' | 'sealing'>;
+const compiledPrograms: LogPrograms = { threads: logThreads, sealing: sealingProgram };
 
 const embeddedOptions = (config: Config, programs: LogPrograms = compiledPrograms): EmbeddedOptions => ({
   files: systemFiles,
@@ -95,6 +93,7 @@ export const openStores = async (config: Config, programs?: LogPrograms): Promis
         inspection: log,
         tree: log.tree,
         snapshots: log,
+        dropping: log,
         startSealing: (report: SealingReport) => {
           log.startSealing(report);
         },

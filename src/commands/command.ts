@@ -25,6 +25,8 @@ export interface CommandContext {
   readonly arrival?: Arrival;
   /** What holds for the sender of telemetry; absent: as much as is possible. */
   readonly limits?: Limits;
+  /** Events that happened before this time, in epoch milliseconds, are not taken; absent: none is too old. */
+  readonly oldest_time?: number;
   /**
    * Draws on the sender's budget of events: called once it is known how many a request has, before they are stored.
    * A refusal ends the request.

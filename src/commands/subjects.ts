@@ -13,6 +13,12 @@ import {
   type Seals,
 } from '../domain/integrity/seals.js';
 import { apiKeyDecider, apiKeyEventTypes, type ApiKey, type ApiKeyEvent } from '../domain/tenancy/api-key.js';
+import {
+  retirementDecider,
+  retirementEventTypes,
+  type RetirementEvent,
+  type Retirements,
+} from '../domain/retention/retention.js';
 import { emailDecider, emailEventTypes, type EmailEvent, type Reservation } from '../domain/tenancy/email.js';
 import {
   sessionDecider,
@@ -37,6 +43,10 @@ export const apiKeySubject: Subject<ApiKey, ApiKeyEvent> = { ...apiKeyDecider, t
 export const ruleSubject: Subject<Rule, RuleEvent> = { ...ruleDecider, types: ruleEventTypes };
 export const alertSubject: Subject<Alert, AlertEvent> = { ...alertDecider, types: alertEventTypes };
 export const routesSubject: Subject<RouteBook, RouteEvent> = { ...routeBookDecider, types: routeEventTypes };
+export const retirementsSubject: Subject<Retirements, RetirementEvent> = {
+  ...retirementDecider,
+  types: retirementEventTypes,
+};
 export const emailSubject: Subject<Reservation, EmailEvent> = {
   ...emailDecider,
   types: emailEventTypes,

@@ -11,6 +11,8 @@ export const ruleStream = (id: RuleId): string => `rule-${id}`;
 export const alertStream = (id: AlertId): string => `alert-${id}`;
 /** What a tenant's paths are shown as: its own patterns, and what was learned. */
 export const routesStream = (id: TenantId): string => `routes-${id}`;
+/** What was retired of a tenant's telemetry. */
+export const retirementsStream = (id: TenantId): string => `retention-${id}`;
 /** All deployments: one stream, so that one at a time is a matter of the exact revision. */
 export const deploymentsStream = 'deployments';
 /** Signed checkpoints of the log itself. */

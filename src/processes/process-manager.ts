@@ -194,7 +194,7 @@ export class ProcessManager<Reaction> {
 
   async #carryOut(reaction: Reaction, signal: AbortSignal): Promise<boolean> {
     for (let tries = 0; !signal.aborted; tries += 1) {
-      const result = await this.#attempt(reaction);
+      const result = await this.#attempt(reaction, signal);
       switch (result.outcome) {
         case 'done':
           this.#waiting = undefined;
@@ -215,9 +215,9 @@ export class ProcessManager<Reaction> {
     return false;
   }
 
-  async #attempt(reaction: Reaction): Promise<ReactionOutcome> {
+  async #attempt(reaction: Reaction, signal: AbortSignal): Promise<ReactionOutcome> {
     try {
-      return await this.process.react(reaction);
+      return await this.process.react(reaction, signal);
     } catch (error) {
       return { outcome: 'unavailable', detail: error instanceof Error ? error.message : String(error) };
     }

@@ -37,5 +37,6 @@ export interface Process<Reaction> {
   resume(state: Uint8Array): Run<Reaction> | undefined;
   /** Cuts reactions into steps: those of one step may be carried out side by side, the steps only in order. */
   steps(reactions: readonly Reaction[]): readonly (readonly Reaction[])[];
-  react(reaction: Reaction): Promise<ReactionOutcome>;
+  /** `signal` aborts where the process is to end: what takes long gives up, and is tried again at the next start. */
+  react(reaction: Reaction, signal: AbortSignal): Promise<ReactionOutcome>;
 }

@@ -2,13 +2,25 @@ import type { TenantId } from '../domain/ids.js';
 import { routeEventTypes } from '../domain/telemetry/routes/book.js';
 import type { Routing } from '../domain/telemetry/routes/shown.js';
 import type { Position, RecordedEvent } from '../eventstore/event-store.js';
-import type { Document, IndexSpec } from '../readstore/read-store.js';
+import type { Document, IndexSpec, IndexValue } from '../readstore/read-store.js';
 
 /** What one event means to one document. */
 export interface Part<P> {
   readonly tenant: TenantId;
   readonly id: string;
   readonly part: P;
+}
+
+/** Documents of one tenant that an event removes without naming them: a stretch of an index, both ends included. */
+export interface Sweep<D extends Document = Document> {
+  readonly tenant: TenantId;
+  readonly index: string;
+  /** The index's first fields. */
+  readonly equals: readonly IndexValue[];
+  /** The field after them. */
+  readonly range: { readonly from: IndexValue; readonly to: IndexValue };
+  /** Which of them; absent: all. */
+  readonly matches?: (document: D) => boolean;
 }
 
 /**
@@ -30,6 +42,11 @@ export interface Projection<D extends Document, P = RecordedEvent> {
    * route book as the events before this one say.
    */
   parts(event: RecordedEvent, routing: Routing): Iterable<Part<P>>;
+  /**
+   * The documents that an event removes, after its parts. Pure. They are taken as they are before the event, in
+   * whatever order they were made: what an event of theirs says later makes them anew.
+   */
+  readonly sweeps?: (event: RecordedEvent) => readonly Sweep<D>[];
   /**
    * The document after the part; undefined deletes it. Pure as seen from outside: the runner hands over a
    * document that nobody else holds, so a fold may change it in place.

@@ -43,6 +43,8 @@ export interface LogVerification {
   readonly bytes: number;
   /** The chain's newest hash, in hexadecimal: two logs with the same one hold the same records. */
   readonly chain: string;
+  /** Records of telemetry of which there is the leaf hash only, as the log says. */
+  readonly dropped: number;
   readonly problems: readonly LogProblem[];
 }
 

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { TObject } from 'typebox';
 import type { CommandContext, CommandRefusal, FieldError } from '../../commands/handle.js';
-import type { Limits } from '../../domain/tenancy/limits.js';
+import type { Settings } from '../../commands/access/tenant-settings.js';
+import { oldestAccepted } from '../../domain/retention/retention.js';
 import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.js';
 import { parsePosition } from '../../eventstore/event-store.js';
 import type { ValidationOutcome } from '../../platform/validation.js';
@@ -46,7 +47,7 @@ interface Passage {
   allowance: Allowance | undefined;
   principal?: Principal;
   /** Of telemetry. */
-  limits?: Limits;
+  limits?: Settings['limits'];
 }
 
 type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
@@ -97,9 +98,9 @@ export class Dispatcher {
     passage.principal = principal.value;
 
     const { tenant_id } = principal.value;
-    const limits = tenant_id && (await this.api.settings.of(tenant_id)).limits;
+    const settings = tenant_id && (await this.api.settings.of(tenant_id));
     const name = route.limit ?? (route.auth === 'public' ? 'none' : 'requests');
-    const allowance = this.limits.allowance(name, drawerOf(principal.value, incoming.ip), limits);
+    const allowance = this.limits.allowance(name, drawerOf(principal.value, incoming.ip), settings?.limits);
     passage.allowance = allowance;
     const wait = allowance?.draw(1);
     if (wait !== undefined) return stop(ofRefusal(rateLimited(wait)));
@@ -109,9 +110,9 @@ export class Dispatcher {
     const checked = checkAddress(route, incoming);
     if (!checked.ok) return checked;
     const telemetry =
-      name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance, limits) : pass({});
+      name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance, settings) : pass({});
     if (!telemetry.ok) return telemetry;
-    if (name === 'events' && limits) passage.limits = limits;
+    if (name === 'events' && settings) passage.limits = settings.limits;
     const request: Omit<ApiRequest, 'body'> = {
       ...checked.value,
       principal: principal.value,
@@ -244,8 +245,8 @@ const telemetryOf = (
   { request }: Incoming,
   received_at: number,
   allowance: Allowance | undefined,
-  limits: Limits | undefined,
-): Step<Pick<CommandContext, 'arrival' | 'limits' | 'charge'>> => {
+  settings: Settings | undefined,
+): Step<Pick<CommandContext, 'arrival' | 'limits' | 'oldest_time' | 'charge'>> => {
   const sent_at = sentAtOf(request.headers);
   if (Number.isNaN(sent_at))
     return stop(
@@ -253,7 +254,10 @@ const telemetryOf = (
     );
   return pass({
     arrival: { received_at, ...(sent_at !== undefined && { sent_at }) },
-    ...(limits && { limits }),
+    ...(settings && {
+      limits: settings.limits,
+      oldest_time: oldestAccepted(settings.retention_days, received_at),
+    }),
     ...(allowance && { charge: charging(allowance) }),
   });
 };

@@ -5,6 +5,7 @@ import { limits } from './limits.js';
 import { operations } from './operations.js';
 import { defineRoute, type Route } from './route.js';
 import { open } from './schemas.js';
+import { retention } from './retention.js';
 import { alerting } from './v1/alerting.js';
 import { auth } from './v1/auth.js';
 import { cloudevents } from './v1/cloud-events.js';
@@ -35,6 +36,7 @@ export const routes: readonly Route[] = [
   ...cloudevents,
   ...ingestionV2,
   ...limits,
+  ...retention,
   ...alerting,
   ...dashboard,
   ...operations,

@@ -1,4 +1,5 @@
 import type { TenantId } from '../../domain/ids.js';
+import type { RetentionDays } from '../../domain/retention/retention.js';
 import { readEvent } from '../../domain/stored-event.js';
 import { tenantStream } from '../../domain/streams.js';
 import { limitsOf, type Limits, type TenantLimits } from '../../domain/tenancy/limits.js';
@@ -12,6 +13,7 @@ export interface Settings {
   readonly own_limits: TenantLimits;
   /** What holds. */
   readonly limits: Limits;
+  readonly retention_days: RetentionDays;
   /** How many events the tenant's stream has; 0: there is no such tenant. */
   readonly version: number;
 }
@@ -70,7 +72,8 @@ export class TenantSettings {
       if (event) state = tenantDecider.evolve(state, event);
       version = record.revision + 1;
     }
-    const own_limits = state.state === 'none' ? {} : state.limits;
-    return { own_limits, limits: limitsOf(own_limits, this.server_limits), version };
+    const { limits: own_limits, retention_days } =
+      state.state === 'none' ? { limits: {}, retention_days: null } : state;
+    return { own_limits, limits: limitsOf(own_limits, this.server_limits), retention_days, version };
   }
 }

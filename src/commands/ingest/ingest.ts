@@ -207,11 +207,12 @@ export class TelemetryIngest {
       : refused('forbidden', 'forbidden', 'These credentials may not send telemetry.');
   }
 
-  #readLimits({ arrival, limits }: CommandContext): Omit<ReadLimits, 'events'> {
+  #readLimits({ arrival, limits, oldest_time }: CommandContext): Omit<ReadLimits, 'events'> {
     return {
       now: arrival?.received_at ?? this.clock.now(),
       sent_at: arrival?.sent_at,
       event_bytes: limits?.event_bytes,
+      oldest_time,
     };
   }
 

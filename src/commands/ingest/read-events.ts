@@ -49,6 +49,14 @@ export interface ReadLimits {
   readonly sent_at?: number | undefined;
   /** Bytes of an event's JSON text; absent: as many as are possible. */
   readonly event_bytes?: number | undefined;
+  /** Events that happened before this time, in epoch milliseconds, are not taken; absent: none is too old. */
+  readonly oldest_time?: number | undefined;
+}
+
+/** What holds for each event. */
+interface EventBounds {
+  readonly bytes: number;
+  readonly oldest_time: number;
 }
 
 /** Nesting beyond which an event is not looked into any further. */
@@ -108,7 +116,7 @@ class EventsReader implements Elements {
   /** Events that columns are made for. */
   readonly #columned: number;
   #receipt: Required<Receipt>;
-  readonly #event_bytes: number;
+  readonly #bounds: EventBounds;
   /** What the sender's clock said, where that is known only now and would have changed the events' times. */
   late_sent_at: number | undefined;
 
@@ -121,7 +129,10 @@ class EventsReader implements Elements {
     this.#columned = Math.min(most, MAX_COLUMN_EVENTS);
     scanner.begin(body, this.#columned);
     this.#receipt = this.#receiptOf(limits.sent_at);
-    this.#event_bytes = Math.min(limits.event_bytes ?? MAX_EVENT_BYTES, MAX_EVENT_BYTES);
+    this.#bounds = {
+      bytes: Math.min(limits.event_bytes ?? MAX_EVENT_BYTES, MAX_EVENT_BYTES),
+      oldest_time: Math.max(limits.oldest_time ?? EARLIEST_TIME, EARLIEST_TIME),
+    };
   }
 
   #receiptOf(sent_at: number | undefined): Required<Receipt> {
@@ -141,10 +152,10 @@ class EventsReader implements Elements {
 
   scan(start: number): number {
     const end = scanner.scan(start);
-    if (end < 0 || (scanner.broken_line && this.format === 'ndjson') || end - start > this.#event_bytes)
+    if (end < 0 || (scanner.broken_line && this.format === 'ndjson') || end - start > this.#bounds.bytes)
       return -1;
     const time = this.#time;
-    return time < EARLIEST_TIME || time > this.limits.now + MAX_AHEAD_MS ? -1 : end;
+    return time < this.#bounds.oldest_time || time > this.limits.now + MAX_AHEAD_MS ? -1 : end;
   }
 
   keep(start: number, end: number): void {
@@ -158,7 +169,7 @@ class EventsReader implements Elements {
   }
 
   parse(start: number, end: number): void {
-    const found = readEvent(this.body, start, end, this.#receipt, this.#event_bytes);
+    const found = readEvent(this.body, start, end, this.#receipt, this.#bounds);
     if ('event' in found) {
       if (this.#count < this.#columned) scanner.columns.add(found.event);
       this.#accept(start, end, found.time, found.event.id);
@@ -227,9 +238,9 @@ const readEvent = (
   start: number,
   end: number,
   receipt: Receipt,
-  limit: number,
+  { bytes, oldest_time }: EventBounds,
 ): { readonly event: TelemetryEvent; readonly time: number } | (Fault & { readonly id?: string }) => {
-  if (end - start > limit) return fault('event_too_large', `An event may have ${limit} bytes.`);
+  if (end - start > bytes) return fault('event_too_large', `An event may have ${bytes} bytes.`);
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8', start, end));
@@ -250,16 +261,16 @@ const readEvent = (
   if (event.timestamp === undefined) return { event, time: NaN };
   const time = timeOf(event.timestamp, receipt);
   const { received_at } = receipt;
-  if (time >= EARLIEST_TIME && time <= received_at + MAX_AHEAD_MS) return { event, time };
-  return time > received_at
-    ? {
-        ...fault('timestamp_in_future', 'A time may be 24 hours ahead of ours.', '/timestamp'),
-        ...idOf(value),
-      }
-    : {
-        ...fault('invalid_timestamp', 'A time is RFC 3339, or milliseconds since 1970.', '/timestamp'),
-        ...idOf(value),
-      };
+  if (time >= oldest_time && time <= received_at + MAX_AHEAD_MS) return { event, time };
+  return { ...timeFault(time, received_at, oldest_time), ...idOf(value) };
+};
+
+const timeFault = (time: number, received_at: number, oldest_time: number): Fault => {
+  if (time > received_at)
+    return fault('timestamp_in_future', 'A time may be 24 hours ahead of ours.', '/timestamp');
+  return time >= EARLIEST_TIME && time < oldest_time
+    ? fault('timestamp_too_old', 'The event is older than telemetry is kept.', '/timestamp')
+    : fault('invalid_timestamp', 'A time is RFC 3339, or milliseconds since 1970.', '/timestamp');
 };
 
 const idOf = (value: unknown): { readonly id?: string } =>

@@ -9,12 +9,19 @@ import {
 } from '../deployment/deployment.js';
 import type { AlertId, ApiKeyId, RuleId, TenantId, UserId } from '../ids.js';
 import type { Json } from '../json.js';
+import {
+  retirementDecider,
+  retirementEventTypes,
+  type RetirementEvent,
+  type Retirements,
+} from '../retention/retention.js';
 import { readEvent, type StoredEvent } from '../stored-event.js';
 import {
   alertStream,
   apiKeyStream,
   deploymentsStream,
   emailStream,
+  retirementsStream,
   routesStream,
   ruleStream,
   sessionStream,
@@ -74,6 +81,12 @@ const withoutTokens = (session: Session): object => {
  */
 export const aggregates: readonly Aggregate[] = [
   aggregate<Tenant, TenantEvent>('tenant', tenantStream('' as TenantId), tenantDecider, tenantEventTypes),
+  aggregate<Retirements, RetirementEvent>(
+    'retention',
+    retirementsStream('' as TenantId),
+    retirementDecider,
+    retirementEventTypes,
+  ),
   aggregate<User, UserEvent>('user', userStream('' as UserId), userDecider, userEventTypes),
   aggregate<Reservation, EmailEvent>('email', emailStream(''), emailDecider, emailEventTypes),
   aggregate<ApiKey, ApiKeyEvent>('api_key', apiKeyStream('' as ApiKeyId), apiKeyDecider, apiKeyEventTypes),

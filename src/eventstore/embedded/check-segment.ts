@@ -1,8 +1,11 @@
 import { UndecodableColumns } from '../../domain/telemetry/column-codec/bytes.js';
+import { retirementEventTypes, retirementIn } from '../../domain/retention/retention.js';
+import { rangesOf, type RevisionRanges } from '../../domain/revision-ranges.js';
 import type { OpenFile } from '../../platform/files.js';
 import { LogCorrupt } from '../event-store.js';
-import type { Commit } from './commit.js';
+import { compileFilter, type Commit } from './commit.js';
 import { chainAfter, HEADER_BYTES, isZero, leafOf } from './format.js';
+import { placeOf } from './record.js';
 import { isDamage, scanSegment } from './scan.js';
 import type { SealedBlock } from './sealed/block.js';
 import type { SealedHeader } from './sealed/format.js';
@@ -47,8 +50,13 @@ export interface SegmentReport {
   /** Of each event its id (16 bytes), and its number and revision. */
   readonly ids: Uint8Array;
   readonly places: Float64Array;
+  /** The records that are dropped, and those that some record says are to be. */
+  readonly dropped: RevisionRanges;
+  readonly retired: readonly RevisionRanges[];
   readonly problems: readonly SegmentProblem[];
 }
+
+const isRetirement = compileFilter({ types: retirementEventTypes });
 
 /** More than these say nothing new. */
 const LISTED_PROBLEMS = 1_000;
@@ -116,6 +124,8 @@ class Check {
   readonly #streams = new Map<string, StreamPart & { next: number }>();
   readonly #ids: Buffer[] = [];
   readonly #places: number[] = [];
+  readonly #dropped: { readonly stream: string; readonly revision: number }[] = [];
+  readonly #retired: RevisionRanges[] = [];
   readonly #problems: SegmentProblem[] = [];
 
   constructor(
@@ -138,7 +148,8 @@ class Check {
   /** Of a sealed segment: its leaf hashes are held against its records, and the chain against the leaf hashes. */
   block(block: SealedBlock, offset: number): void {
     for (let i = 0; i < block.count; i += 1)
-      if (!leafOf(block.payload(i)).equals(block.leaf(i)))
+      if (block.isDropped(i)) this.#dropped.push(placeOf(block.payload(i)));
+      else if (!leafOf(block.payload(i)).equals(block.leaf(i)))
         this.problem(`record ${block.number + i} is not what was acknowledged`, offset);
     if (!block.chainAt(this.#chain)?.equals(block.chain))
       this.problem('the records are not those of the chain', offset);
@@ -158,7 +169,12 @@ class Check {
     this.#chain = after;
   }
 
-  #records(records: Pick<Commit, 'number' | 'keys'>, offset: number): void {
+  #records(records: Pick<Commit, 'number' | 'count' | 'keys' | 'event'>, offset: number): void {
+    for (let i = 0; i < records.count; i += 1) {
+      const event = records.event(i, isRetirement);
+      const said = event && retirementIn(event);
+      if (said) this.#retired.push(said.records);
+    }
     let { number } = records;
     for (const { stream, revision, id, truncation } of records.keys()) {
       if (!truncation) {
@@ -195,6 +211,8 @@ class Check {
       streams: [...this.#streams.values()],
       ids: Uint8Array.from(Buffer.concat(this.#ids, this.#ids.length * ID_BYTES)),
       places: Float64Array.from(this.#places),
+      dropped: rangesOf(this.#dropped),
+      retired: this.#retired,
       problems: this.#problems,
     };
   }

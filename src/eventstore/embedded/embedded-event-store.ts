@@ -1,5 +1,7 @@
-import type { Sought } from '../../domain/telemetry/query/sift.js';
+import { setImmediate } from 'node:timers/promises';
+import type { RevisionRanges } from '../../domain/revision-ranges.js';
 import { hasErrorCode } from '../../platform/files.js';
+import type { DroppingOptions, DroppingResult, RecordDropping } from '../dropping.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
 import {
   START,
@@ -8,11 +10,9 @@ import {
   type EventFilter,
   type EventLog,
   type NewEvent,
-  type ChunkPlace,
   type Position,
   type RecordedEvent,
   type Revision,
-  type SiftedChunk,
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
@@ -40,9 +40,8 @@ import {
   type SealingReport,
   type SealingResult,
 } from './sealed/sealing.js';
-import { Segments } from './segments.js';
+import { Segments, type Segment } from './segments.js';
 import { snapshotLog } from './snapshot.js';
-import { siftAll, sifterHere, sifterInThreads, type FoundChunk, type Sifter } from './sifting.js';
 import { Tide } from './tide.js';
 import { Unindexed, type Run } from './unindexed.js';
 import { segmentBytes, verifyLog, type LogVerification, type VerifyProgress } from './verify-log.js';
@@ -62,7 +61,7 @@ export interface LogStat {
 const RUNS_AT_ONCE = 256;
 
 /** The log in segment files on the local disk: one process, one writer. */
-export class EmbeddedEventStore implements EventLog, EventLogWriter {
+export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropping {
   readonly #unindexed: Unindexed;
   readonly #recent: RecentCommits;
   readonly #indexer: Indexer;
@@ -73,7 +72,6 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   readonly #sealer: Sealer | undefined;
   /** The Merkle tree over the records. */
   readonly tree: RecordTree;
-  readonly #sifter: Sifter;
   /** The number of the record that is appended next, with all that is under way. */
   #next: number;
   #closing: Promise<void> | undefined;
@@ -114,8 +112,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       options.clock,
       this.#sealer,
     );
-    const { files, clock, sealing, sifting } = options;
-    this.#sifter = sifting ? sifterInThreads(sifting) : sifterHere(files);
+    const { files, clock, sealing } = options;
     this.#sealing = new Sealing(
       segments,
       files,
@@ -268,24 +265,6 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     }
   }
 
-  sift(places: readonly ChunkPlace[], sought: Sought): Promise<readonly (SiftedChunk | undefined)[]> {
-    return siftAll(
-      this.#sifter,
-      places.map((place) => this.#find(place)),
-      sought,
-    );
-  }
-
-  #find({ stream, revision, ...chunk }: ChunkPlace): FoundChunk {
-    const name = Buffer.from(stream);
-    if (revision < this.#unindexed.stream(name).before) return undefined;
-    const [run] = this.#unindexed.runs(name, revision, 1, this.#group.durable);
-    if (!run || run.revision > revision) return undefined;
-    const number = run.number + revision - run.revision;
-    const segment = this.segments.holding(number);
-    return segment && { ...chunk, number, run, segment };
-  }
-
   async *readAll(after: Position, filter: EventFilter = {}): AsyncGenerator<EventBatch, void> {
     const cursor = this.#reader.cursor(numberOf(after) + 1);
     try {
@@ -331,6 +310,39 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   /** Seals every segment that is full now. Appends nothing. */
   seal(onProgress?: (progress: SealingProgress) => void): Promise<SealingResult> {
     return this.#sealing.sealAll(onProgress);
+  }
+
+  async drop(records: RevisionRanges, through: Position, options: DroppingOptions): Promise<DroppingResult> {
+    const segments = await this.#segmentsOf(records);
+    const last = segments.at(-1);
+    if (last && last === this.segments.last) await this.#group.rollPast(last.first);
+    try {
+      const dropping = { records, through: numberOf(through) };
+      return await this.#sealing.drop(segments, dropping, options);
+    } finally {
+      const end = last && this.segments.after(last);
+      if (end) this.#recent.forget(end.first - 1);
+    }
+  }
+
+  /** The segments that hold records, in order. */
+  async #segmentsOf(records: RevisionRanges): Promise<readonly Segment[]> {
+    const found = new Set<Segment>();
+    for (const [stream, ranges] of Object.entries(records))
+      for (const [from, to] of ranges) {
+        const name = Buffer.from(stream);
+        for (let next = from; next <= to;) {
+          const runs = this.#unindexed.runs(name, next, RUNS_AT_ONCE, this.#group.durable);
+          for (const run of runs) {
+            next = run.revision + run.count;
+            const segment = run.revision <= to ? this.segments.holding(run.number) : undefined;
+            if (segment) found.add(segment);
+          }
+          if (runs.length === 0) break;
+          await setImmediate();
+        }
+      }
+    return [...found].sort((one, other) => one.first - other.first);
   }
 
   /** How large the log is. */
@@ -387,7 +399,6 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await this.#indexer.close();
     await this.index.close();
     await this.#sealer?.close();
-    await this.#sifter.close();
     await this.lock.free();
   }
 

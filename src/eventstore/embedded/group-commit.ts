@@ -129,6 +129,19 @@ export class GroupCommit {
     return write;
   }
 
+  /**
+   * Begins a new segment where the one in use has records up to one, so that those can be encoded anew. Writes no
+   * record.
+   */
+  async rollPast(number: number): Promise<void> {
+    while (this.#running) await this.#running;
+    const { segment, next } = this.tail;
+    if (this.refusal || number < segment.first || next === segment.first) return;
+    this.#running = this.#work(() => this.#roll());
+    await this.#running;
+    if (this.tail.segment === segment) throw new EventStoreUnavailable('disk_full', 'no new segment');
+  }
+
   async #markWhenIdle(): Promise<void> {
     for (let offset = 0; offset !== this.tail.offset && !this.#closing.signal.aborted;) {
       offset = this.tail.offset;

@@ -24,6 +24,13 @@ export class RecentCommits {
     if (gone > 0) this.#commits = this.#commits.slice(gone);
   }
 
+  /** Forgets what is up to a record: on the disk it is not what it was. */
+  forget(upTo: number): void {
+    const kept = this.#commits.findIndex(({ last }) => last > upTo);
+    const gone = this.#commits.splice(0, kept < 0 ? this.#commits.length : kept);
+    for (const commit of gone) this.#bytes -= sizeOf(commit);
+  }
+
   /** The commits from the one that holds a record on; undefined where it is not kept any more. */
   from(number: number): readonly Commit[] | undefined {
     const i = this.#indexOf(number);

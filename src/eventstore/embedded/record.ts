@@ -165,6 +165,19 @@ export const partsOf = (
   };
 };
 
+/** Of a payload what says which record it is: all of it up to the metadata. */
+export const identityOf = (payload: Buffer): Buffer =>
+  payload.subarray(0, FIXED_BYTES + payload.readUInt16LE(36) + payload.readUInt8(38));
+
+/** Which record a payload is of: its stream, its revision and its type. */
+export const placeOf = (
+  payload: Buffer,
+): { readonly stream: StreamName; readonly revision: number; readonly type: string } => ({
+  stream: readStreamName(payload, -FRAME_BYTES),
+  revision: payload.readUIntLE(0, 6),
+  type: readType(payload, -FRAME_BYTES),
+});
+
 export const payloadBytes = (from: Buffer, at: number): number => from.readUInt32LE(at);
 
 /** Reads an event from its frame. Binary data is a view of the buffer, not a copy. */

@@ -1,3 +1,4 @@
+import { holdsRevision, joinRanges, type RevisionRanges } from '../../domain/revision-ranges.js';
 import { toPosition, type Position } from '../event-store.js';
 import {
   checkSegment,
@@ -32,6 +33,8 @@ export interface LogVerification {
   readonly head: Position;
   /** The hash chain after the last commit, in hexadecimal digits. */
   readonly chain: string;
+  /** How many records of telemetry are dropped: of them there is the leaf hash, and who says that they are. */
+  readonly dropped: number;
   readonly problems: readonly LogProblem[];
 }
 
@@ -97,7 +100,8 @@ export const verifyLog = async (segments: Segments, options: Options): Promise<L
   log.index();
   const records = log.next - 1;
   const chain = log.chain.toString('hex');
-  return { records, bytes: log.bytes, head: toPosition(records), chain, problems: log.problems };
+  const dropped = log.dropped();
+  return { records, bytes: log.bytes, head: toPosition(records), chain, dropped, problems: log.problems };
 };
 
 /** Works on some at a time and hands on what came of each in their order. */
@@ -132,6 +136,8 @@ class LogCheck {
   #events = 0;
   /** Of each stream the revision to come. */
   readonly #revisions = new Map<string, number>();
+  readonly #dropped: { readonly segment: Segment; readonly records: RevisionRanges }[] = [];
+  readonly #retired: RevisionRanges[] = [];
 
   /** The index that is to be checked. */
   readonly knows: LogIndex | undefined;
@@ -158,10 +164,31 @@ class LogCheck {
         if (known?.number !== number || known.revision !== revision)
           this.#problem(`the index does not find record ${number} by its id`);
       }
+    this.#dropped.push({ segment, records: report.dropped });
+    this.#retired.push(...report.retired);
     this.#events += report.events;
     this.next = report.next;
     this.chain = Buffer.from(report.chain);
     this.bytes += report.bytes;
+  }
+
+  /** Each record that is dropped must be one of those that the log itself says are; answers how many there are. */
+  dropped(): number {
+    const retired = joinRanges(this.#retired);
+    let count = 0;
+    for (const { segment, records } of this.#dropped)
+      for (const [stream, ranges] of Object.entries(records))
+        for (const [from, to] of ranges) {
+          count += to - from + 1;
+          for (let revision = from; revision <= to; revision += 1)
+            if (!holdsRevision(retired, stream, revision))
+              this.#problem(
+                `revision ${revision} of stream ${stream} is gone, and nothing says why`,
+                segment,
+                0,
+              );
+        }
+    return count;
   }
 
   /** What follows the end of a log that is open: zeros, unless it was written to meanwhile. */

@@ -2,6 +2,8 @@ import type { EventId } from '../../domain/ids.js';
 import { decodeChunk, TELEMETRY_RECORDED, type TelemetryChunk } from '../../domain/telemetry/chunk.js';
 import type { TextColumn } from '../../domain/telemetry/columns.js';
 import type { RouteColumn } from '../../domain/telemetry/routes/shown.js';
+import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
+import { holdsRevision } from '../../domain/revision-ranges.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { RecordedEvent, Revision, StreamName } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
@@ -16,6 +18,7 @@ export interface ChunkEntry extends Document {
   readonly stream: StreamName;
   readonly revision: Revision;
   readonly count: number;
+  readonly recorded_at: string;
   /** Epoch milliseconds of the earliest and the latest event. */
   readonly min_time: number;
   readonly max_time: number;
@@ -97,14 +100,26 @@ interface IndexedChunk {
 /** One entry for each chunk of telemetry, by its time and what is in it. */
 export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
   name: 'chunk-index',
-  version: 100 * ROUTE_RULES_VERSION + 2,
-  reads: [TELEMETRY_RECORDED],
+  version: 100 * ROUTE_RULES_VERSION + 3,
+  reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   shows_routes: true,
   indexes: [{ name: 'by_time', fields: ['span', 'max_time'] }],
   parts: (event, routing) => {
     const { tenant_id: tenant } = event.metadata;
-    if (tenant === undefined) return [];
+    if (tenant === undefined || event.type !== TELEMETRY_RECORDED) return [];
     return [{ tenant, id: event.id, part: { event, chunk: decodeChunk(event, routing) } }];
+  },
+  sweeps: (event) => {
+    const retired = retirementIn(event);
+    return retired
+      ? SPAN_CLASSES_MS.map((_, span) => ({
+          tenant: retired.tenant,
+          index: 'by_time',
+          equals: [span],
+          range: { from: Date.parse(retired.earliest), to: Date.parse(retired.before) - 1 },
+          matches: ({ stream, revision }) => holdsRevision(retired.records, stream, revision),
+        }))
+      : [];
   },
   fold: (_, { event, chunk }, { id, position }) => {
     const { types, services, routes, methods, statuses, times, count } = chunk;
@@ -121,6 +136,7 @@ export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
       stream: event.stream,
       revision: event.revision,
       count,
+      recorded_at: event.metadata.recorded_at,
       min_time,
       max_time,
       span: spanOf(min_time, max_time),

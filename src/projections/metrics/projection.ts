@@ -5,6 +5,7 @@ import {
   emptyHistogram,
   type Histogram,
 } from '../../domain/telemetry/histogram.js';
+import { retirementIn, startOfDay, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import { OTHER_ROUTE, ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
@@ -162,17 +163,30 @@ const partOf = (
 export const metrics = defineProjection<MetricsBucket, BucketPart>({
   name: 'metrics',
   version: 100 * ROUTE_RULES_VERSION + 3,
-  reads: [TELEMETRY_RECORDED],
+  reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   shows_routes: true,
   indexes: [{ name: 'by_time', fields: ['resolution', 'time'] }],
 
   parts: (event, routing): readonly Part<BucketPart>[] => {
     const { tenant_id: tenant } = event.metadata;
-    if (tenant === undefined) return [];
+    if (tenant === undefined || event.type !== TELEMETRY_RECORDED) return [];
     const minutes = partialsOf(decodeChunk(event, routing));
     return (['1m', '1h', '1d'] as const).flatMap((resolution) =>
       partOf(resolution, minutes).map((part) => ({ tenant, ...part })),
     );
+  },
+
+  // Of the days of which telemetry is gone nothing is shown: what is left of it would be a part that looks like all.
+  sweeps: (event) => {
+    const retired = retirementIn(event);
+    return retired
+      ? (['1m', '1h', '1d'] as const).map((resolution) => ({
+          tenant: retired.tenant,
+          index: 'by_time',
+          equals: [resolution],
+          range: { from: startOfDay(Date.parse(retired.earliest)), to: Date.parse(retired.before) - 1 },
+        }))
+      : [];
   },
 
   fold: (document, { resolution, time, minutes }, { id, position }: FoldContext): MetricsBucket => {

@@ -1,3 +1,4 @@
+import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import type { EventId } from '../../domain/ids.js';
 import type { Receipt } from '../../domain/telemetry/chunk-header.js';
 import { lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
@@ -69,22 +70,36 @@ const bounded = ({ chunks, complete_after }: Tail): Tail => {
   return { chunks: kept.reverse(), complete_after };
 };
 
-/** The newest events of each tenant, for the tail that people watch. */
-export const recentEvents = defineProjection<RecentEvents, RecentChunk>({
-  name: 'recent-events',
-  version: 1,
-  reads: [TELEMETRY_RECORDED],
-  indexes: [],
-  parts: (event) => {
-    const { tenant_id: tenant } = event.metadata;
-    return tenant === undefined ? [] : [{ tenant, id: RECENT_ID, part: tailOf(event) }];
-  },
-  fold: (document, chunk, { id, position }) => ({
-    id,
-    position,
-    ...bounded({
-      chunks: [...(document?.chunks ?? []), chunk],
-      complete_after: document?.complete_after ?? START,
-    }),
-  }),
+/**
+ * The tail behind a position. All that is up to a retired chunk goes with it, for what was kept before it depends on
+ * how much room it took, which nobody can tell any more.
+ */
+const behind = ({ chunks, complete_after }: Tail, position: Position): Tail => ({
+  chunks: chunks.filter((chunk) => chunk.position > position),
+  complete_after: position > complete_after ? position : complete_after,
 });
+
+/** The newest events of each tenant, for the tail that people watch. */
+export const recentEvents = defineProjection<RecentEvents, RecentChunk | { readonly retired_upto: Position }>(
+  {
+    name: 'recent-events',
+    version: 1,
+    reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
+    indexes: [],
+    parts: (event) => {
+      const { tenant_id: tenant } = event.metadata;
+      if (tenant === undefined) return [];
+      const retired = retirementIn(event);
+      const part = retired ? { retired_upto: retired.last_position as Position } : tailOf(event);
+      return [{ tenant, id: RECENT_ID, part }];
+    },
+    fold: (document, part, { id, position }) => {
+      const { chunks, complete_after } = document ?? { chunks: [], complete_after: START };
+      const tail =
+        'retired_upto' in part
+          ? behind({ chunks, complete_after }, part.retired_upto)
+          : bounded({ chunks: [...chunks, part], complete_after });
+      return { id, position, ...tail };
+    },
+  },
+);

@@ -61,6 +61,15 @@ export class DocumentCache {
     return entry;
   }
 
+  /** What is known of a document; undefined where it is not in memory. */
+  get(key: DocumentKey): Cached | undefined {
+    return this.#entries.get(keyText(key));
+  }
+
+  entries(): Iterable<Cached> {
+    return this.#entries.values();
+  }
+
   /** Marks a document as changed by the fold. */
   touch(entry: Cached): void {
     entry.dirty = true;

@@ -3,10 +3,11 @@ import { RouteBook } from '../../domain/telemetry/routes/book.js';
 import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Collection, Document, DocumentKey, ReadStore } from '../../readstore/read-store.js';
-import { typesOf, type Part, type Projection } from '../projection.js';
+import { typesOf, type Part, type Projection, type Sweep } from '../projection.js';
 import { RouteShelf } from '../routes/shelf.js';
 import { DocumentCache, keyText, type CacheBounds, type Cached } from './document-cache.js';
 import type { ParkedKey, Parking } from './parking.js';
+import { Sweeping } from './sweeping.js';
 import { TimeSlice } from './time-slice.js';
 
 /** What the generations of all projections share. */
@@ -34,12 +35,19 @@ export class Poisoned extends Error {
   }
 }
 
+/** What an event does to one document, or to documents that it does not name. */
+type FoldStep = { readonly event: RecordedEvent } & (
+  | { readonly part: Part<unknown>; readonly sweep?: undefined }
+  | { readonly part?: undefined; readonly sweep: Sweep }
+);
+
 /** The folding of one generation in memory: events in, changed documents out. Writing them is the lane's. */
 export class Folding {
   readonly types: ReadonlySet<string>;
   readonly cache: DocumentCache;
   readonly #reads: ReadonlySet<string>;
   readonly #shelf: RouteShelf | undefined;
+  readonly #sweeping: Sweeping;
   #written: Position;
   #folded: Position;
   #events = 0;
@@ -48,6 +56,7 @@ export class Folding {
     private readonly context: LaneContext,
     private readonly projection: Projection<Document, unknown>,
     private readonly collection: Collection<Document>,
+    name: string,
     private readonly parking: Parking,
     /** A served read model parks what cannot be folded; one that is being rebuilt stops there. */
     public on_poison: 'park' | 'throw',
@@ -56,6 +65,12 @@ export class Folding {
     this.types = new Set(typesOf(projection));
     this.#reads = new Set(projection.reads);
     this.#shelf = projection.shows_routes && new RouteShelf(context.log);
+    this.#sweeping = new Sweeping(
+      projection,
+      collection,
+      ({ tenant }, query) => context.store.forTenant(tenant).find(name, query),
+      context.attempt,
+    );
     this.cache = new DocumentCache(context.cache);
     this.#written = position;
     this.#folded = position;
@@ -78,18 +93,21 @@ export class Folding {
     if (upto <= this.#folded) return;
     const slice = new TimeSlice(this.context.clock);
     await this.#shelf?.meet(events);
-    const steps: { readonly event: RecordedEvent; readonly part: Part<unknown> }[] = [];
+    const steps: FoldStep[] = [];
     for (const event of events) {
       if (event.position > upto) break;
       if (event.position <= this.#folded || !this.#reads.has(event.type)) continue;
       for (const part of this.#parts(event)) steps.push({ event, part });
+      for (const sweep of this.#sweeping.of(event)) steps.push({ event, sweep });
       this.#events += event.metadata.chunk?.count ?? 1;
       if (slice.over) await slice.rest();
     }
-    await this.#load(steps.map(({ part }) => part));
-    for (const { event, part } of steps) {
-      const error = this.#step(this.cache.use(part), event, part.part);
-      if (error !== undefined) await this.#park(part, event, error);
+    await this.#load(steps.flatMap(({ part }) => part ?? []));
+    for (const { event, part, sweep } of steps) {
+      if (part) {
+        const error = this.#step(this.cache.use(part), event, part.part);
+        if (error !== undefined) await this.#park(part, event, error);
+      } else await this.#sweep(event, sweep);
       if (slice.over) await slice.rest();
     }
     this.#folded = upto;
@@ -118,6 +136,7 @@ export class Folding {
       try {
         const part = this.#partFor(key, event);
         if (part) this.#fold(entry, event.position, part.part);
+        this.#sweepOne(entry, event);
       } catch (error) {
         await this.refold(key, events.slice(0, index));
         return { event, error: reasonOf(error) };
@@ -197,9 +216,27 @@ export class Folding {
         if (earlier.position >= event.position) return;
         const part = this.#reads.has(earlier.type) ? this.#partFor({ tenant, id }, earlier) : undefined;
         if (part) this.#fold(this.cache.use({ tenant, id }), earlier.position, part.part);
+        this.#sweepOne(this.cache.use({ tenant, id }), earlier);
       }
       if (batch.position >= event.position) return;
     }
+  }
+
+  /** Removes what an event sweeps away; documents that wait for a person stay until their events are folded. */
+  async #sweep(event: RecordedEvent, sweep: Sweep): Promise<void> {
+    await this.#sweeping.carryOut(event, sweep, this.cache, ({ tenant, id }) => {
+      const key = { kind: 'document', tenant, id } as const;
+      if (!this.parking.holds(key, event.position)) return false;
+      this.parking.add(key, event);
+      return true;
+    });
+  }
+
+  /** Removes a document that is folded by itself where an event sweeps it away. */
+  #sweepOne(entry: Cached, event: RecordedEvent): void {
+    if (!this.#sweeping.removes(event, entry)) return;
+    entry.document = undefined;
+    this.cache.touch(entry);
   }
 
   #refuse(key: ParkedKey, event: RecordedEvent, error: string): void {

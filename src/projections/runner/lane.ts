@@ -57,7 +57,7 @@ export class Lane {
   ) {
     this.name = generationName(projection.name, generation);
     const folds = projection as Projection<Document, unknown>;
-    this.#folding = new Folding(context, folds, documents, parking, on_poison, position);
+    this.#folding = new Folding(context, folds, documents, this.name, parking, on_poison, position);
     this.#saved_at = context.clock.monotonic();
   }
 

@@ -1,3 +1,4 @@
+import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import { TELEMETRY_RECORDED, textBytesOf } from '../../domain/telemetry/chunk.js';
 import { addUsage, NO_USAGE, type Usage } from '../../domain/tenancy/usage.js';
 import type { Document, IndexSpec } from '../../readstore/read-store.js';
@@ -10,17 +11,31 @@ export interface UsageDocument extends Document, Usage {
 
 export const byDay: IndexSpec = { name: 'by_day', fields: ['day'] };
 
-/** What is counted against quotas. Of a chunk its header is enough, so nothing is decoded. */
+/**
+ * What is counted against quotas. Days on which something was recorded that is retired by now are forgotten as a whole:
+ * nobody can tell any more how much of them it was. Of a chunk its header is enough, so nothing is decoded.
+ */
 export const usage = defineProjection<UsageDocument, Usage>({
   name: 'usage',
   version: 1,
-  reads: [TELEMETRY_RECORDED],
+  reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   indexes: [byDay],
   parts: (event) => {
     const { tenant_id: tenant, recorded_at, chunk } = event.metadata;
-    if (tenant === undefined) return [];
+    if (tenant === undefined || event.type !== TELEMETRY_RECORDED) return [];
     const part = { events: chunk?.count ?? 0, bytes: textBytesOf(event) };
     return [{ tenant, id: recorded_at.slice(0, 10), part }];
+  },
+  sweeps: (event) => {
+    const retired = retirementIn(event);
+    if (!retired) return [];
+    const { tenant, recorded_on } = retired;
+    return recorded_on.map((day) => ({
+      tenant,
+      index: byDay.name,
+      equals: [],
+      range: { from: day, to: day },
+    }));
   },
   fold: (document, part, { id, position }) => ({
     id,

@@ -185,7 +185,7 @@ class Driver {
     for (const step of this.#process.steps(transitions))
       for (const transition of this.chaos ? [...step].sort(() => (this.chaos?.next() ?? 0) - 0.5) : step) {
         this.#mayCrash();
-        await this.#process.react(transition);
+        await this.#process.react(transition, new AbortController().signal);
       }
     this.#mayCrash();
   }

@@ -124,6 +124,11 @@ export class ByteReader {
     this.#at = at;
   }
 
+  /** How many bytes are left. */
+  get left(): number {
+    return this.from.length - this.#at;
+  }
+
   byte(): number {
     const value = this.from[this.#at++];
     if (value === undefined) throw new UndecodableColumns('it ends too early');

@@ -29,6 +29,7 @@ export class SealedBlock implements RecordRun {
   readonly #starts: readonly number[];
   readonly #lines: readonly (LinesPlace | undefined)[];
   readonly #stripes: readonly EncodedLines[];
+  readonly #dropped: ReadonlySet<number>;
   readonly #events: (RecordedEvent | undefined)[] = [];
   #ends: ReadonlySet<number> | undefined;
 
@@ -59,6 +60,7 @@ export class SealedBlock implements RecordRun {
       return new EncodedLines(from.sized(), from.compression);
     });
     this.#lines = places;
+    this.#dropped = new Set(from.left > 0 ? integers(from.varint()) : []);
   }
 
   /** Of its first record. */
@@ -84,6 +86,7 @@ export class SealedBlock implements RecordRun {
 
   event(i: number, filter?: CompiledFilter): RecordedEvent | undefined {
     const at = this.#start(i) - FRAME_BYTES;
+    if (this.#dropped.has(i)) return undefined;
     if (isTruncation(this.#heads, at)) return undefined;
     if (filter && !filter(this.#heads, at)) return undefined;
     return (this.#events[i] ??= this.#read(i));
@@ -110,7 +113,12 @@ export class SealedBlock implements RecordRun {
     };
   }
 
-  /** A record's payload, as it was acknowledged. */
+  /** Whether a record was dropped: readers do not see it, and its payload is not there. */
+  isDropped(i: number): boolean {
+    return this.#dropped.has(i);
+  }
+
+  /** A record's payload, as it was acknowledged; of a dropped one what says which it is. */
   payload(i: number): Buffer {
     const head = this.#heads.subarray(this.#start(i), this.#end(i));
     const lines = this.#rangeOf(i);
@@ -124,6 +132,11 @@ export class SealedBlock implements RecordRun {
 
   leaves(): readonly Buffer[] {
     return Array.from({ length: this.count }, (_, i) => this.leaf(i));
+  }
+
+  /** How many records each commit has. */
+  get commits(): Iterable<number> {
+    return this.#commits;
   }
 
   /** Whether a commit ends with the record of a number. */

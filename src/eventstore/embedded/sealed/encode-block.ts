@@ -15,10 +15,16 @@ import { partsOf } from '../record.js';
  *   lines of each record's data (integers, sized): 0 where the head holds the data
  *   stripes varint; each: records varint, those without lines included, then the lines of their data (sized,
  *   column-codec/encode.ts)
+ *   where records are dropped: how many varint, their indexes (integers, sized)
+ *
+ * Of a record that is dropped there is the leaf hash, and of its payload what comes before the metadata: the lengths of
+ * metadata and data in it are those that there were.
  */
 export interface RecordToSeal {
+  /** Of a record that is dropped what says which one it is. */
   readonly payload: Buffer;
   readonly leaf: Buffer;
+  readonly dropped?: boolean;
 }
 
 /** The records of one commit. */
@@ -47,8 +53,8 @@ export const encodeBlock = (commits: readonly CommitToSeal[]): EncodedBlock => {
   const lines: number[] = [];
   const stripes: Stripe[] = [];
   let open: Stripe | undefined;
-  for (const { payload } of records) {
-    const data = telemetryIn(payload);
+  for (const { payload, dropped } of records) {
+    const data = dropped ? undefined : telemetryIn(payload);
     heads.push(data ? payload.subarray(0, payload.length - data.length) : payload);
     lines.push(data ? linesIn(data) : 0);
     if (!open || (data && open.bytes > 0 && open.bytes + data.length > STRIPE_BYTES)) {
@@ -78,6 +84,11 @@ export const encodeBlock = (commits: readonly CommitToSeal[]): EncodedBlock => {
   for (const { records: count, data } of stripes) {
     out.varint(count);
     out.sized(encodeLines(joined(data), deflateCompression));
+  }
+  const dropped = records.flatMap((record, i) => (record.dropped ? [i] : []));
+  if (dropped.length > 0) {
+    out.varint(dropped.length);
+    putIntegers(out, dropped);
   }
   return { content: out.bytes(), line_bytes: stripes.reduce((sum, { bytes }) => sum + bytes, 0) };
 };

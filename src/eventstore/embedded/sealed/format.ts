@@ -5,20 +5,22 @@ import { crc32 } from 'node:zlib';
  *
  *   file      = header, block*, directory
  *   header    = magic u32, version u32, first u64, last u64, raw u64, directory offset u64, blocks u32, 0 u32,
- *               chain before 32 bytes, chain after 32 bytes, 12 zeros, CRC-32 u32: 128 bytes
+ *               chain before 32 bytes, chain after 32 bytes, dropped u64, 4 zeros, CRC-32 u32: 128 bytes
  *   block     = length u32, CRC-32 u32 of the content, content (block.ts)
  *   directory = for each block: number of its first record u64, offset u64, length u32, 0 u32, chain after
  *               it 32 bytes; then CRC-32 u32
  *
  * `first` and `last` are the numbers of its records, `raw` the bytes that they took before. A block holds whole
  * commits; numbers and chains are those of the segment that it was made of, and so is its name.
+ *
+ * Version 2 differs from version 1 in that records may be dropped (encode-block.ts), and in `dropped`: the number of
+ * the newest record of the log that says which. What is of version 1 has none, and a zero there.
  */
 export const SEALED_HEADER_BYTES = 128;
 export const BLOCK_HEAD_BYTES = 8;
 const ENTRY_BYTES = 56;
 const CHECKSUM_BYTES = 4;
 const MAGIC = 0x6c735350; // "PSsl"
-const VERSION = 1;
 
 export interface SealedHeader {
   readonly first: number;
@@ -27,6 +29,8 @@ export interface SealedHeader {
   readonly raw: number;
   readonly directory: number;
   readonly blocks: number;
+  /** The number of the newest record that says which records are dropped; 0 where none is. */
+  readonly dropped: number;
   readonly before: Buffer;
   readonly after: Buffer;
 }
@@ -49,7 +53,7 @@ const writeNumber = (into: Buffer, value: number, at: number): void => {
 export const writeSealedHeader = (header: SealedHeader): Buffer => {
   const bytes = Buffer.alloc(SEALED_HEADER_BYTES);
   bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt32LE(VERSION, 4);
+  bytes.writeUInt32LE(header.dropped > 0 ? 2 : 1, 4);
   writeNumber(bytes, header.first, 8);
   writeNumber(bytes, header.last, 16);
   writeNumber(bytes, header.raw, 24);
@@ -57,6 +61,7 @@ export const writeSealedHeader = (header: SealedHeader): Buffer => {
   bytes.writeUInt32LE(header.blocks, 40);
   header.before.copy(bytes, 48);
   header.after.copy(bytes, 80);
+  writeNumber(bytes, header.dropped, 112);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 124)), 124);
   return bytes;
 };
@@ -64,7 +69,8 @@ export const writeSealedHeader = (header: SealedHeader): Buffer => {
 /** Reads the header of a sealed segment; undefined where the bytes do not begin with one that checks out. */
 export const readSealedHeader = (bytes: Buffer): SealedHeader | undefined => {
   if (bytes.length < SEALED_HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
-  if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124)) || bytes.readUInt32LE(4) !== VERSION)
+  const version = bytes.readUInt32LE(4);
+  if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124)) || version < 1 || version > 2)
     return undefined;
   return {
     first: bytes.readUIntLE(8, 6),
@@ -72,6 +78,7 @@ export const readSealedHeader = (bytes: Buffer): SealedHeader | undefined => {
     raw: bytes.readUIntLE(24, 6),
     directory: bytes.readUIntLE(32, 6),
     blocks: bytes.readUInt32LE(40),
+    dropped: bytes.readUIntLE(112, 6),
     before: Buffer.from(bytes.subarray(48, 80)),
     after: Buffer.from(bytes.subarray(80, 112)),
   };

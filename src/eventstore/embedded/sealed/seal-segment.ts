@@ -1,10 +1,12 @@
+import { TELEMETRY_RECORDED } from '../../../domain/telemetry/chunk.js';
+import { holdsRevision, type RevisionRanges } from '../../../domain/revision-ranges.js';
 import type { Files, OpenFile } from '../../../platform/files.js';
 import { LogCorrupt } from '../../event-store.js';
-import type { Commit } from '../commit.js';
 import { chainAfter, HEADER_BYTES } from '../format.js';
-import { scanSegment } from '../scan.js';
+import { identityOf, placeOf } from '../record.js';
 import type { Segment } from '../segments.js';
-import { encodeBlock, type CommitToSeal } from './encode-block.js';
+import type { SealedBlock } from './block.js';
+import { encodeBlock, type CommitToSeal, type RecordToSeal } from './encode-block.js';
 import {
   BLOCK_HEAD_BYTES,
   frameBlock,
@@ -14,10 +16,13 @@ import {
   type BlockPlace,
 } from './format.js';
 import { SealedFile } from './sealed-file.js';
+import { Source, type SourceCommit } from './source.js';
 
 /** What became of a segment that was encoded anew. */
 export interface Sealed {
   readonly records: number;
+  /** How many of them were dropped this time. */
+  readonly dropped: number;
   /** The number of its last record, and the log's chain after it. */
   readonly last: number;
   readonly chain: Buffer;
@@ -26,6 +31,13 @@ export interface Sealed {
   /** What the records took before, and what they take now. */
   readonly raw_bytes: number;
   readonly bytes: number;
+}
+
+/** Which records of telemetry are to be dropped. Others that are named stay as they are. */
+export interface Dropping {
+  readonly records: RevisionRanges;
+  /** The number of the newest record of the log that says so. */
+  readonly through: number;
 }
 
 /** Called after each piece of work with the share of the segment that is done, from 0 to 1. */
@@ -40,29 +52,31 @@ const WRITING_SHARE = 0.8;
 
 /**
  * Encodes a segment that is no longer written to into a new file, flushes it, reads it back and compares it with the
- * old one record by record. Leaves the old one as it is. Throws LogCorrupt where either does not check out.
+ * old one record by record. Leaves the old one as it is. Throws LogCorrupt where either does not check out. Records that
+ * are to be dropped come out without their content; those that were dropped before stay so.
  */
 export const sealSegment = async (
   files: Files,
   segment: Segment,
   target: string,
   onShare: OnShare = () => undefined,
+  dropping?: Dropping,
 ): Promise<Sealed> => {
-  const source = await files.open(segment.path, 'read');
+  const source = await Source.open(files, segment);
   try {
-    const size = await source.size();
     const file = await files.open(target, 'create');
     try {
       const writer = new SealedWriter(segment, file);
-      for await (const commits of rawCommits(segment, source, size)) {
-        for (const commit of commits) await writer.add(commit);
-        onShare((WRITING_SHARE * (commits.at(-1)?.offset ?? 0)) / size);
+      for await (const { commits, share } of source.parts()) {
+        for (const commit of commits) await writer.add(withoutDropped(commit, dropping));
+        onShare(WRITING_SHARE * share);
       }
-      const sealed = await writer.finish();
-      await compare(segment, source, size, file, (share) => {
+      const through = Math.max(source.dropped, dropping?.through ?? 0);
+      const sealed = await writer.finish(through, source.raw);
+      const dropped = await compare(segment, source, file, dropping, (share) => {
         onShare(WRITING_SHARE + (1 - WRITING_SHARE) * share);
       });
-      return sealed;
+      return { ...sealed, dropped };
     } finally {
       await file.close();
     }
@@ -71,22 +85,23 @@ export const sealSegment = async (
   }
 };
 
-async function* rawCommits(segment: Segment, file: OpenFile, size: number): AsyncGenerator<Commit[], void> {
-  const scan = scanSegment(segment, file, { from: HEADER_BYTES, to: size, next: segment.first });
-  let step = await scan.next();
-  for (; !step.done; step = await scan.next()) yield step.value;
-  const { found, offset } = step.value;
-  if (found === 'damaged_header' || found === 'damaged_commit')
-    throw new LogCorrupt(segment.name, offset, 'a commit does not check out');
-}
-
-const toSeal = (commit: Commit): CommitToSeal => {
-  const leaves = commit.leaves();
-  return Array.from({ length: commit.count }, (_, i) => ({
-    payload: commit.payload(i),
-    leaf: leaves[i] ?? Buffer.alloc(0),
-  }));
+const isToDrop = ({ payload }: RecordToSeal, dropping: Dropping | undefined): boolean => {
+  if (!dropping) return false;
+  const { stream, revision, type } = placeOf(payload);
+  return type === TELEMETRY_RECORDED && holdsRevision(dropping.records, stream, revision);
 };
+
+const withoutDropped = (commit: SourceCommit, dropping: Dropping | undefined): SourceCommit =>
+  dropping
+    ? {
+        ...commit,
+        records: commit.records.map((record) =>
+          !record.dropped && isToDrop(record, dropping)
+            ? { payload: identityOf(record.payload), leaf: record.leaf, dropped: true }
+            : record,
+        ),
+      }
+    : commit;
 
 /** Writes a sealed file: its blocks one after another, the header last. */
 class SealedWriter {
@@ -109,32 +124,33 @@ class SealedWriter {
     this.#chain = segment.chain;
   }
 
-  async add(commit: Commit): Promise<void> {
-    this.#raw = commit.offset + HEADER_BYTES + commit.bytes;
-    if (commit.count === 0) return;
-    const records = toSeal(commit);
+  async add({ records, bytes, offset, last, chain }: SourceCommit): Promise<void> {
+    this.#raw = offset + HEADER_BYTES + bytes;
+    if (records.length === 0) return;
     this.#chain = chainAfter(
       this.#chain,
       records.map(({ leaf }) => leaf),
     );
-    if (!this.#chain.equals(commit.header.chain))
-      throw new LogCorrupt(this.segment.name, commit.offset, 'the records are not those of the chain');
+    if (chain && !this.#chain.equals(chain))
+      throw new LogCorrupt(this.segment.name, offset, 'the records are not those of the chain');
     this.#waiting.push(records);
-    this.#waiting_bytes += commit.bytes;
-    this.#next = commit.last + 1;
+    this.#waiting_bytes += bytes;
+    this.#next = last + 1;
     if (this.#waiting_bytes >= BLOCK_BYTES) await this.#write();
   }
 
-  async finish(): Promise<Sealed> {
+  /** `raw`: what the records took as they were appended, where the commits do not tell. */
+  async finish(dropped: number, raw = this.#raw): Promise<Omit<Sealed, 'dropped'>> {
     await this.#write();
     const directory = writeDirectory(this.#places);
     await this.file.write(directory, this.#offset);
     const header = writeSealedHeader({
       first: this.segment.first,
       last: this.#next - 1,
-      raw: this.#raw,
+      raw,
       directory: this.#offset,
       blocks: this.#places.length,
+      dropped,
       before: this.segment.chain,
       after: this.#chain,
     });
@@ -145,7 +161,7 @@ class SealedWriter {
       last: this.#next - 1,
       chain: this.#chain,
       line_bytes: this.#line_bytes,
-      raw_bytes: this.#raw,
+      raw_bytes: raw,
       bytes: this.#offset + directory.length,
     };
   }
@@ -174,14 +190,14 @@ class SealedWriter {
   }
 }
 
-/** Reads the new file and holds each of its records against the old one. */
+/** Reads the new file and holds each of its records against the old one; says how many were dropped. */
 const compare = async (
   segment: Segment,
-  source: OpenFile,
-  size: number,
+  source: Source,
   target: OpenFile,
+  dropping: Dropping | undefined,
   onShare: OnShare,
-): Promise<void> => {
+): Promise<number> => {
   const differs = (what: string): never => {
     throw new Error(`${segment.name} was not encoded rightly: ${what}; it stays as it is`);
   };
@@ -191,25 +207,33 @@ const compare = async (
   let block = await blocks.next();
   let chain = segment.chain;
   let next = segment.first;
-  for await (const commits of rawCommits(segment, source, size)) {
+  let dropped = 0;
+  for await (const { commits, share } of source.parts()) {
     for (const commit of commits) {
-      const leaves = commit.leaves();
-      for (const [i, leaf] of leaves.entries()) {
+      for (const record of commit.records) {
         if (!block.done && next > block.value.last) block = await blocks.next();
         if (block.done) return differs(`record ${next} is missing`);
-        const at = next - block.value.number;
-        if (!block.value.leaf(at).equals(leaf) || !block.value.payload(at).equals(commit.payload(i)))
+        const drop = !record.dropped && isToDrop(record, dropping);
+        if (!isSame(block.value, next - block.value.number, record, drop))
           return differs(`record ${next} comes back as another one`);
+        if (drop) dropped += 1;
         next += 1;
       }
-      if (commit.count > 0) {
-        chain = commit.header.chain;
+      if (commit.records.length > 0) {
+        if (commit.chain) ({ chain } = commit);
         // The same leaves in the same commits make the same chain.
         if (!block.done && !block.value.endsCommit(next - 1))
           return differs(`no commit ends with record ${next - 1}`);
       }
     }
-    onShare((commits.at(-1)?.offset ?? 0) / size);
+    onShare(share);
   }
   if (sealed.header.last !== next - 1 || !sealed.header.after.equals(chain)) differs('it ends elsewhere');
+  return dropped;
 };
+
+/** Whether a record of the new file is the one of the old: all of it, or where it is dropped which one it is. */
+const isSame = (block: SealedBlock, at: number, { payload, leaf, dropped }: RecordToSeal, drop: boolean) =>
+  block.leaf(at).equals(leaf) &&
+  block.isDropped(at) === (drop || dropped === true) &&
+  block.payload(at).equals(drop ? identityOf(payload) : payload);

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { errorCode } from '../../../platform/errors.js';
 import type { Segment } from '../segments.js';
-import type { Sealed } from './seal-segment.js';
+import type { Dropping, Sealed } from './seal-segment.js';
 import type { EncodeSegment } from './sealing.js';
 
 /** The compiled program of the thread. */
@@ -11,6 +11,7 @@ export const sealingProgram = new URL('./sealing-worker.js', import.meta.url);
 export interface SealingTask {
   readonly segment: Segment;
   readonly target: string;
+  readonly dropping: Dropping | undefined;
 }
 
 /** What it says. */
@@ -22,8 +23,8 @@ export type SealingMessage =
 /** Encodes in a thread of its own that lasts as long as its segment: between two of them it takes no memory. */
 export const encodeInThread =
   (program: URL): EncodeSegment =>
-  async (segment, target, onShare, signal) => {
-    const worker = new Worker(program, { workerData: { segment, target } satisfies SealingTask });
+  async (segment, target, onShare, signal, dropping) => {
+    const worker = new Worker(program, { workerData: { segment, target, dropping } satisfies SealingTask });
     worker.unref();
     const stop = (): void => void worker.terminate();
     signal.addEventListener('abort', stop, { once: true });

@@ -18,12 +18,12 @@ const stepBack = (): void => {
   }
 };
 
-const { segment, target } = workerData as SealingTask;
+const { segment, target, dropping } = workerData as SealingTask;
 stepBack();
 try {
   // What comes from another thread are bytes without a Buffer's methods.
   const own = { ...segment, chain: Buffer.from(segment.chain) };
-  say({ sealed: await sealSegment(systemFiles, own, target, (share) => say({ share })) });
+  say({ sealed: await sealSegment(systemFiles, own, target, (share) => say({ share }), dropping) });
 } catch (error) {
   say(failureOf(error));
 }

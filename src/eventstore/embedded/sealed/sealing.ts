@@ -1,9 +1,10 @@
 import type { Clock } from '../../../platform/clock.js';
 import { removeIfThere, type Files } from '../../../platform/files.js';
+import { DroppingForbidden, type DroppingOptions, type DroppingResult } from '../../dropping.js';
 import type { Layout } from '../layout.js';
 import type { Segment, Segments } from '../segments.js';
 import { openForm } from './open-form.js';
-import { sealSegment, type OnShare, type Sealed } from './seal-segment.js';
+import { sealSegment, type Dropping, type OnShare, type Sealed } from './seal-segment.js';
 
 /** Encodes a segment anew into a file: in this thread or in another one. Rejects where the signal aborts. */
 export type EncodeSegment = (
@@ -11,16 +12,23 @@ export type EncodeSegment = (
   target: string,
   onShare: OnShare,
   signal: AbortSignal,
+  dropping?: Dropping,
 ) => Promise<Sealed>;
 
 /** Encodes in this thread. */
 export const encodeHere =
   (files: Files): EncodeSegment =>
-  (segment, target, onShare, signal) =>
-    sealSegment(files, segment, target, (share) => {
-      signal.throwIfAborted();
-      onShare(share);
-    });
+  (segment, target, onShare, signal, dropping) =>
+    sealSegment(
+      files,
+      segment,
+      target,
+      (share) => {
+        signal.throwIfAborted();
+        onShare(share);
+      },
+      dropping,
+    );
 
 /** What sealing came to. */
 export interface SealingResult {
@@ -139,6 +147,55 @@ export class Sealing {
     return result;
   }
 
+  /**
+   * Drops records of full segments. Those from which they were dropped before are left as they are. Throws
+   * DroppingForbidden.
+   */
+  async drop(
+    segments: readonly Segment[],
+    dropping: Dropping,
+    { isAllowed, signal, onShare = () => undefined }: DroppingOptions,
+  ): Promise<DroppingResult> {
+    let result: DroppingResult = { segments: 0, records: 0, before_bytes: 0, bytes: 0 };
+    for (const [i, segment] of segments.entries()) {
+      const dropped = await this.#inTurn(() =>
+        this.#drop(segment, dropping, {
+          isAllowed,
+          signal,
+          onShare: (share) => {
+            onShare((i + share) / segments.length);
+          },
+        }),
+      );
+      onShare((i + 1) / segments.length);
+      if (dropped)
+        result = {
+          segments: result.segments + 1,
+          records: result.records + dropped.dropped,
+          before_bytes: result.before_bytes + dropped.before_bytes,
+          bytes: result.bytes + dropped.bytes,
+        };
+    }
+    return result;
+  }
+
+  async #drop(
+    segment: Segment,
+    dropping: Dropping,
+    options: Required<DroppingOptions>,
+  ): Promise<(Sealed & { readonly before_bytes: number }) | undefined> {
+    if ((await this.#droppedOf(segment)) >= dropping.through) return undefined;
+    const before_bytes = await this.#sizeOf(segment);
+    return { ...(await this.#replace(segment, options.onShare, { dropping, ...options })), before_bytes };
+  }
+
+  /** The number of the newest record that says what was dropped of a segment. */
+  async #droppedOf(segment: Segment): Promise<number> {
+    const form = await openForm(this.segments, segment);
+    await ('sealed' in form ? form.sealed : form.raw).close();
+    return 'sealed' in form ? form.sealed.header.dropped : 0;
+  }
+
   /** Gives up what is under way: the old form stays. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -187,15 +244,29 @@ export class Sealing {
 
   /** Seals a segment; undefined where it is sealed already. Where it rejects, the old form is there. */
   async #seal(segment: Segment, onShare: OnShare): Promise<Sealed | undefined> {
-    const { signal } = this.#closing;
+    this.#closing.signal.throwIfAborted();
+    return (await this.#isSealed(segment)) ? undefined : this.#replace(segment, onShare);
+  }
+
+  /** Puts a segment's new form in the place of the old one. Where it rejects, the old form is there. */
+  async #replace(
+    segment: Segment,
+    onShare: OnShare,
+    drop?: Required<DroppingOptions> & { readonly dropping: Dropping },
+  ): Promise<Sealed> {
+    const signal = drop ? AbortSignal.any([this.#closing.signal, drop.signal]) : this.#closing.signal;
     signal.throwIfAborted();
-    if (await this.#isSealed(segment)) return undefined;
     const target = this.layout.sealing;
+    const insistAllowed = (): void => {
+      if (drop && !drop.isAllowed()) throw new DroppingForbidden();
+    };
+    insistAllowed();
     try {
-      const sealed = await this.encode(segment, target, onShare, signal);
+      const sealed = await this.encode(segment, target, onShare, signal, drop?.dropping);
       const next = this.segments.after(segment);
       if (!next || sealed.last + 1 !== next.first || !next.chain.equals(sealed.chain))
         throw new Error(`${segment.name} does not end where the next one begins; it stays as it is`);
+      insistAllowed();
       await this.files.rename(target, segment.path);
       this.#sealed.add(segment.name);
       await this.files.flushDirectory(this.layout.log);
