@@ -15,6 +15,7 @@ import { ChunkWriter } from './commands/ingest/chunk-writer.js';
 import { Quotas } from './commands/ingest/quotas.js';
 import { IngestIssues } from './commands/ingest/ingest-issues.js';
 import { TelemetryIngest } from './commands/ingest/ingest.js';
+import { RefusedActs } from './commands/refused-acts.js';
 import { RecordWriter, type Instance } from './commands/writer.js';
 import { publicId } from './domain/ids.js';
 import { Deployments } from './deployments/deployments.js';
@@ -97,6 +98,7 @@ export const tokens = {
   ingest: token<TelemetryIngest>('telemetry ingest'),
   issues: token<IngestIssues>('ingest issues'),
   quotas: token<Quotas>('quotas'),
+  refusedActs: token<RefusedActs>('refused acts'),
   host: token<ProjectionHost>('projection host'),
   sealer: token<CheckpointSealer | undefined>('checkpoint sealer'),
   processes: token<readonly RunningProcess[]>('process managers'),
@@ -235,6 +237,12 @@ export const compose = (given: Given): Container => {
       ),
     [t.host, t.clock],
   );
+  container
+    .bind(t.refusedActs)
+    .toResolvedValue(
+      (clock: Clock, { instance_id }: Instance) => new RefusedActs(readStore, clock, instance_id),
+      [t.clock, t.instance],
+    );
 
   // What follows the log.
   container
@@ -330,9 +338,16 @@ export const compose = (given: Given): Container => {
     [t.pipeline, t.guard, t.host, t.processes, t.clock, t.logger],
   );
   container.bind(t.chores).toResolvedValue(
-    (claims: Claims, issues: IngestIssues, guard: DeploymentGuard, logger: Logger): readonly Chore[] => [
+    (
+      claims: Claims,
+      issues: IngestIssues,
+      refusedActs: RefusedActs,
+      guard: DeploymentGuard,
+      logger: Logger,
+    ): readonly Chore[] => [
       { name: 'old claims are forgotten', every_ms: HOUR_MS, run: () => claims.forget() },
       { name: 'ingest issues are kept', every_ms: 10_000, run: () => issues.flush(), at_stop: true },
+      { name: 'refused acts are kept', every_ms: 2_000, run: () => refusedActs.flush(), at_stop: true },
       {
         name: 'the guard is called to mind',
         every_ms: 60_000,
@@ -342,7 +357,7 @@ export const compose = (given: Given): Container => {
         },
       },
     ],
-    [t.claims, t.issues, t.guard, t.logger],
+    [t.claims, t.issues, t.refusedActs, t.guard, t.logger],
   );
 
   container
@@ -356,6 +371,7 @@ export const compose = (given: Given): Container => {
         t.ingest,
         t.issues,
         t.quotas,
+        t.refusedActs,
         t.host,
         t.processes,
         t.operations,
@@ -413,6 +429,7 @@ type ApiParts = [
   ingest: TelemetryIngest,
   issues: IngestIssues,
   quotas: Quotas,
+  refusedActs: RefusedActs,
   host: ProjectionHost,
   processes: readonly RunningProcess[],
   operations: Operations,
@@ -437,6 +454,7 @@ const apiDependencies = (
     ingest,
     issues,
     quotas,
+    refusedActs,
     host,
     processes,
     operations,
@@ -457,6 +475,7 @@ const apiDependencies = (
   ingest,
   issues,
   quotas,
+  refusedActs,
   models: host,
   log,
   readStore,

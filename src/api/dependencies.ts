@@ -1,6 +1,7 @@
 import type { CommandPipeline } from '../commands/handle.js';
 import type { TenantSettings } from '../commands/access/tenant-settings.js';
 import type { Authenticator } from '../commands/access/authenticator.js';
+import type { RefusedActs } from '../commands/refused-acts.js';
 import type { IngestIssues } from '../commands/ingest/ingest-issues.js';
 import type { Quotas } from '../commands/ingest/quotas.js';
 import type { TelemetryIngest } from '../commands/ingest/ingest.js';
@@ -55,6 +56,7 @@ export interface ApiDependencies {
   readonly ingest: Pick<TelemetryIngest, 'one' | 'batch' | 'events'>;
   readonly quotas: Pick<Quotas, 'standing' | 'exhausted'>;
   readonly issues: Pick<IngestIssues, 'note' | 'of'>;
+  readonly refusedActs: Pick<RefusedActs, 'note' | 'find'>;
   readonly models: ReadModels;
   readonly log: EventLog;
   readonly readStore: Pick<ReadStore, 'health'>;

@@ -4,7 +4,7 @@ import type { GuardState, WriteKind } from '../domain/deployment/deployment.js';
 import type { IdKind, IdTypes, TenantId } from '../domain/ids.js';
 import type { Limits } from '../domain/tenancy/limits.js';
 import type { Arrival } from '../domain/telemetry/sender-clock.js';
-import type { Actor, Origin } from '../domain/provenance.js';
+import type { Actor, ClientOrigin, Origin } from '../domain/provenance.js';
 import type { Permission, Principal } from '../domain/tenancy/access.js';
 import type { Position, Revision } from '../eventstore/event-store.js';
 import { compile, type FieldError, type Validator } from '../platform/validation.js';
@@ -18,6 +18,8 @@ export interface CommandContext {
   readonly correlation_id: string;
   /** The record that the command reacts to; absent: the request. */
   readonly causation_id?: string;
+  /** Absent where the command did not come over the network. */
+  readonly client?: ClientOrigin;
   readonly idempotency_key?: string;
   /** The version that the client has seen and wants to change (`If-Match`). */
   readonly expected_version?: number;
@@ -56,6 +58,14 @@ export interface CommandRefusal {
   readonly detail: string;
   readonly errors?: readonly FieldError[];
   readonly retry_after_seconds?: number;
+  /** Whom it is about, where that is not whoever asked: for the audit trail, and never told to whoever asked. */
+  readonly concerns?: Concerned;
+}
+
+/** A tenant's person or key. */
+export interface Concerned {
+  readonly tenant_id: TenantId;
+  readonly actor: Actor;
 }
 
 export type CommandResult<R> =

@@ -11,7 +11,7 @@ import { StreamTransaction } from './transaction.js';
 import type { RecordWriter } from './writer.js';
 
 export type { FieldError } from '../platform/validation.js';
-export type { CommandContext, CommandRefusal, CommandResult, RefusalKind } from './command.js';
+export type { CommandContext, CommandRefusal, CommandResult, Concerned, RefusalKind } from './command.js';
 
 /** The one way from a wish to records. */
 export class CommandPipeline {
@@ -60,9 +60,9 @@ export class CommandPipeline {
             ? await command.run(checked.value, transaction, context)
             : await underGuard(checked.value, transaction, guard);
         // 6. Answer with the position.
-        return step.ok
-          ? { ok: true, value: step.value, position: transaction.reached, replayed: false }
-          : step;
+        if (step.ok) return { ok: true, value: step.value, position: transaction.reached, replayed: false };
+        const { concerned } = transaction;
+        return concerned ? { ok: false, refusal: { ...step.refusal, concerns: concerned } } : step;
       } catch (error) {
         if (error instanceof EventStoreUnavailable) return { ok: false, refusal: unavailable(error) };
         throw error;

@@ -19,6 +19,7 @@ import {
   done,
   refused,
   type CommandContext,
+  type Concerned,
   type CommandRefusal,
   type DecideOptions,
   type Loaded,
@@ -50,6 +51,7 @@ export class StreamTransaction implements Transaction {
   #reached: Position = START;
   #tenant: TenantId | undefined;
   #actor: Actor;
+  #concerned: Concerned | undefined;
   #ids = 0;
 
   constructor(
@@ -91,9 +93,16 @@ export class StreamTransaction implements Transaction {
     return publicId(kind, this.newUuid());
   }
 
-  actFor(tenant: TenantId, actor = this.#actor): void {
+  actFor(tenant: TenantId, actor?: Actor): void {
     this.#tenant = tenant;
+    if (!actor) return;
     this.#actor = actor;
+    this.#concerned = { tenant_id: tenant, actor };
+  }
+
+  /** Whom the command turned out to be about, where whoever asked had not shown it. */
+  get concerned(): Concerned | undefined {
+    return this.#concerned;
   }
 
   async load<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Loaded<S>> {
@@ -215,7 +224,7 @@ export class StreamTransaction implements Transaction {
   }
 
   #cause(): Cause {
-    const { origin, request_id, correlation_id, causation_id } = this.context;
+    const { origin, request_id, correlation_id, causation_id, client } = this.context;
     return {
       ...(this.#tenant && { tenant_id: this.#tenant }),
       actor: this.#actor,
@@ -224,6 +233,7 @@ export class StreamTransaction implements Transaction {
       correlation_id,
       causation_id: causation_id ?? request_id,
       ...(this.keyed && { idempotency: this.keyed }),
+      ...(client && { client }),
     };
   }
 

@@ -31,6 +31,7 @@ export interface Cause {
   readonly correlation_id: string;
   readonly causation_id: string;
   readonly idempotency?: NonNullable<Provenance['idempotency']>;
+  readonly client?: NonNullable<Provenance['client']>;
 }
 
 /** Which running program writes. */

@@ -6,6 +6,13 @@ export interface Actor {
   readonly id: string;
 }
 
+/** From where on the network a request came. Personal data of whoever sent it. */
+export interface ClientOrigin {
+  readonly address: string;
+  /** As the client names itself, cut where it is long. */
+  readonly user_agent?: string;
+}
+
 export type Origin = 'api' | 'otlp' | 'import' | 'cli' | 'process_manager' | 'deployment';
 
 /**
@@ -32,4 +39,6 @@ export interface Provenance {
   readonly recorded_at: string;
   /** Of requests with an `Idempotency-Key`: SHA-256 of the key in its scope, and of the body. */
   readonly idempotency?: { readonly key: string; readonly body: string };
+  /** Of commands that came over the network; not of telemetry, whose records hold what many requests sent. */
+  readonly client?: ClientOrigin;
 }

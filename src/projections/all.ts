@@ -1,5 +1,6 @@
 import { alertSummary } from './alert-summary/projection.js';
 import { alerts } from './alerts/projection.js';
+import { auditTrail } from './audit-trail/projection.js';
 import { apiKeys } from './api-keys/projection.js';
 import { chunkIndex } from './chunk-index/projection.js';
 import { metrics } from './metrics/projection.js';
@@ -24,4 +25,5 @@ export const projections: readonly AnyProjection[] = [
   recentEvents,
   routeBooks,
   usage,
+  auditTrail,
 ];

@@ -129,7 +129,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
         ...(body !== undefined && { body }),
       });
       const text = await response.text();
-      const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+      const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
       return {
         status: response.status,
         headers: response.headers,

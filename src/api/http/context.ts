@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { ClientOrigin } from '../../domain/provenance.js';
 import { readSentAt } from '../../domain/telemetry/sender-clock.js';
 
 const REQUEST_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
@@ -18,6 +19,14 @@ export const requestIdOf = (headers: IncomingHttpHeaders): string | undefined =>
 export const traceIdOf = (headers: IncomingHttpHeaders): string | undefined => {
   const trace = TRACEPARENT.exec(single(headers.traceparent) ?? '')?.[1];
   return trace === NO_TRACE ? undefined : trace;
+};
+
+const LONGEST_USER_AGENT = 256;
+
+/** From where a request comes, as the audit trail says it. */
+export const clientOf = (ip: string, headers: IncomingHttpHeaders): ClientOrigin => {
+  const user_agent = single(headers['user-agent'])?.slice(0, LONGEST_USER_AGENT);
+  return { address: ip, ...(user_agent && { user_agent }) };
 };
 
 /** What a request shows to be let in. */

@@ -9,6 +9,7 @@ import type { ValidationOutcome } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
 import { ClientGone, overloaded, readBody, type BodyAccount, type BodyLimits } from './body.js';
 import {
+  clientOf,
   credentialsOf,
   expectedVersionOf,
   idempotencyKeyOf,
@@ -20,6 +21,7 @@ import { countRefused } from './ingest-outcomes.js';
 import type { Intake } from './intake.js';
 import { parseJson } from './json.js';
 import type { ApiRequest, ApiResponse } from './message.js';
+import { noteRefused } from './refused-acts.js';
 import { ofError, ofRefusal, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
 import { withQuotas, type Allowance, type Drawer, type RateLimits } from './rate-limits.js';
@@ -45,6 +47,9 @@ const PATIENCE_MS = 5_000;
 /** What a request has got so far, for its answer's headers. */
 interface Passage {
   allowance: Allowance | undefined;
+  /** Who it is, allowed or not. */
+  known?: Principal;
+  /** Who it is, and may. */
   principal?: Principal;
   /** Of telemetry. */
   limits?: Settings['limits'];
@@ -82,6 +87,7 @@ export class Dispatcher {
       response = refusal(route, incoming, reason);
       this.#count(route, incoming, passage, reason);
     }
+    noteRefused(this.api, route, incoming, passage.known, response);
     const headers = this.#budgetHeaders(passage);
     return headers ? { ...response, headers: Object.assign(headers, response.headers) } : response;
   }
@@ -93,7 +99,7 @@ export class Dispatcher {
   }
 
   async #carryOut(route: Route, incoming: Incoming, passage: Passage): Promise<Step<ApiResponse>> {
-    const principal = await this.#identify(route, incoming);
+    const principal = await this.#identify(route, incoming, passage);
     if (!principal.ok) return principal;
     passage.principal = principal.value;
 
@@ -160,7 +166,7 @@ export class Dispatcher {
     countRefused(this.api, { principal, context: { request_id } }, { code, detail });
   }
 
-  async #identify({ auth }: Route, { request }: Incoming): Promise<Step<Principal>> {
+  async #identify({ auth }: Route, { request }: Incoming, passage: Passage): Promise<Step<Principal>> {
     if (auth === 'public') return pass(anonymousPrincipal);
     const credentials = credentialsOf(request.headers);
     if (!credentials) return stop(unauthenticated('Send a token or an API key.'));
@@ -169,6 +175,7 @@ export class Dispatcher {
         ? this.api.authenticator.operatorPrincipal(credentials.bearer ?? '')
         : await this.api.authenticator.authenticate(credentials);
     if (!principal) return stop(unauthenticated('The token or API key is not valid, or no longer.'));
+    passage.known = principal;
     if (auth === 'operator' || auth === 'signed_in') return pass(principal);
     if (auth === 'person')
       return principal.actor.kind === 'user'
@@ -219,7 +226,7 @@ const drawerOf = ({ tenant_id, actor }: Principal, address: string): Drawer => (
 /** The request as commands want to know it. */
 const contextOf = (
   route: Route,
-  { request, request_id }: Incoming,
+  { request, request_id, ip }: Incoming,
   principal: Principal,
 ): Step<CommandContext> => {
   const idempotency_key = route.idempotent ? idempotencyKeyOf(request.headers) : undefined;
@@ -235,6 +242,7 @@ const contextOf = (
     origin: 'api',
     request_id,
     correlation_id: traceIdOf(request.headers) ?? request_id,
+    ...(route.limit !== 'events' && { client: clientOf(ip, request.headers) }),
     ...(idempotency_key !== undefined && { idempotency_key }),
     ...(expected_version !== undefined && { expected_version }),
   });

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { CommandContext } from '../../commands/handle.js';
+import type { CommandContext, Concerned } from '../../commands/handle.js';
 import type { Principal } from '../../domain/tenancy/access.js';
 
 /** A request as a route sees it: everything checked and typed, nothing of any framework. */
@@ -23,6 +23,8 @@ export interface ApiResponse {
   /** Default: `application/json`. */
   readonly content_type?: string;
   readonly body?: unknown;
+  /** Why the request was refused, where it was; not sent, but kept for the audit trail. */
+  readonly refused?: { readonly code: string; readonly concerns?: Concerned };
 }
 
 export const POSITION_HEADER = 'X-PulseStream-Position';

@@ -1,4 +1,4 @@
-import type { CommandRefusal, FieldError, RefusalKind } from '../../commands/handle.js';
+import type { CommandRefusal, Concerned, FieldError, RefusalKind } from '../../commands/handle.js';
 import { EventStoreUnavailable } from '../../eventstore/event-store.js';
 import type { ApiResponse } from './message.js';
 
@@ -10,6 +10,8 @@ export interface Problem {
   readonly errors?: readonly FieldError[];
   readonly retry_after_seconds?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** See {@link CommandRefusal}; never told. */
+  readonly concerns?: Concerned;
 }
 
 const titles: Readonly<Record<number, string>> = {
@@ -53,7 +55,7 @@ export const problem = (
   status: number,
   code: string,
   detail: string,
-  more: Pick<Problem, 'errors' | 'retry_after_seconds' | 'headers'> = {},
+  more: Pick<Problem, 'errors' | 'retry_after_seconds' | 'headers' | 'concerns'> = {},
 ): Problem => ({ status, code, detail, ...more });
 
 /** A command's refusal as the API tells it. */
@@ -64,6 +66,7 @@ export const ofRefusal = (refusal: CommandRefusal): Problem => {
     ...(refusal.errors && { errors: refusal.errors }),
     ...(retry_after_seconds !== undefined && { retry_after_seconds }),
     ...(refusal.kind === 'unauthenticated' && { headers: CHALLENGE }),
+    ...(refusal.concerns && { concerns: refusal.concerns }),
   });
 };
 
@@ -105,6 +108,7 @@ export const problemResponse = (
     status,
     headers: problemHeaders(reason),
     content_type: 'application/problem+json',
+    refused: { code, ...(reason.concerns && { concerns: reason.concerns }) },
     body: {
       type: `urn:pulsestream:problem:${code}`,
       title: titles[status] ?? 'Problem',

@@ -13,6 +13,7 @@ import { dashboard } from './v1/dashboard.js';
 import { ingestBatch, ingestion, ingestOne } from './v1/ingestion.js';
 import { otlp } from './v1/otlp.js';
 import { auditPast } from './v2/audit/past.js';
+import { auditLog, operatorTrail, tenantTrail } from './v2/audit/trail.js';
 import { auditReplays, operatorReplays } from './v2/audit/replays.js';
 import { ingestionV2 } from './v2/ingestion.js';
 import { routing } from './v2/routes.js';
@@ -30,6 +31,7 @@ const document = defineRoute({
 /** Everything that is served: the registration, the checks and the document come from this one table. */
 export const routes: readonly Route[] = [
   ...auth,
+  auditLog,
   ...ingestion,
   ...routing,
   ...otlp,
@@ -43,6 +45,8 @@ export const routes: readonly Route[] = [
   ...deployment,
   ...jobs,
   ...auditPast,
+  ...tenantTrail,
+  ...operatorTrail,
   ...auditReplays,
   ...operatorReplays,
   document,

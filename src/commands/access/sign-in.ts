@@ -18,6 +18,8 @@ export const recognise = async (
   { email, password }: { readonly email: string; readonly password: string },
 ): Promise<Step<RegisteredUser>> => {
   const user = await findUserByEmail(transaction, email);
+  // Whoever it turns out to be: where the password is wrong, it was tried on them.
+  if (user) transaction.actFor(user.tenant_id, { kind: 'user', id: user.user_id });
   const right = await transaction.services.passwords.check(password, user?.password_hash);
   if (right === undefined) return tooManyPasswords;
   return right && user

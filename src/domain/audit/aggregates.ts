@@ -8,6 +8,7 @@ import {
   type GuardState,
 } from '../deployment/deployment.js';
 import type { AlertId, ApiKeyId, RuleId, TenantId, UserId } from '../ids.js';
+import { sealEventTypes, sealsDecider, type CheckpointSealed, type Seals } from '../integrity/seals.js';
 import type { Json } from '../json.js';
 import {
   retirementDecider,
@@ -24,6 +25,7 @@ import {
   retirementsStream,
   routesStream,
   ruleStream,
+  sealsStream,
   sessionStream,
   tenantStream,
   userStream,
@@ -112,6 +114,7 @@ export const aggregates: readonly Aggregate[] = [
     deploymentDecider,
     deploymentEventTypes,
   ),
+  aggregate<Seals, CheckpointSealed>('seals', sealsStream, sealsDecider, sealEventTypes),
 ];
 
 /** The kind of a stream; undefined where its records make no state. */

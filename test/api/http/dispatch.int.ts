@@ -141,6 +141,7 @@ beforeAll(async () => {
     logger: { error: (entry: object) => logged.push(entry) },
     metrics: makeMetrics(),
     issues: { note: () => undefined },
+    refusedActs: { note: () => undefined },
     clock: systemClock,
     random: systemRandom,
   } as unknown as ApiServices;
@@ -259,6 +260,7 @@ describe('a request', () => {
       principal: principals.person,
       origin: 'api',
       request_id: 'req-8',
+      client: { address: '127.0.0.1', user_agent: 'node' },
       correlation_id: trace,
       idempotency_key: 'k1',
       expected_version: 7,
