@@ -7,6 +7,8 @@ export interface Run {
   readonly tenant: RegisteredTenant;
   /** How long each load lasts. */
   readonly seconds: number;
+  /** How many events the history has that is searched. */
+  readonly events: number;
   /** Telemetry events that the server has accepted. */
   stored: number;
 }

@@ -5,6 +5,7 @@ import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.j
 import { logThreads } from './eventstore/embedded/log-threads.js';
 import type { SealingReport } from './eventstore/embedded/sealed/sealing.js';
 import { sealingProgram } from './eventstore/embedded/sealed/sealing-thread.js';
+import { siftingProgram } from './eventstore/embedded/sifting.js';
 import type { EmbeddedOptions } from './eventstore/embedded/options.js';
 import type { RecordDropping } from './eventstore/dropping.js';
 import type { EventLogWriter } from './eventstore/event-log-writer.js';
@@ -57,8 +58,12 @@ export const isInitialised = (config: Config): Promise<boolean> =>
 const readModelsOf = (config: Config): string => join(config.PULSESTREAM_DATA_DIR, 'readmodels');
 
 /** The compiled programs of the embedded log's threads; without one, its work is done where it comes up. */
-export type LogPrograms = Pick<EmbeddedOptions, 'threads' | 'sealing'>;
-const compiledPrograms: LogPrograms = { threads: logThreads, sealing: sealingProgram };
+export type LogPrograms = Pick<EmbeddedOptions, 'threads' | 'sealing' | 'sifting'>;
+const compiledPrograms: LogPrograms = {
+  threads: logThreads,
+  sealing: sealingProgram,
+  sifting: siftingProgram,
+};
 
 const embeddedOptions = (config: Config, programs: LogPrograms = compiledPrograms): EmbeddedOptions => ({
   files: systemFiles,

@@ -25,12 +25,12 @@ interface Sealed {
 export const storage: Step = {
   name: 'storage',
   what: (seconds) => `Batches for ${String(seconds)} s more, and what they take once sealed`,
-  measure: async ({ seconds }, before) => {
+  measure: async ({ seconds, events }, before) => {
     const data_directory = await freshData(SMALL);
     try {
       const server = await startServer(data_directory, SMALL);
       try {
-        const run = { server, tenant: await registerTenant(server.url), seconds, stored: 0 };
+        const run = { server, tenant: await registerTenant(server.url), seconds, events, stored: 0 };
         while (run.stored < ENOUGH_EVENTS) await batch.measure(run, before);
       } finally {
         await server.stop();

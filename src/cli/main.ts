@@ -17,6 +17,7 @@ import {
 } from './operations.js';
 import { changeReplay, listReplays, showReplay, startReplay } from './replay.js';
 import { serve } from './serve.js';
+import { tenantLimits } from './tenants.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -217,6 +218,16 @@ deploy
   .argument('<deployment>', 'its id')
   .option('--html', 'as a page to print', false)
   .action(deployReport);
+
+program
+  .command('tenants')
+  .description('look after tenants')
+  .command('limits')
+  .description('what a tenant may send, and what it stored today; with changes, after making them')
+  .argument('<tenant>', 'its id: ten_…')
+  .argument('[changes...]', 'events_per_day=1000000, batch_events=default')
+  .option(...json)
+  .action(tenantLimits);
 
 const env = program.command('env').description('look after the configuration');
 env

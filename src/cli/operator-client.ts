@@ -3,7 +3,12 @@ import { readKey } from '../platform/secrets.js';
 import { CliError } from './output.js';
 
 /** Asks a server's routes for operators; what it answers is taken for what the route says it is. */
-export type OperatorClient = <T>(method: string, path: string, body?: object) => Promise<T>;
+export type OperatorClient = <T>(
+  method: string,
+  path: string,
+  body?: object,
+  headers?: Readonly<Record<string, string>>,
+) => Promise<T>;
 
 /** The server answered that it will not; `status` is HTTP's. */
 export class OperatorRefused extends CliError {
@@ -25,10 +30,14 @@ export class OperatorRefused extends CliError {
 export const operatorClient = async (server: string, config: Config): Promise<OperatorClient> => {
   const token =
     config.PULSESTREAM_OPERATOR_TOKEN ?? (await readKey(config.PULSESTREAM_DATA_DIR, 'operatorToken'));
-  return async <T>(method: string, path: string, body?: object): Promise<T> => {
+  return async <T>(method: string, path: string, body?: object, headers = {}): Promise<T> => {
     const response = await fetch(`${server}${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      headers: {
+        ...headers,
+        authorization: `Bearer ${token}`,
+        ...(body && { 'content-type': 'application/json' }),
+      },
       ...(body && { body: JSON.stringify(body) }),
     }).catch(() => {
       throw new CliError(`${server} cannot be reached.`);

@@ -2,7 +2,8 @@ import type { Brand, EventId } from '../domain/ids.js';
 import type { JsonObject } from '../domain/json.js';
 import type { Provenance } from '../domain/provenance.js';
 import type { LineRange } from '../domain/telemetry/column-codec/decode.js';
-import type { ChunkHeader } from '../domain/telemetry/chunk-header.js';
+import type { ChunkHeader, Receipt } from '../domain/telemetry/chunk-header.js';
+import type { Sifted, Sought } from '../domain/telemetry/query/sift.js';
 
 /** Names a stream, as architecture lists them: `tenant-ten_…`, `rule-rul_…`. Never empty, never `$…`. */
 export type StreamName = Brand<string, 'StreamName'>;
@@ -76,6 +77,21 @@ export interface EventFilter {
   readonly stream_prefix?: string;
 }
 
+/** A chunk of telemetry to be looked through. */
+export interface ChunkPlace {
+  readonly chunk: EventId;
+  readonly stream: StreamName;
+  readonly revision: Revision;
+  /** The numbers of its events that count as not there. */
+  readonly without?: readonly number[];
+}
+
+/** What was found in a chunk, with what its events are shown with. */
+export interface SiftedChunk extends Sifted {
+  readonly receipt: Receipt;
+  readonly recorded_at: string;
+}
+
 /** The reading half of the log. The writing half is {@link EventLogWriter}, which only the command pipeline may hold. */
 export interface EventLog {
   /** The events of one stream from a revision on, oldest first; ends at the stream's end. A missing stream is empty. */
@@ -90,6 +106,12 @@ export interface EventLog {
    * beyond one bounded batch. A batch with `caught_up` comes at least once, an empty one where nothing is there.
    */
   subscribe(after: Position, filter: EventFilter, signal: AbortSignal): AsyncIterable<EventBatch>;
+
+  /**
+   * Looks through chunks of telemetry; what it found is in the places' order, undefined where the log does not show
+   * the chunk.
+   */
+  sift(places: readonly ChunkPlace[], sought: Sought): Promise<readonly (SiftedChunk | undefined)[]>;
 
   /** The position of the last event, or START. */
   head(): Promise<Position>;

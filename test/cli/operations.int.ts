@@ -38,6 +38,45 @@ afterAll(async () => {
   await removeData(data);
 });
 
+describe('pulsestream tenants limits', () => {
+  it('sets what it is told, leaves the rest, and shows what holds', async () => {
+    const limits = (...changes: string[]) =>
+      runCliJson(data, ['tenants', 'limits', tenant.tenant_id, ...changes]);
+    expect(await limits()).toMatchObject({ own: {}, limits: { batch_events: 10_000 } });
+    expect(await limits('events_per_day=1000', 'batch_events=50')).toMatchObject({
+      own: { events_per_day: 1000, batch_events: 50 },
+    });
+    expect(await limits('batch_events=default', 'routes=100')).toMatchObject({
+      own: { events_per_day: 1000, routes: 100 },
+      limits: { batch_events: 10_000, routes: 100 },
+    });
+    const shown = await runCli(data, [
+      'tenants',
+      'limits',
+      tenant.tenant_id,
+      'routes=default',
+      'events_per_day=default',
+    ]);
+    expect(shown.stdout).toMatch(/batch_events +10,000 +as the server is configured/);
+    expect(shown.stdout).toMatch(/Stored on \d{4}-\d\d-\d\d \(UTC\): [\d,]+ events/);
+  });
+
+  it.each([
+    ['a limit that there is not', ['colours=3'], 2],
+    ['what is no number', ['batch_events=many'], 2],
+    ['too much', ['batch_events=60000'], 1],
+  ])('refuses %s', async (_, changes, code) => {
+    const result = await runCli(data, ['tenants', 'limits', tenant.tenant_id, ...changes]);
+    expect(result.code).toBe(code);
+    expect(result.stderr).toContain(changes[0]!.split('=')[0]);
+  });
+
+  it('knows no tenant that is not there', async () => {
+    const { code, stderr } = await runCli(data, ['tenants', 'limits', 'ten_x']);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('no such tenant') });
+  });
+});
+
 describe('pulsestream import access-log', () => {
   const good = (second: number): string =>
     `192.0.2.1 - - [20/May/2015:21:05:${String(second)} +0000] "GET /a HTTP/1.1" 200 5 "-" "curl"`;

@@ -5,9 +5,13 @@ import {
   type EventBatch,
   type EventFilter,
   type EventLog,
+  type ChunkPlace,
+  type NewEvent,
   type Position,
   type RecordedEvent,
 } from '../../src/eventstore/event-store.js';
+import type { ChunkHeader } from '../../src/domain/telemetry/chunk-header.js';
+import type { Sought } from '../../src/domain/telemetry/query/sift.js';
 import { eventFactory, revision, stream, type EventFactory } from '../support/log-events.js';
 
 export type Log = EventLog & EventLogWriter;
@@ -63,6 +67,51 @@ export const eventStoreContract = (
       );
     const readAll = async (after: Position = START, filter?: EventFilter): Promise<RecordedEvent[]> =>
       (await collect(harness.log.readAll(after, filter))).flatMap((batch) => batch.events);
+
+    describe('looking through chunks', () => {
+      it('finds in each what it holds, in the order asked, and nothing where there is no such chunk', async () => {
+        const chunk = (lines: readonly object[]): NewEvent => {
+          const { metadata, ...rest } = event.binary(
+            Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n')),
+          );
+          const header: ChunkHeader = {
+            ...{ codec: 'ndjson' as const, count: lines.length, min_time: 1, max_time: 1 },
+            ...{ received_at: 1, producer: 'test', first_sequence: 0 },
+          };
+          return { ...rest, metadata: { ...metadata, chunk: header } };
+        };
+        const first = chunk([{ type: 'a', message: 'found' }, { type: 'a' }]);
+        const second = chunk([
+          { type: 'b' },
+          { type: 'a', message: 'also Found' },
+          { type: 'a', message: 'found' },
+        ]);
+        const other = event.json();
+        await append('telemetry-a', 'none', [first, other]);
+        await append('telemetry-a', 1, [second]);
+        const place = (id: NewEvent['id'], at: number, without?: readonly number[]): ChunkPlace => ({
+          chunk: id,
+          stream: stream('telemetry-a'),
+          revision: revision(at),
+          ...(without && { without }),
+        });
+        const sought: Sought = {
+          query: { kind: 'mentions', text: 'found' },
+          from: -Infinity,
+          to: Infinity,
+          limit: 10,
+        };
+        const places = [place(second.id, 2), place(first.id, 0), place(second.id, 2, [2])];
+        const absent = [place(other.id, 1), place(second.id, 0), place(first.id, 7)];
+        const found = await harness.log.sift([...places, ...absent], sought);
+        expect(found.map((one) => one?.numbers)).toEqual([[1, 2], [0], [1], undefined, undefined, undefined]);
+        expect(found[0]).toMatchObject({
+          texts: ['{"type":"a","message":"also Found"}', '{"type":"a","message":"found"}'],
+          receipt: { received_at: 1 },
+          recorded_at: second.metadata.recorded_at,
+        });
+      });
+    });
 
     describe('appending', () => {
       it('begins a stream at revision 0 and moves the head', async () => {

@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import { RouteBook } from '../../src/domain/telemetry/routes/book.js';
 import { EncodedLines, LineRange } from '../../src/domain/telemetry/column-codec/decode.js';
 import { encodeLines } from '../../src/domain/telemetry/column-codec/encode.js';
-import { bytesOf, decodeChunk, decodeLines, TELEMETRY_RECORDED } from '../../src/domain/telemetry/chunk.js';
+import {
+  bytesOf,
+  chunkOfLines,
+  decodeChunk,
+  pickLines,
+  receiptOf,
+  TELEMETRY_RECORDED,
+} from '../../src/domain/telemetry/chunk.js';
 import type { RecordedEvent } from '../../src/eventstore/event-store.js';
 import { deflateCompression } from '../../src/platform/compression.js';
 import { projections } from '../../src/projections/all.js';
@@ -84,7 +91,11 @@ describe('times that a chunk’s header corrects', () => {
           const times = Array.from(decodeChunk(right(events, offset, 1), RouteBook.EMPTY).times);
           expect(Array.from(decodeChunk(stored, RouteBook.EMPTY).times)).toEqual(times);
           const numbers = events.map((_, i) => i);
-          expect(Array.from(decodeLines(stored, numbers, RouteBook.EMPTY).times)).toEqual(times);
+          expect(
+            Array.from(
+              chunkOfLines(stored.id, pickLines(stored, numbers), receiptOf(stored), RouteBook.EMPTY).times,
+            ),
+          ).toEqual(times);
           const encoded = new EncodedLines(
             encodeLines(bytesOf(stored), deflateCompression),
             deflateCompression,

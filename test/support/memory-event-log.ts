@@ -9,6 +9,7 @@ import type {
   StoreHealth,
   StreamName,
 } from '../../src/eventstore/event-store.js';
+import { siftByReading } from '../../src/eventstore/sift.js';
 import { START, toPosition } from '../../src/eventstore/event-store.js';
 import type { EventId, TenantId } from '../../src/domain/ids.js';
 import type { JsonObject } from '../../src/domain/json.js';
@@ -66,6 +67,8 @@ export class MemoryEventLog implements EventLog {
   ): AsyncIterable<RecordedEvent> {
     yield* this.events.filter((event) => event.stream === stream && event.revision >= from).slice(0, limit);
   }
+
+  sift: EventLog['sift'] = (places, sought) => siftByReading(this, places, sought);
 
   async *readAll(after: Position, filter: EventFilter = {}): AsyncIterable<EventBatch> {
     for (let position = after; ;) {

@@ -13,6 +13,8 @@ import {
   type StoredChunk,
   type TelemetryChunk,
 } from '../../src/domain/telemetry/chunk.js';
+import { EncodedLines, LineRange } from '../../src/domain/telemetry/column-codec/decode.js';
+import { encodeLines } from '../../src/domain/telemetry/column-codec/encode.js';
 import { RouteBook } from '../../src/domain/telemetry/routes/book.js';
 import type {
   AppendOutcome,
@@ -32,6 +34,8 @@ import {
   type Revision,
   type StreamName,
 } from '../../src/eventstore/event-store.js';
+import { siftByReading } from '../../src/eventstore/sift.js';
+import { deflateCompression } from '../../src/platform/compression.js';
 import type { Clock } from '../../src/platform/clock.js';
 import { usageOf } from '../../src/projections/usage/query.js';
 import type { AnyProjection, Projection } from '../../src/projections/projection.js';
@@ -120,6 +124,8 @@ export class TestLog implements EventLog, EventLogWriter {
     const events = this.events.filter(({ position }) => position > after);
     yield await Promise.resolve({ events, position: await this.head(), caught_up: true });
   }
+
+  sift: EventLog['sift'] = (places, sought) => siftByReading(this, places, sought);
 
   subscribe = (): AsyncIterable<EventBatch> => {
     throw new Error('not needed here');
@@ -237,6 +243,17 @@ export const chunkOf = (
   revision: (number - 1) as Revision,
   position: toPosition(number),
 });
+
+/** The same chunk as a log shows it whose segment was sealed, among others in one stripe. */
+export const sealedOf = (event: RecordedEvent): RecordedEvent => {
+  if (!(event.data instanceof Uint8Array)) throw new Error('no chunk');
+  const count = event.metadata.chunk?.count ?? 0;
+  const neighbour = Buffer.from('{"type":"api_call","message":"of another chunk"}\n');
+  const stripe = Buffer.concat([neighbour, event.data, Buffer.from('\n'), neighbour.subarray(0, -1)]);
+  const encoded = new EncodedLines(encodeLines(stripe, deflateCompression), deflateCompression);
+  const lines = new LineRange(encoded, 1, 1 + count);
+  return { ...event, lines, data: lines.bytes() };
+};
 
 /** Folds events into documents, one event after another, as the runner does. */
 export const foldAll = <D extends Document, P>(

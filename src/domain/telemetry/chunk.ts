@@ -49,7 +49,8 @@ export class UnreadableChunk extends Error {
   }
 }
 
-const headerOf = (stored: StoredChunk): ChunkHeader => {
+/** A chunk's header; every chunk that the log holds has one. */
+export const headerOf = (stored: StoredChunk): ChunkHeader => {
   const header = stored.metadata.chunk;
   if (!header) throw new UnreadableChunk(stored, 'it has no header');
   return header;
@@ -266,29 +267,29 @@ export const decodeChunk = (stored: StoredChunk, routing: Routing): TelemetryChu
 /** The paths of a chunk's events that came without a route. */
 export const decodePaths = (stored: StoredChunk): TextColumn => readChunk(stored).columns.paths;
 
-/** Some of a chunk's events, by the numbers of their lines in ascending order, without parsing the others. */
-export const decodeLines = (
-  stored: StoredChunk,
-  numbers: readonly number[],
-  routing: Routing,
-): TelemetryChunk => {
+/** The JSON texts of some of a chunk's events, by the numbers of their lines in ascending order. */
+export const pickLines = (stored: StoredChunk, numbers: readonly number[]): readonly string[] => {
+  if (stored.lines) return stored.lines.pick(numbers);
   const bytes = bytesOf(stored);
-  const events: TelemetryEvent[] = [];
   let start = 0;
   let line = 0;
-  for (const number of numbers) {
-    for (; line < number; line += 1) start = bytes.indexOf(0x0a, start) + 1;
-    const end = bytes.indexOf(0x0a, start);
-    events.push(parseLine(bytes.toString('utf8', start, end < 0 ? bytes.length : end)));
-  }
-  const { paths, routes, ...columns } = columnsOf(events, headerOf(stored));
-  return {
-    id: stored.id,
-    count: events.length,
-    events,
-    ...columns,
-    routes: shownRoutes({ routes, paths }, routing),
-  };
+  return numbers.map((number) => {
+    for (; line < number; line += 1) start = bytes.indexOf(LF, start) + 1;
+    const end = bytes.indexOf(LF, start);
+    return bytes.toString('utf8', start, end < 0 ? bytes.length : end);
+  });
+};
+
+/** A chunk of some events' JSON texts alone. */
+export const chunkOfLines = (
+  id: EventId,
+  lines: readonly string[],
+  receipt: Receipt,
+  routing: Routing,
+): TelemetryChunk => {
+  const events = lines.map(parseLine);
+  const { paths, routes, ...columns } = columnsOf(events, receipt);
+  return { id, count: events.length, events, ...columns, routes: shownRoutes({ routes, paths }, routing) };
 };
 
 /** A telemetry event as the API shows it: as received, with the defaults and its address. */

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { RevisionRanges } from '../../domain/revision-ranges.js';
+import type { Sought } from '../../domain/telemetry/query/sift.js';
 import { hasErrorCode } from '../../platform/files.js';
 import type { DroppingOptions, DroppingResult, RecordDropping } from '../dropping.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
@@ -10,9 +11,11 @@ import {
   type EventFilter,
   type EventLog,
   type NewEvent,
+  type ChunkPlace,
   type Position,
   type RecordedEvent,
   type Revision,
+  type SiftedChunk,
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
@@ -42,6 +45,7 @@ import {
 } from './sealed/sealing.js';
 import { Segments, type Segment } from './segments.js';
 import { snapshotLog } from './snapshot.js';
+import { siftAll, sifterHere, sifterInThreads, type FoundChunk, type Sifter } from './sifting.js';
 import { Tide } from './tide.js';
 import { Unindexed, type Run } from './unindexed.js';
 import { segmentBytes, verifyLog, type LogVerification, type VerifyProgress } from './verify-log.js';
@@ -72,6 +76,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
   readonly #sealer: Sealer | undefined;
   /** The Merkle tree over the records. */
   readonly tree: RecordTree;
+  readonly #sifter: Sifter;
   /** The number of the record that is appended next, with all that is under way. */
   #next: number;
   #closing: Promise<void> | undefined;
@@ -112,7 +117,8 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
       options.clock,
       this.#sealer,
     );
-    const { files, clock, sealing } = options;
+    const { files, clock, sealing, sifting } = options;
+    this.#sifter = sifting ? sifterInThreads(sifting) : sifterHere(files);
     this.#sealing = new Sealing(
       segments,
       files,
@@ -265,6 +271,24 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
     }
   }
 
+  sift(places: readonly ChunkPlace[], sought: Sought): Promise<readonly (SiftedChunk | undefined)[]> {
+    return siftAll(
+      this.#sifter,
+      places.map((place) => this.#find(place)),
+      sought,
+    );
+  }
+
+  #find({ stream, revision, ...chunk }: ChunkPlace): FoundChunk {
+    const name = Buffer.from(stream);
+    if (revision < this.#unindexed.stream(name).before) return undefined;
+    const [run] = this.#unindexed.runs(name, revision, 1, this.#group.durable);
+    if (!run || run.revision > revision) return undefined;
+    const number = run.number + revision - run.revision;
+    const segment = this.segments.holding(number);
+    return segment && { ...chunk, number, run, segment };
+  }
+
   async *readAll(after: Position, filter: EventFilter = {}): AsyncGenerator<EventBatch, void> {
     const cursor = this.#reader.cursor(numberOf(after) + 1);
     try {
@@ -399,6 +423,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
     await this.#indexer.close();
     await this.index.close();
     await this.#sealer?.close();
+    await this.#sifter.close();
     await this.lock.free();
   }
 

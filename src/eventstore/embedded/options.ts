@@ -29,6 +29,8 @@ export interface EmbeddedOptions {
   readonly threads?: URL;
   /** The compiled sealing-worker.js, to seal segments in a thread of its own. Absent: it is done in this one. */
   readonly sealing?: URL;
+  /** The compiled sift-worker.js, to look through chunks in threads of their own. Absent: it is done in this one. */
+  readonly sifting?: URL;
   /** Instead of the one in LMDB. */
   readonly index?: LogIndex;
   /** Instead of the one in the file system. */

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { EventId } from '../../domain/ids.js';
+import type { Sought } from '../../domain/telemetry/query/sift.js';
 import type { Clock } from '../../platform/clock.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
 import {
@@ -9,12 +10,15 @@ import {
   type EventFilter,
   type EventLog,
   type NewEvent,
+  type ChunkPlace,
   type Position,
   type RecordedEvent,
   type Revision,
+  type SiftedChunk,
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
+import { siftByReading } from '../sift.js';
 import { appendOnce } from './appending.js';
 import { connect, type Connection } from './connection.js';
 import { follow } from './following.js';
@@ -108,6 +112,10 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
     await untilAnswered(this.#patience, () =>
       truncateStream(this.#connection, stream, before, this.options.deadline ?? DEADLINE),
     );
+  }
+
+  sift(places: readonly ChunkPlace[], sought: Sought): Promise<readonly (SiftedChunk | undefined)[]> {
+    return siftByReading(this, places, sought);
   }
 
   readStream(

@@ -1,28 +1,19 @@
 import type { Json } from '../../domain/json.js';
-import type { TenantId } from '../../domain/ids.js';
-import {
-  bytesOf,
-  decodeChunk,
-  decodeLines,
-  receiptOf,
-  showEvent,
-  type ShownEvent,
-  type TelemetryChunk,
-} from '../../domain/telemetry/chunk.js';
+import type { EventId, TenantId } from '../../domain/ids.js';
 import { telemetryId } from '../../domain/telemetry/address.js';
+import { chunkOfLines, showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
 import { queryOfFilter, type TelemetryFilter } from '../../domain/telemetry/filter.js';
 import { bindQuery } from '../../domain/telemetry/query/match.js';
 import { mayHold } from '../../domain/telemetry/query/prune.js';
 import { group, type Query } from '../../domain/telemetry/query/query.js';
-import { LineScanner, needlesOf } from '../../domain/telemetry/query/scan.js';
+import { newestFirst, type Place, type Sought } from '../../domain/telemetry/query/sift.js';
 import type { Routing } from '../../domain/telemetry/routes/shown.js';
-import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
+import type { EventLog, Position, SiftedChunk } from '../../eventstore/event-store.js';
 import { chunkIndex, type ChunkEntry } from '../chunk-index/projection.js';
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';
 import { listedNow } from './listed.js';
 import { NewestChunks } from './newest-chunks.js';
-import { readChunk } from './read-chunk.js';
 
 export interface SearchQuery {
   readonly filter: TelemetryFilter;
@@ -48,27 +39,17 @@ export type SearchOutcome =
 
 /**
  * How much one page may read before it ends short of its limit, with a cursor all the same: what is rare in a long log
- * is then found over several requests instead of in one that never answers. Counted in events; a chunk has its price.
+ * is then found over several requests instead of in one that never answers. Counted in events that are parsed; a
+ * chunk has its price.
  */
 const READ_A_PAGE = 300_000;
-const PRICE_OF_A_CHUNK = 500;
-/** Events that are only looked through as bytes for the price of one that is parsed. */
-const SCANNED_FOR_ONE = 8;
-/** Of how many events at least one must be a candidate for all of them to be parsed at once. */
-const SPARSE = 4;
-
-/** A place in the order of time and id, newest first: what comes after it is older. */
-interface Place {
-  readonly time: number;
-  readonly id: string;
-}
+const PRICE_OF_A_CHUNK = 200;
+/** How many chunks are looked through together: one at first, and twice as many each time up to these. */
+const MOST_CHUNKS = 64;
+const MOST_EVENTS = 100_000;
 
 interface Hit extends Place {
-  readonly stored: RecordedEvent;
-  readonly chunk: TelemetryChunk;
-  /** In what was read of the chunk, and in the chunk. */
-  readonly read_index: number;
-  readonly index: number;
+  readonly show: () => ShownEvent;
 }
 
 /** A page's end, and the log position that the whole sequence of pages shows: what is recorded later is not in it. */
@@ -87,13 +68,13 @@ const readCursor = (json: Json): Cursor | undefined => {
     : undefined;
 };
 
-const newestFirst = (one: Place, other: Place): number =>
-  other.time - one.time || (one.id < other.id ? 1 : one.id > other.id ? -1 : 0);
-
 /** Comes after every event of its time. */
 const LAST_ID = '';
 
-/** Finds events, newest first: the chunks that may hold some by their index, the events by reading those chunks. */
+/**
+ * Finds events, newest first: the chunks that may hold some by their index, the events by having the log look through
+ * those chunks.
+ */
 export const searchEvents = async (
   models: ReadModels,
   log: EventLog,
@@ -104,38 +85,45 @@ export const searchEvents = async (
   if (query.after !== undefined && !cursor) return { ok: false, code: 'invalid_cursor' };
 
   const snapshot = cursor?.snapshot ?? models.position(chunkIndex);
-  const from = query.from ?? -Infinity;
-  const to = Math.min(query.to ?? Infinity, cursor?.time ?? Infinity);
   const wanted = wantedOf(query);
-  const needles = wanted && needlesOf(wanted);
-  const scanner = needles && new LineScanner(needles);
+  const sought: Sought = {
+    ...(wanted && { query: wanted }),
+    from: query.from ?? -Infinity,
+    to: Math.min(query.to ?? Infinity, cursor?.time ?? Infinity),
+    ...(cursor && { after: { time: cursor.time, id: cursor.id } }),
+    // One more than are shown says that there is a next page.
+    limit: query.limit + 1,
+  };
   const routes = await currentRoutes(models, tenant);
-  const mayMatter = (entry: ChunkEntry): boolean =>
-    entry.position <= snapshot &&
-    entry.min_time <= to &&
-    (!wanted || mayHold(wanted, listedNow(entry, routes)));
-
-  const chunks = new NewestChunks(models.read(chunkIndex, tenant), { from, to });
-  let hits: Hit[] = [];
+  const chunks = new NewestChunks(models.read(chunkIndex, tenant), sought);
+  let hits: readonly Hit[] = [];
   let read = 0;
   let bottom = -Infinity;
-  for (let entry = await chunks.next(); entry; entry = await chunks.next()) {
-    if (!mayMatter(entry)) continue;
+  const choose = (entry: ChunkEntry): Choice => {
+    const mayMatter =
+      entry.position <= snapshot &&
+      entry.min_time <= sought.to &&
+      (!wanted || mayHold(wanted, listedNow(entry, routes)));
+    if (!mayMatter) return 'skip';
     // Chunks come by their latest event: once the page is full of newer ones, this and those to come cannot matter.
     const last = hits[query.limit];
-    if (last && last.time > entry.max_time) break;
+    if (last && last.time > entry.max_time) return 'end';
     // A millisecond of progress at least, or the next page would begin where this one did.
-    if (read >= READ_A_PAGE && entry.max_time + 1 < to) {
+    if (read >= READ_A_PAGE && entry.max_time + 1 < sought.to) {
       bottom = entry.max_time;
-      break;
+      return 'end';
     }
     read += PRICE_OF_A_CHUNK;
-    const stored = await readChunk(log, entry);
-    if (!stored) continue;
-    const part = partOf(stored, entry.count, scanner, routes.book);
-    read += part.price;
-    const found = hitsIn(stored, part, { from, to, cursor, wanted });
+    return 'take';
+  };
+  let ended = false;
+  for (let most = 1; !ended; most = Math.min(2 * most, MOST_CHUNKS)) {
+    const group = await take(chunks, most, choose);
+    ended = group.ended;
+    const sifted = await log.sift(group.entries, sought);
+    const found = group.entries.flatMap(({ chunk }, i) => hitsIn(chunk, sifted[i], wanted, routes.book));
     if (found.length > 0) hits = [...hits, ...found].sort(newestFirst).slice(0, query.limit + 1);
+    for (const one of sifted) read += one?.price ?? 0;
   }
 
   // Where reading stopped early, only what is newer than every chunk not read is sure to be the newest.
@@ -151,7 +139,7 @@ export const searchEvents = async (
   return {
     ok: true,
     position: snapshot,
-    data: page.map((hit) => show(hit, routes.book)),
+    data: page.map(({ show }) => show()),
     ...(more && { next: [more.time, more.id, snapshot] }),
   };
 };
@@ -161,58 +149,48 @@ const wantedOf = ({ filter, query }: SearchQuery): Query | undefined => {
   return filtered && query ? group('and', [filtered, query]) : (filtered ?? query);
 };
 
-/** What was read of a chunk. */
-interface ChunkPart {
-  readonly chunk: TelemetryChunk;
-  /** The numbers in the chunk of the events that were read; absent where those are all. */
-  readonly lines?: readonly number[];
-  readonly price: number;
-}
+/** What is done with a chunk of the index: `end` leaves it and all that come after it. */
+type Choice = 'take' | 'skip' | 'end';
 
-/** Reads as much of a chunk as may matter: what its bytes say cannot match is not parsed. */
-const partOf = (
-  stored: RecordedEvent,
-  count: number,
-  scanner: LineScanner | undefined,
-  routing: Routing,
-): ChunkPart => {
-  const lines = scanner?.candidates(bytesOf(stored));
-  if (!lines || lines.length * SPARSE > count) return { chunk: decodeChunk(stored, routing), price: count };
-  return { chunk: decodeLines(stored, lines, routing), lines, price: lines.length + count / SCANNED_FOR_ONE };
+/** The next chunks that are to be looked through together; `ended`: none comes after them. */
+const take = async (
+  chunks: NewestChunks,
+  most: number,
+  choose: (entry: ChunkEntry) => Choice,
+): Promise<{ readonly entries: readonly ChunkEntry[]; readonly ended: boolean }> => {
+  const entries: ChunkEntry[] = [];
+  let events = 0;
+  while (entries.length < most && events < MOST_EVENTS) {
+    const entry = await chunks.next();
+    const choice = entry ? choose(entry) : 'end';
+    if (!entry || choice === 'end') return { entries, ended: true };
+    if (choice === 'skip') continue;
+    entries.push(entry);
+    events += entry.count;
+  }
+  return { entries, ended: false };
 };
 
 const hitsIn = (
-  stored: RecordedEvent,
-  { chunk, lines }: ChunkPart,
-  {
-    from,
-    to,
-    cursor,
-    wanted,
-  }: {
-    readonly from: number;
-    readonly to: number;
-    readonly cursor: Cursor | undefined;
-    readonly wanted: Query | undefined;
-  },
+  id: EventId,
+  sifted: SiftedChunk | undefined,
+  wanted: Query | undefined,
+  routing: Routing,
 ): readonly Hit[] => {
+  if (!sifted || sifted.numbers.length === 0) return [];
+  const { numbers, texts, receipt, recorded_at } = sifted;
+  const chunk = chunkOfLines(id, texts, receipt, routing);
   const test = wanted && bindQuery(wanted, chunk);
-  const hits: Hit[] = [];
-  for (let read_index = 0; read_index < chunk.count; read_index += 1) {
-    const time = chunk.times[read_index] ?? 0;
-    if (time < from || time > to || (test && !test(read_index))) continue;
-    const index = lines ? (lines[read_index] ?? 0) : read_index;
-    const hit = { time, id: telemetryId(chunk.id, index), stored, chunk, read_index, index };
-    if (!cursor || newestFirst(hit, cursor) > 0) hits.push(hit);
-  }
-  return hits;
+  return numbers.flatMap((number, i) => {
+    const event = chunk.events[i];
+    if (!event || test?.(i) === false) return [];
+    const place = { chunk: id, index: number, ...receipt };
+    return [
+      {
+        time: chunk.times[i] ?? NaN,
+        id: telemetryId(id, number),
+        show: () => showEvent(event, place, recorded_at, routing),
+      },
+    ];
+  });
 };
-
-const show = ({ stored, chunk, read_index, index }: Hit, routing: Routing): ShownEvent =>
-  showEvent(
-    // An index that `hitsIn` counted up to is in the chunk.
-    chunk.events[read_index] ?? { type: '' },
-    { chunk: chunk.id, index, ...receiptOf(stored) },
-    stored.metadata.recorded_at,
-    routing,
-  );

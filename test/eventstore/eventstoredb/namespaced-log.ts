@@ -23,10 +23,8 @@ export const namespaced = (log: Log, tag: string, base: Position): Log => {
     ...filter,
     stream_prefix: `${tag}-${filter.stream_prefix ?? ''}`,
   });
-  const hidden = <E extends NewEvent>(event: E): E => ({
-    ...event,
-    id: `${tag}${event.id.slice(8)}` as EventId,
-  });
+  const hiddenId = (id: EventId): EventId => `${tag}${id.slice(8)}` as EventId;
+  const hidden = <E extends NewEvent>(event: E): E => ({ ...event, id: hiddenId(event.id) });
   const shown = (event: RecordedEvent): RecordedEvent => ({
     ...event,
     id: `00000000${event.id.slice(8)}` as EventId,
@@ -45,6 +43,11 @@ export const namespaced = (log: Log, tag: string, base: Position): Log => {
     readStream: (name, options) => showEvents(log.readStream(inside(name), options)),
     readAll: (after, filter = {}) => showBatches(log.readAll(from(after), narrowed(filter))),
     subscribe: (after, filter, signal) => showBatches(log.subscribe(from(after), narrowed(filter), signal)),
+    sift: (places, sought) =>
+      log.sift(
+        places.map((place) => ({ ...place, stream: inside(place.stream), chunk: hiddenId(place.chunk) })),
+        sought,
+      ),
     head: async () => {
       const head = await log.head();
       return head === base ? START : head;

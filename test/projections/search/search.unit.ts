@@ -9,7 +9,7 @@ import { chunkIndex } from '../../../src/projections/chunk-index/projection.js';
 import { eventById } from '../../../src/projections/search/event-by-id.js';
 import { searchEvents, type SearchQuery } from '../../../src/projections/search/search.js';
 import { events, meets, queries } from '../../support/queries.js';
-import { chunkOf, foldAll, NOW, tenant, TestLog, testModels } from '../../support/telemetry.js';
+import { chunkOf, foldAll, NOW, sealedOf, tenant, TestLog, testModels } from '../../support/telemetry.js';
 
 const logOf = (events: readonly RecordedEvent[]): TestLog => {
   const log = new TestLog();
@@ -160,9 +160,15 @@ describe('searching', () => {
       minLength: 1,
       maxLength: 6,
     });
+    const args = [chunks, queries, fc.integer({ min: 1, max: 7 }), fc.nat()] as const;
     await fc.assert(
-      fc.asyncProperty(chunks, queries, fc.integer({ min: 1, max: 7 }), async (parts, query, limit) => {
-        const log = logOf(parts.map((samples, i) => chunkOf(samples, { number: i + 1 })));
+      fc.asyncProperty(...args, async (parts, query, limit, sealed) => {
+        const log = logOf(
+          parts.map((samples, i) => {
+            const chunk = chunkOf(samples, { number: i + 1 });
+            return (sealed >> i) % 2 === 1 ? sealedOf(chunk) : chunk;
+          }),
+        );
         const found = (await pages(log, { filter: {}, query, limit })).flat();
         const right = parts
           .flat()
@@ -194,6 +200,35 @@ describe('searching', () => {
     expect(found.flat().every(({ type }) => type === 'a')).toBe(true);
   });
 
+  it('shows one snapshot over all its pages while its chunks are sealed and new ones arrive, whatever they hold', async () => {
+    const chunks = fc.array(fc.array(events, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(
+        chunks,
+        chunks,
+        queries,
+        fc.integer({ min: 1, max: 3 }),
+        async (parts, later, query, limit) => {
+          const log = logOf(parts.map((samples, i) => chunkOf(samples, { number: i + 1 })));
+          let turn = 0;
+          const found = await pages(log, { filter: {}, query, limit }, () => {
+            const arriving = later[turn];
+            if (arriving) log.events.push(chunkOf(arriving, { number: log.events.length + 1 }));
+            const next = log.events[turn];
+            if (next) log.events[turn] = sealedOf(next);
+            turn += 1;
+          });
+          const right = parts
+            .flat()
+            .filter((sample) => meets(sample, query))
+            .map(({ timestamp }) => new Date(timestamp).toISOString());
+          expect(found.flat().map(({ timestamp }) => timestamp)).toEqual(right.sort().reverse());
+        },
+      ),
+      { seed: 3, numRuns: 100 },
+    );
+  });
+
   it('reads only the chunks that may hold what it wants', async () => {
     const log = logOf(
       Array.from({ length: 50 }, (_, i) =>
@@ -220,8 +255,8 @@ describe('searching', () => {
 
   it('ends a page early rather than reading without end, and goes on with the next', async () => {
     const log = logOf(
-      Array.from({ length: 700 }, (_, i) =>
-        chunkOf([{ type: 'a', message: i === 650 ? 'needle' : '', timestamp: NOW - i * 1000 }], {
+      Array.from({ length: 1600 }, (_, i) =>
+        chunkOf([{ type: 'a', message: i === 1550 ? 'needle' : '', timestamp: NOW - i * 1000 }], {
           number: i + 1,
         }),
       ),

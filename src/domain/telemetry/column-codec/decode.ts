@@ -8,7 +8,7 @@ import type { Shape } from './shape.js';
 const LF = 0x0a;
 
 /** A column that is read when somebody asks for it. */
-interface ColumnSource {
+export interface ColumnSource {
   readonly count: number;
   readonly bytes: Uint8Array;
   read?: Column;
@@ -48,7 +48,18 @@ export class EncodedLines {
       throw new UndecodableColumns('the lines have another length');
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   }
+
+  /** Some lines, by their numbers in ascending order. */
+  pick(numbers: readonly number[]): readonly string[] {
+    const plain = this.#plain;
+    return plain
+      ? numbers.map((number) => textOfBytes(plain.lines(number, number + 1)))
+      : (this.#columns?.pick(numbers) ?? []);
+  }
 }
+
+const textOfBytes = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer as ArrayBuffer, byteOffset, length).toString();
 
 /** Some of encoded lines that follow each other: those of one chunk. */
 export class LineRange {
@@ -65,6 +76,11 @@ export class LineRange {
   /** The lines' bytes; of the last so many of them only, where that is asked for. */
   bytes(last = this.count): Buffer {
     return this.encoded.lines(Math.max(this.from, this.to - last), this.to);
+  }
+
+  /** Some of the lines, by their numbers among these, in ascending order. */
+  pick(numbers: readonly number[]): readonly string[] {
+    return this.encoded.pick(numbers.map((number) => this.from + number));
   }
 }
 
@@ -96,21 +112,21 @@ export class ColumnLines {
   readonly shapes: readonly Shape[];
   /** For each line its shape. */
   readonly lineShapes: Uint16Array;
-  readonly #sources: readonly ColumnSource[];
-  readonly #compression: Compression;
+  readonly sources: readonly ColumnSource[];
+  readonly compression: Compression;
 
   constructor(
     from: ByteReader,
     readonly count: number,
   ) {
-    this.#compression = from.compression;
+    this.compression = from.compression;
     const shapes = from.varint();
     const table = new ByteReader(from.blob(), from.compression);
     this.shapes = Array.from({ length: shapes }, () => readShape(table));
     const numbers = decodeIntegers(new ByteReader(from.sized(), from.compression), count);
     if (!areBelow(numbers, shapes)) throw new UndecodableColumns('a line of no shape');
     this.lineShapes = Uint16Array.from(numbers);
-    this.#sources = Array.from({ length: from.varint() }, () => ({
+    this.sources = Array.from({ length: from.varint() }, () => ({
       count: from.varint(),
       bytes: from.sized(),
     }));
@@ -118,9 +134,9 @@ export class ColumnLines {
 
   /** One of the columns. */
   column(number: number): Column {
-    const source = this.#sources[number];
+    const source = this.sources[number];
     if (!source) throw new UndecodableColumns('a shape with a column that is not there');
-    return (source.read ??= Column.read(new ByteReader(source.bytes, this.#compression), source.count));
+    return (source.read ??= Column.read(new ByteReader(source.bytes, this.compression), source.count));
   }
 
   /** How many values of each column stand before a line. */
@@ -128,11 +144,38 @@ export class ColumnLines {
     const lines = new Uint32Array(this.shapes.length);
     for (let i = 0; i < line; i += 1)
       lines[this.lineShapes[i] as number] = (lines[this.lineShapes[i] as number] as number) + 1;
-    const values = new Uint32Array(this.#sources.length);
+    const values = new Uint32Array(this.sources.length);
     this.shapes.forEach(({ columns }, shape) => {
       for (const column of columns) values[column] = (values[column] as number) + (lines[shape] as number);
     });
     return values;
+  }
+
+  /** Some lines, by their numbers in ascending order; of the others the values are counted and nothing else. */
+  pick(numbers: readonly number[]): readonly string[] {
+    const next = new Uint32Array(this.sources.length);
+    const writers: (LineWriter | undefined)[] = [];
+    const out = new Output(0);
+    let line = 0;
+    return numbers.map((number) => {
+      for (; line < number; line += 1) this.#pass(this.lineShapes[line] as number, next);
+      const shape = this.lineShapes[number] as number;
+      const { steps, longest } = (writers[shape] ??= this.#writerOf(this.shapes[shape] as Shape));
+      out.makeRoom(0, longest);
+      const { view } = out;
+      // Writing moves on to the values of the next line by itself, but for columns of one text.
+      const before = next.slice();
+      let at = 0;
+      for (let i = 0; i < steps.length; i += 1) at = (steps[i] as Step).write(next, view, at);
+      next.set(before);
+      return textOfBytes(out.bytes.subarray(0, at - 1));
+    });
+  }
+
+  #pass(shape: number, next: Uint32Array): void {
+    const { columns } = this.shapes[shape] as Shape;
+    for (let i = 0; i < columns.length; i += 1)
+      next[columns[i] as number] = (next[columns[i] as number] as number) + 1;
   }
 
   /** `expected`: how many bytes there will be; 0 where nobody knows. */

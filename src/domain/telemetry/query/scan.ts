@@ -1,3 +1,4 @@
+import { hasColumn } from './match.js';
 import type { Query, TextField } from './query.js';
 
 /**
@@ -31,15 +32,7 @@ interface Guess {
 }
 
 /** Fields of few different values, most of which most chunks hold. */
-const COMMON: ReadonlySet<unknown> = new Set<TextField>([
-  'type',
-  'service',
-  'method',
-  'consumer',
-  'environment',
-  'region',
-  'severity',
-]);
+const COMMON: ReadonlySet<unknown> = new Set<TextField>(['consumer', 'environment', 'region', 'severity']);
 
 const guess = (needle: string | undefined, common: boolean): Guess | undefined =>
   needle === undefined
@@ -54,8 +47,8 @@ const guessOf = (query: Query): Guess | undefined => {
     case 'mentions':
       return guess(longestPiece(query.text.toLowerCase()), false);
     case 'is':
-      // A route may be made from the path, and then stands nowhere.
-      if (query.field === 'route') return undefined;
+      // Columns say more of what has one, for less; and a route may be made from the path, and then stands nowhere.
+      if (hasColumn(query.field)) return undefined;
       if (typeof query.field === 'object' && mayBeNumber(query.text, query.prefix)) return undefined;
       return guess(longestPiece(query.text), COMMON.has(query.field));
     case 'and':
@@ -129,39 +122,79 @@ const ESCAPE = Buffer.from('\\u');
 const KELVIN_SIGN = Buffer.from('\u212a');
 const DOTTED_I = Buffer.from('\u0130');
 
-/** Which lines of NDJSON may meet a query with these needles, by their numbers from 0 on, in order. */
-export class LineScanner {
+/** Finds what may meet a query with these needles: lines of NDJSON, or texts as they stand in such lines. */
+export class NeedleScanner {
+  /** In lower case. */
+  readonly needles: Needles;
   readonly #finders: readonly Finder[];
-  /** Where one of these is, nothing else need be for the line to be a candidate. */
+  /** Where one of these is, nothing else need be for an event to be a candidate. */
   readonly #disguises: readonly Buffer[];
 
   constructor(needles: Needles) {
-    this.#finders = needles.map((needle) => new Finder(needle));
-    const contain = (letter: RegExp): boolean => needles.some((needle) => letter.test(needle));
-    this.#disguises = [ESCAPE, ...(contain(/k/i) ? [KELVIN_SIGN] : []), ...(contain(/i/i) ? [DOTTED_I] : [])];
+    this.needles = needles.map((needle) => needle.toLowerCase());
+    this.#finders = this.needles.map((needle) => new Finder(needle));
+    const contain = (letter: string): boolean => this.needles.some((needle) => needle.includes(letter));
+    this.#disguises = [ESCAPE, ...(contain('k') ? [KELVIN_SIGN] : []), ...(contain('i') ? [DOTTED_I] : [])];
   }
 
-  candidates(bytes: Buffer): readonly number[] {
+  /** Which lines are candidates, by their numbers from 0 on, in order. */
+  lines(bytes: Buffer): readonly number[] {
+    const lines: number[] = [];
+    let line = 0;
+    let counted = 0;
+    this.#walk(bytes, (place) => {
+      for (; counted < place; counted += 1) if (bytes[counted] === NEWLINE) line += 1;
+      lines.push(line);
+      const end = bytes.indexOf(NEWLINE, place);
+      return end < 0 ? bytes.length : end;
+    });
+    return lines;
+  }
+
+  /** Which of some texts are candidates, each of which starts where the one before it ends. */
+  texts(bytes: Buffer, starts: ArrayLike<number>): readonly number[] {
+    const texts: number[] = [];
+    let text = 0;
+    this.#walk(bytes, (place) => {
+      while ((starts[text + 1] ?? Infinity) <= place) text += 1;
+      texts.push(text);
+      return (starts[text + 1] ?? bytes.length) - 1;
+    });
+    return texts;
+  }
+
+  /** Whether some event may be a candidate for what stands in these bytes. */
+  isIn(bytes: Buffer): boolean {
+    let found = false;
+    this.#walk(bytes, () => {
+      found = true;
+      return bytes.length;
+    });
+    return found;
+  }
+
+  /** Whether a text in which these characters may stand, and no others, may hold a needle. */
+  mayBeMadeOf(characters: string): boolean {
+    const allowed = Buffer.from(characters.toLowerCase(), 'latin1');
+    return this.needles.some((needle) => Buffer.from(needle).every((byte) => allowed.includes(byte)));
+  }
+
+  /** Calls back for each place of a needle or a disguise behind the last byte that the callback said it is done with. */
+  #walk(bytes: Buffer, visit: (place: number) => number): void {
     const searches: ((from: number) => number)[] = [
       ...this.#finders.map((finder) => (from: number) => finder.find(bytes, from)),
       ...this.#disguises.map((disguise) => (from: number) => bytes.indexOf(disguise, from)),
     ];
-    // The next place of each, looked for again once the line that it is in is behind.
+    // The next place of each, looked for again once it is behind.
     const places = searches.map((search) => search(0));
-    const lines: number[] = [];
-    let line = 0;
-    let counted = 0;
     for (;;) {
       let next = -1;
       for (const place of places) if (place >= 0 && (next < 0 || place < next)) next = place;
-      if (next < 0) return lines;
-      for (; counted < next; counted += 1) if (bytes[counted] === NEWLINE) line += 1;
-      lines.push(line);
-      const end = bytes.indexOf(NEWLINE, next);
-      if (end < 0) return lines;
+      if (next < 0) return;
+      const end = visit(next);
       searches.forEach((search, i) => {
         const place = places[i] ?? -1;
-        if (place >= 0 && place <= end) places[i] = search(end + 1);
+        if (place >= 0 && place <= end) places[i] = end + 1 < bytes.length ? search(end + 1) : -1;
       });
     }
   }

@@ -6,7 +6,7 @@ import { SealedFile } from './sealed-file.js';
 export type OpenForm = { readonly raw: OpenFile } | { readonly sealed: SealedFile };
 
 /** Opens a segment for reading. The file itself says which form it has: it may have been sealed a moment ago. */
-export const openForm = async (segments: Segments, segment: Segment): Promise<OpenForm> => {
+export const openForm = async (segments: Pick<Segments, 'open'>, segment: Segment): Promise<OpenForm> => {
   const file = await segments.open(segment, 'read');
   try {
     const sealed = await SealedFile.open(segment.name, file);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeChunk as decode, decodeLines } from '../../../../src/domain/telemetry/chunk.js';
+import { chunkOfLines, decodeChunk as decode, pickLines } from '../../../../src/domain/telemetry/chunk.js';
 import { RouteBook } from '../../../../src/domain/telemetry/routes/book.js';
 import { bindQuery } from '../../../../src/domain/telemetry/query/match.js';
 import {
@@ -11,14 +11,14 @@ import {
 } from '../../../../src/domain/telemetry/query/parse.js';
 import { mayHold } from '../../../../src/domain/telemetry/query/prune.js';
 import { printQuery, type Query } from '../../../../src/domain/telemetry/query/query.js';
-import { LineScanner, needlesOf } from '../../../../src/domain/telemetry/query/scan.js';
+import { NeedleScanner, needlesOf } from '../../../../src/domain/telemetry/query/scan.js';
 import { START } from '../../../../src/eventstore/event-store.js';
 import { chunkIndex } from '../../../../src/projections/chunk-index/projection.js';
 import { NO_ROUTES } from '../../../../src/projections/routes/query.js';
 import { listedNow } from '../../../../src/projections/search/listed.js';
 import { escaped, events, meets, queries, type Sample } from '../../../support/queries.js';
 import { learnFrom, sitePath } from '../../../support/routes.js';
-import { decodeChunk, chunkOf, foldAll } from '../../../support/telemetry.js';
+import { decodeChunk, chunkOf, foldAll, NOW } from '../../../support/telemetry.js';
 
 const is = (field: 'service' | 'route', text: string, prefix = false): Query => ({
   kind: 'is',
@@ -119,7 +119,7 @@ describe('the query language', () => {
 
 describe('a query', () => {
   const some = fc.array(events, { minLength: 1, maxLength: 10 });
-  const chunkOfLines = (samples: readonly Sample[], every: number) => ({
+  const storedLines = (samples: readonly Sample[], every: number) => ({
     ...chunkOf(samples),
     data: Buffer.from(samples.map((sample) => escaped(sample, every)).join('\n')),
   });
@@ -195,10 +195,15 @@ describe('a query', () => {
       fc.property(some, queries, fc.nat({ max: 6 }), (samples, query, every) => {
         const needles = needlesOf(query);
         if (!needles) return;
-        const stored = chunkOfLines(samples, every);
-        const lines = new LineScanner(needles).candidates(stored.data);
+        const stored = storedLines(samples, every);
+        const lines = new NeedleScanner(needles).lines(stored.data);
         skipped += samples.length - lines.length;
-        const chunk = decodeLines(stored, lines, RouteBook.EMPTY);
+        const chunk = chunkOfLines(
+          stored.id,
+          pickLines(stored, lines),
+          { received_at: NOW },
+          RouteBook.EMPTY,
+        );
         const test = bindQuery(query, chunk);
         expect(lines.filter((_, i) => test(i))).toEqual(
           samples.flatMap((sample, i) => (meets(sample, query) ? [i] : [])),
