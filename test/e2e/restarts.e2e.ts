@@ -33,8 +33,11 @@ const logFiles = async (): Promise<Record<string, string>> => {
 // The checkpoint that covers what was written is sealed when the first server stops; there is nothing new then.
 const sealing = { PULSESTREAM_CHECKPOINT_SECONDS: '1' };
 
+/** test/api/nothing-writes.int.ts does the others of a hundred, in its own process. */
+const RESTARTS = Number(process.env.RESTARTS ?? 20);
+
 describe('starting and stopping', () => {
-  it('leaves every byte of the log as it was, 20 times', async () => {
+  it(`leaves every byte of the log as it was, ${RESTARTS} times`, async () => {
     const first = await startServer(data, sealing);
     const tenant = await registerTenant(first.url);
     await postJson(
@@ -45,7 +48,7 @@ describe('starting and stopping', () => {
     expect(await first.stop()).toBe(0);
     const before = await logFiles();
 
-    for (let start = 0; start < 20; start += 1) {
+    for (let start = 0; start < RESTARTS; start += 1) {
       const server = await startServer(data, sealing);
       await server.stop(start % 4 === 3 ? 'SIGKILL' : 'SIGTERM');
       expect(await logFiles()).toEqual(before);
