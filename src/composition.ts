@@ -510,6 +510,7 @@ const apiConfig = (config: Config, { instance_id, release }: Instance): ApiConfi
   ...(config.PULSESTREAM_PUBLIC_URL && { public_url: config.PULSESTREAM_PUBLIC_URL }),
   cors_origins: config.PULSESTREAM_CORS_ORIGINS,
   trust_proxy: config.PULSESTREAM_TRUST_PROXY,
+  demo_data: config.PULSESTREAM_DEMO_DATA,
   registration: config.PULSESTREAM_REGISTRATION,
   limits: serverLimits(config),
   ingest_memory_bytes: config.PULSESTREAM_INGEST_MEGABYTES * 1024 * 1024,

@@ -39,6 +39,8 @@ export interface ApiConfig {
   readonly cors_origins: readonly string[];
   /** How many reverse proxies stand in front. */
   readonly trust_proxy: number;
+  /** Whether made-up events are taken. */
+  readonly demo_data: boolean;
   /** Whether anyone may register a tenant. */
   readonly registration: boolean;
   readonly limits: ServerLimits;

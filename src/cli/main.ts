@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { demo } from './demo.js';
 import { deployReport, deployResume, deployRun, deployStatus } from './deploy.js';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
@@ -81,6 +82,15 @@ importing(
     .description('import an access log of Apache or nginx; the same as import --format combined')
     .argument('<file>', 'the access log'),
 ).action((file: string, options: ImportOptions) => importFiles([file], { ...options, format: 'combined' }));
+
+program
+  .command('demo')
+  .description('send made-up events, marked as such, to a server that takes them (PULSESTREAM_DEMO_DATA)')
+  .option('--events <count>', 'how many, over the last hour', '5000')
+  .option('--api-key <key>', 'an API key with the scope ingest (or PULSESTREAM_API_KEY)')
+  .option('--url <url>', 'the server (or PULSESTREAM_URL); default: the one on this data directory')
+  .option(...json)
+  .action(demo);
 
 const projections = program.command('projections').description('look after the read models');
 projections

@@ -13,7 +13,8 @@ export interface ClientOrigin {
   readonly user_agent?: string;
 }
 
-export type Origin = 'api' | 'otlp' | 'import' | 'cli' | 'process_manager' | 'deployment';
+/** Through which door a record came. `demo`: made up, to show what there is to see. */
+export type Origin = 'api' | 'otlp' | 'import' | 'cli' | 'process_manager' | 'deployment' | 'demo';
 
 /**
  * Where a record comes from; part of every record's metadata.

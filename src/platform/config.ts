@@ -212,6 +212,11 @@ export const variables = {
     default: '280',
     read: integer(10, 2_000),
   }),
+  PULSESTREAM_DEMO_DATA: define({
+    doc: 'Whether pulsestream demo may send made-up events; refused where NODE_ENV is production.',
+    default: 'false',
+    read: boolean,
+  }),
   PULSESTREAM_URL: define({
     doc: 'For the command line: the server to talk to; absent: the one that runs on this data directory.',
     read: url('http', 'https'),
@@ -271,9 +276,15 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
       return [name, undefined] as const;
     }
   });
+  const config = Object.fromEntries(entries) as Config;
+  if (config.PULSESTREAM_DEMO_DATA && environment.NODE_ENV === 'production')
+    problems.push({
+      variable: 'PULSESTREAM_DEMO_DATA',
+      problem: 'cannot be true where NODE_ENV is production: made-up events have no place there',
+    });
   if (problems.length > 0) return { ok: false, problems };
   const unknown = Object.keys(environment).filter(
     (name) => name.startsWith('PULSESTREAM_') && !(name in variables),
   );
-  return { ok: true, config: Object.fromEntries(entries) as Config, unknown };
+  return { ok: true, config, unknown };
 };

@@ -108,12 +108,12 @@ const ORIGIN_HEADER = 'X-PulseStream-Origin';
 
 /**
  * Through which door a sender says that events come. What a holder of a key may say changes nothing of what it may do:
- * both are doors that it may use.
+ * both are doors that it may use. `demo` says that the events are made up; a server takes them where it is told to.
  */
 const declaredOrigin = ({
   headers: { 'x-pulsestream-origin': origin = 'api' },
-}: Pick<ApiRequest, 'headers'>): 'api' | 'import' | undefined =>
-  origin === 'api' || origin === 'import' ? origin : undefined;
+}: Pick<ApiRequest, 'headers'>): 'api' | 'import' | 'demo' | undefined =>
+  origin === 'api' || origin === 'import' || origin === 'demo' ? origin : undefined;
 
 export const ingestBatch = defineRoute({
   method: 'POST',
@@ -154,6 +154,15 @@ export const ingestBatch = defineRoute({
     const origin = declaredOrigin(request);
     if (origin === undefined)
       return refuse(problem(400, 'invalid_origin', `${ORIGIN_HEADER} may be api or import.`), request);
+    if (origin === 'demo' && !api.config.demo_data)
+      return refuse(
+        problem(
+          403,
+          'demo_data_refused',
+          'This server takes no made-up events: PULSESTREAM_DEMO_DATA is not set.',
+        ),
+        request,
+      );
     const result = await api.ingest.batch(
       request.body,
       formatOf(request),
