@@ -88,15 +88,14 @@ describe('the server by itself', () => {
     const body = start?.body && 'schema' in start.body ? start.body.schema : {};
     const { kind } = (body as { properties: { kind: { enum: readonly string[] } } }).properties;
     it.each(kind.enum)(
-      `writes nothing by the job %s, ${TRIGGERS} times`,
+      'writes nothing by the job %s, again and again',
       async (name) => {
         const as = server.operator_token;
         const wanted = ['rebuild', 'verify', 'retry'].includes(name) ? { projections: ['users'] } : {};
-        for (let i = 0; i < TRIGGERS; i += 1) {
-          const { status, body } = await server.call('POST', '/_ops/jobs', {
-            as,
-            json: { kind: name, ...wanted },
-          });
+        const times = name === 'rebuild' || name === 'verify' ? SLOW_TRIGGERS : TRIGGERS;
+        for (let i = 0; i < times; i += 1) {
+          const json = { kind: name, ...wanted };
+          const { status, body } = await server.call('POST', '/_ops/jobs', { as, json });
           expect(status).toBe(202);
           const path = `/_ops/jobs/${body.id as string}`;
           await until(async () => (await server.call('GET', path, { as })).body.state === 'done');

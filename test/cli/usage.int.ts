@@ -36,6 +36,7 @@ const commands: readonly (readonly [string, readonly string[]])[] = [
   ['projections list', ['--json']],
   ['projections rebuild', ['[names...]', '--all', '--fresh', '--json']],
   ['projections verify', ['[names...]', '--json']],
+  ['demo', ['--events', '--api-key', '--url', '--json']],
   ['deploy', ['run', 'resume', 'status', 'report']],
   [
     'deploy run',
