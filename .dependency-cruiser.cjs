@@ -51,8 +51,15 @@ module.exports = {
       '^src/domain/',
       '^src/platform/',
     ]),
+    only(
+      'quarantine-points-inwards',
+      '^src/quarantine/',
+      ['^src/quarantine/', '^src/domain/', '^src/platform/', '^src/eventstore/event-store\\.ts$'],
+      'What is set aside, as readers of the log ask for it.',
+    ),
     only('commands-point-inwards', '^src/commands/', [
       '^src/commands/',
+      '^src/quarantine/',
       '^src/clientids/[^/]+$',
       '^src/domain/',
       '^src/platform/',
@@ -61,6 +68,7 @@ module.exports = {
     ]),
     only('projections-point-inwards', '^src/projections/', [
       '^src/projections/',
+      '^src/quarantine/',
       '^src/domain/',
       '^src/platform/',
       '^src/eventstore/[^/]+$',
@@ -68,6 +76,7 @@ module.exports = {
     ]),
     only('processes-point-inwards', '^src/processes/', [
       '^src/processes/',
+      '^src/quarantine/',
       '^src/commands/',
       '^src/projections/',
       '^src/domain/',
@@ -77,6 +86,7 @@ module.exports = {
     ]),
     only('replay-points-inwards', '^src/replay/', [
       '^src/replay/',
+      '^src/quarantine/',
       '^src/projections/',
       '^src/processes/',
       '^src/domain/',

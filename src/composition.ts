@@ -46,6 +46,8 @@ import { ProjectionHost } from './projections/runner/host.js';
 import { CheckpointSealer } from './processes/checkpoints/checkpoint-sealer.js';
 import { recordSeal } from './processes/checkpoints/record-seal.js';
 import { witnessesOf } from './processes/checkpoints/witnesses.js';
+import { CurrentQuarantines } from './quarantine/current.js';
+import { VisibleLog } from './quarantine/visible-log.js';
 import { Operations } from './replay/operations.js';
 import { Past } from './replay/past/past.js';
 import { Replays } from './replay/replays/replays.js';
@@ -89,6 +91,8 @@ export const tokens = {
   writer: token<RecordWriter>('writer'),
   claims: token<Claims>('claims'),
   clientIds: token<StartedClientIds>('client ids'),
+  quarantines: token<CurrentQuarantines>('quarantines'),
+  visibleLog: token<VisibleLog>('visible log'),
   passwords: token<PasswordHasher>('passwords'),
   accessTokens: token<AccessTokens>('access tokens'),
   authenticator: token<Authenticator>('authenticator'),
@@ -142,6 +146,14 @@ export const compose = (given: Given): Container => {
       [t.clock, t.random, t.instance],
     );
 
+  // What is set aside.
+  container
+    .bind(t.quarantines)
+    .toResolvedValue((clock: Clock) => new CurrentQuarantines(log, clock), [t.clock]);
+  container
+    .bind(t.visibleLog)
+    .toResolvedValue((quarantines: CurrentQuarantines) => new VisibleLog(log, quarantines), [t.quarantines]);
+
   // Access.
   container.bind(t.passwords).toResolvedValue(() => new PasswordWorker());
   container
@@ -150,13 +162,16 @@ export const compose = (given: Given): Container => {
   container
     .bind(t.authenticator)
     .toResolvedValue(
-      (accessTokens: AccessTokens, clock: Clock, guard: DeploymentGuard) =>
-        new Authenticator(log, accessTokens, operator_token, clock, guard),
-      [t.accessTokens, t.clock, t.guard],
+      (accessTokens: AccessTokens, clock: Clock, guard: DeploymentGuard, visibleLog: VisibleLog) =>
+        new Authenticator(visibleLog, accessTokens, operator_token, clock, guard),
+      [t.accessTokens, t.clock, t.guard, t.visibleLog],
     );
   container
     .bind(t.settings)
-    .toResolvedValue((clock: Clock) => new TenantSettings(log, clock, serverLimits(config)), [t.clock]);
+    .toResolvedValue(
+      (clock: Clock, visibleLog: VisibleLog) => new TenantSettings(visibleLog, clock, serverLimits(config)),
+      [t.clock, t.visibleLog],
+    );
   container.bind(t.access).toResolvedValue(
     (
       passwords: PasswordHasher,
@@ -165,6 +180,7 @@ export const compose = (given: Given): Container => {
       settings: TenantSettings,
       random: Random,
       clock: Clock,
+      quarantines: CurrentQuarantines,
     ): AccessServices => ({
       passwords,
       tokens: accessTokens,
@@ -178,8 +194,9 @@ export const compose = (given: Given): Container => {
       settingsChanged: (tenant) => {
         settings.forget(tenant);
       },
+      quarantines,
     }),
-    [t.passwords, t.accessTokens, t.authenticator, t.settings, t.random, t.clock],
+    [t.passwords, t.accessTokens, t.authenticator, t.settings, t.random, t.clock, t.quarantines],
   );
 
   // Commands and telemetry.
@@ -384,6 +401,8 @@ export const compose = (given: Given): Container => {
         t.clock,
         t.random,
         t.instance,
+        t.visibleLog,
+        t.quarantines,
       ],
     );
   return container;
@@ -442,6 +461,8 @@ type ApiParts = [
   clock: Clock,
   random: Random,
   instance: Instance,
+  visible_log: VisibleLog,
+  quarantines: CurrentQuarantines,
 ];
 
 const apiDependencies = (
@@ -467,6 +488,8 @@ const apiDependencies = (
     clock,
     random,
     instance,
+    visible_log,
+    quarantines,
   ]: ApiParts,
 ): ApiDependencies => ({
   pipeline,
@@ -478,6 +501,8 @@ const apiDependencies = (
   refusedActs,
   models: host,
   log,
+  visible_log,
+  quarantines,
   readStore,
   guard,
   projections: () => host.status(),
@@ -513,6 +538,7 @@ const apiConfig = (config: Config, { instance_id, release }: Instance): ApiConfi
   demo_data: config.PULSESTREAM_DEMO_DATA,
   registration: config.PULSESTREAM_REGISTRATION,
   limits: serverLimits(config),
+  quarantine_two_people: config.PULSESTREAM_QUARANTINE_TWO_PEOPLE,
   ingest_memory_bytes: config.PULSESTREAM_INGEST_MEGABYTES * 1024 * 1024,
   web_root: fileURLToPath(new URL('../../web/dist', import.meta.url)),
 });

@@ -20,6 +20,7 @@ import type { ProcessStatus } from '../processes/process-manager.js';
 import type { Operations } from '../replay/operations.js';
 import type { Past } from '../replay/past/past.js';
 import type { Replays } from '../replay/replays/replays.js';
+import type { CurrentQuarantines } from '../quarantine/current.js';
 import type { ReadStore } from '../readstore/read-store.js';
 import type { Tickets } from './realtime/tickets.js';
 
@@ -44,6 +45,8 @@ export interface ApiConfig {
   /** Whether anyone may register a tenant. */
   readonly registration: boolean;
   readonly limits: ServerLimits;
+  /** Whether what one person proposes to set aside another has to approve. */
+  readonly quarantine_two_people: boolean;
   /** Memory for telemetry that is being received or waits to be stored. */
   readonly ingest_memory_bytes: number;
   /** The directory of the built page. */
@@ -61,6 +64,10 @@ export interface ApiDependencies {
   readonly refusedActs: Pick<RefusedActs, 'note' | 'find'>;
   readonly models: ReadModels;
   readonly log: EventLog;
+  /** The log without what is set aside: what a tenant is shown comes from here. */
+  readonly visible_log: EventLog;
+  /** What is set aside now. */
+  readonly quarantines: Pick<CurrentQuarantines, 'of'>;
   readonly readStore: Pick<ReadStore, 'health'>;
   readonly guard: { readonly state: GuardState };
   /** How the read models stand against the log. */

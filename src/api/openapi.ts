@@ -153,10 +153,11 @@ const operation = (route: Route, components: Components): Json => {
   };
 };
 
-const security = ({ auth }: Route): Json => {
+const security = ({ auth, operator }: Route): Json => {
   if (auth === 'public') return [];
   if (auth === 'operator') return [{ operator: [] }];
-  return auth === 'person' ? [{ token: [] }] : [{ token: [] }, { api_key: [] }];
+  if (auth === 'person') return [{ token: [] }];
+  return [{ token: [] }, { api_key: [] }, ...(operator ? [{ operator: [] }] : [])];
 };
 
 const operationId = ({ method, path }: Route): string =>

@@ -34,6 +34,12 @@ import {
   type RouteBook,
   type RouteEvent,
 } from '../domain/telemetry/routes/book.js';
+import {
+  quarantineDecider,
+  quarantineEventTypes,
+  type QuarantineEvent,
+  type Quarantines,
+} from '../domain/quarantine/quarantine.js';
 import type { Subject } from './command.js';
 
 /** The kinds of streams that commands decide on. */
@@ -62,3 +68,7 @@ export const deploymentsSubject: Subject<DeploymentState, DeploymentEvent> = {
   types: deploymentEventTypes,
 };
 export const sealsSubject: Subject<Seals, CheckpointSealed> = { ...sealsDecider, types: sealEventTypes };
+export const quarantinesSubject: Subject<Quarantines, QuarantineEvent> = {
+  ...quarantineDecider,
+  types: quarantineEventTypes,
+};

@@ -187,8 +187,9 @@ export class StreamTransaction implements Transaction {
       const { tenant_id, recorded_at } = record.metadata;
       if (!subject.shared && this.#tenant !== undefined && tenant_id !== this.#tenant)
         return { state: subject.initial, revision: 'none', version: 0, position: START };
+      // What is set aside has its revision, and says nothing.
       const event = readEvent<E>(subject.types, record);
-      if (event) state = subject.evolve(state, event);
+      if (event && (await this.services.quarantines.sight(record))) state = subject.evolve(state, event);
       ({ revision, position } = record);
       created_at ??= recorded_at;
       updated_at = recorded_at;

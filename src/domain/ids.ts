@@ -12,6 +12,7 @@ export type ApiKeyId = Brand<string, 'ApiKeyId'>;
 export type RuleId = Brand<string, 'RuleId'>;
 export type AlertId = Brand<string, 'AlertId'>;
 export type DeploymentId = Brand<string, 'DeploymentId'>;
+export type QuarantineId = Brand<string, 'QuarantineId'>;
 
 /** A record's id in the log: a UUID in its usual form with hyphens, unique over the whole log for ever. */
 export type EventId = Brand<string, 'EventId'>;
@@ -26,6 +27,7 @@ export const idPrefixes = {
   alert: 'alr_',
   deployment: 'dep_',
   replay: 'rpl_',
+  quarantine: 'qua_',
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 
@@ -38,6 +40,7 @@ export interface IdTypes {
   alert: AlertId;
   deployment: DeploymentId;
   replay: string;
+  quarantine: QuarantineId;
 }
 
 /** The partition of read models that belongs to no tenant: the directory of credentials, deployments. */

@@ -144,6 +144,11 @@ export const variables = {
     default: 'true',
     read: boolean,
   }),
+  PULSESTREAM_QUARANTINE_TWO_PEOPLE: define({
+    doc: 'true: what one person proposes to set aside, another has to approve.',
+    default: 'false',
+    read: boolean,
+  }),
   PULSESTREAM_RATE_LIMIT_REQUESTS: define({
     doc: 'Requests a minute for each of a tenant’s credentials, ingest aside.',
     default: '6000',

@@ -5,6 +5,7 @@ import { apiKeys } from './api-keys/projection.js';
 import { chunkIndex } from './chunk-index/projection.js';
 import { metrics } from './metrics/projection.js';
 import type { AnyProjection } from './projection.js';
+import { quarantines } from './quarantines/projection.js';
 import { recentEvents } from './recent-events/projection.js';
 import { routeBooks } from './routes/projection.js';
 import { rules } from './rules/projection.js';
@@ -23,6 +24,7 @@ export const projections: readonly AnyProjection[] = [
   metrics,
   chunkIndex,
   recentEvents,
+  quarantines,
   routeBooks,
   usage,
   auditTrail,

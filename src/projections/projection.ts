@@ -1,4 +1,5 @@
 import type { TenantId } from '../domain/ids.js';
+import { quarantineEventTypes } from '../domain/quarantine/quarantine.js';
 import { routeEventTypes } from '../domain/telemetry/routes/book.js';
 import type { Routing } from '../domain/telemetry/routes/shown.js';
 import type { Position, RecordedEvent } from '../eventstore/event-store.js';
@@ -24,6 +25,12 @@ export interface Sweep<D extends Document = Document> {
 }
 
 /**
+ * Where everything is that a document is made of, so that it can be folded anew when some of it is set aside: in the
+ * one record that touches it, or in that record's stream. Absent: anywhere in the log.
+ */
+export type History = 'record' | 'stream';
+
+/**
  * A read model: which events it reads, which documents each of them touches, and a fold.
  * It knows nothing of batches, checkpoints, generations or failures; the runner knows nothing of what it means.
  */
@@ -36,6 +43,7 @@ export interface Projection<D extends Document, P = RecordedEvent> {
   readonly reads: readonly string[];
   /** Shows routes: what it makes of an event depends on the tenant's route book, too. */
   readonly shows_routes?: true;
+  readonly history?: History;
   readonly indexes: readonly IndexSpec[];
   /**
    * The documents that an event touches, each at most once, with what it says to each. Pure. `routing`: the tenant's
@@ -65,8 +73,9 @@ export interface FoldContext {
 export type AnyProjection = Projection<any, any>;
 
 /** The event types that somebody who folds a projection has to be given. */
-export const typesOf = ({ reads, shows_routes }: AnyProjection): readonly string[] =>
-  shows_routes ? [...new Set([...reads, ...routeEventTypes])] : reads;
+export const typesOf = ({ reads, shows_routes }: AnyProjection): readonly string[] => [
+  ...new Set([...reads, ...(shows_routes ? routeEventTypes : []), ...quarantineEventTypes]),
+];
 
 /** Says a projection's types once and gives it back. */
 export const defineProjection = <D extends Document, P = RecordedEvent>(

@@ -34,9 +34,9 @@ const ROUTES = routesStream('' as TenantId);
  * A single stream is read from its beginning whatever the range, because what holds within the range may have been
  * said before it.
  */
-export class LogView implements Pick<EventLog, 'readStream' | 'readAll'> {
+export class LogView implements Pick<EventLog, 'readStream' | 'readAll' | 'head'> {
   constructor(
-    private readonly log: Pick<EventLog, 'readStream' | 'readAll'>,
+    private readonly log: Pick<EventLog, 'readStream' | 'readAll' | 'head'>,
     private readonly view: View,
     /** Called between batches: whoever goes first has their turn then. */
     private readonly giveWay: () => Promise<void> = () => Promise.resolve(),
@@ -75,6 +75,10 @@ export class LogView implements Pick<EventLog, 'readStream' | 'readAll'> {
       if (last) return;
       await this.giveWay();
     }
+  }
+
+  async head(): Promise<Position> {
+    return this.view.until ?? (await this.log.head());
   }
 
   #shows(event: RecordedEvent): boolean {

@@ -131,9 +131,9 @@ const finish = async (replay: Replay, lane: Lane, signal: AbortSignal): Promise<
   }
 };
 
-/** Brings two generations of a read model, neither of which is being fed, to the same position. */
+/** Brings two generations of a read model, neither of which is being fed, to the same position, without what is set aside as of there. */
 export const level = async (maintenance: Maintenance, one: Lane, other: Lane): Promise<void> => {
-  const until = one.folded > other.folded ? one.folded : other.folded;
+  const until = one.as_of > other.as_of ? one.as_of : other.as_of;
   await maintenance.follow([one], { until });
   await maintenance.follow([other], { until });
 };

@@ -89,7 +89,9 @@ describe('without credentials, or with false ones', () => {
         { headers: { authorization: `Basic ${ada.key}` } },
         ...(route.auth === 'operator'
           ? [{ as: ada.token }, { as: ada.key }]
-          : [{ as: server.operator_token }]),
+          : route.operator
+            ? []
+            : [{ as: server.operator_token }]),
       ];
       for (const options of wrong) {
         const answer = await call(route.method, route.path, {

@@ -9,6 +9,7 @@ import { CommandPipeline, type CommandContext, type CommandResult } from '../../
 import { registerTenant } from '../../src/commands/register-tenant.js';
 import { RecordWriter } from '../../src/commands/writer.js';
 import { anonymousPrincipal, type Principal } from '../../src/domain/tenancy/access.js';
+import { CurrentQuarantines } from '../../src/quarantine/current.js';
 import type { EventLogWriter } from '../../src/eventstore/event-log-writer.js';
 import type { EventLog } from '../../src/eventstore/event-store.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
@@ -69,6 +70,7 @@ export const commandBench = <
     pseudonym: (kind, value) => createHmac('sha256', KEY).update(`${kind}:${value}`).digest('hex'),
     credentialChanged: (actor_id) => authenticator.forget(actor_id),
     settingsChanged: (tenant) => settings.forget(tenant),
+    quarantines: new CurrentQuarantines(log, clock),
   };
   const claims = new Claims(store.register, clock, random, KEY, instance_id);
   const pipeline = new CommandPipeline(log, writer, guard, claims, services);

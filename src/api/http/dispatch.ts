@@ -166,14 +166,19 @@ export class Dispatcher {
     countRefused(this.api, { principal, context: { request_id } }, { code, detail });
   }
 
-  async #identify({ auth }: Route, { request }: Incoming, passage: Passage): Promise<Step<Principal>> {
+  async #identify(
+    { auth, operator }: Route,
+    { request }: Incoming,
+    passage: Passage,
+  ): Promise<Step<Principal>> {
     if (auth === 'public') return pass(anonymousPrincipal);
     const credentials = credentialsOf(request.headers);
     if (!credentials) return stop(unauthenticated('Send a token or an API key.'));
     const principal =
       auth === 'operator'
         ? this.api.authenticator.operatorPrincipal(credentials.bearer ?? '')
-        : await this.api.authenticator.authenticate(credentials);
+        : ((await this.api.authenticator.authenticate(credentials)) ??
+          (operator && this.api.authenticator.operatorPrincipal(credentials.bearer ?? '')));
     if (!principal) return stop(unauthenticated('The token or API key is not valid, or no longer.'));
     passage.known = principal;
     if (auth === 'operator' || auth === 'signed_in') return pass(principal);

@@ -65,6 +65,8 @@ interface RouteSpec {
   readonly description?: string;
   readonly tags: readonly [Tag];
   readonly auth: Access;
+  /** The operator of this server may call it too, and names whose things are meant. */
+  readonly operator?: true;
   /** Not a GET, and yet it appends nothing: who may only read may call it, and it is open while the guard is up. */
   readonly appends_nothing?: true;
   /** Default: `requests`, where somebody is signed in. */

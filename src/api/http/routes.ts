@@ -15,6 +15,8 @@ import { otlp } from './v1/otlp.js';
 import { auditPast } from './v2/audit/past.js';
 import { auditLog, operatorTrail, tenantTrail } from './v2/audit/trail.js';
 import { auditReplays, operatorReplays } from './v2/audit/replays.js';
+import { auditDeployments } from './v2/audit/deployments.js';
+import { auditQuarantine } from './v2/audit/quarantine.js';
 import { ingestionV2 } from './v2/ingestion.js';
 import { routing } from './v2/routes.js';
 
@@ -43,6 +45,8 @@ export const routes: readonly Route[] = [
   ...dashboard,
   ...operations,
   ...deployment,
+  ...auditQuarantine,
+  ...auditDeployments,
   ...jobs,
   ...auditPast,
   ...tenantTrail,

@@ -1,4 +1,5 @@
 import type { TenantId } from '../../domain/ids.js';
+import type { CurrentQuarantines } from '../../quarantine/current.js';
 import type { Clock } from '../../platform/clock.js';
 import type { PasswordHasher } from '../../platform/password.js';
 import type { Random } from '../../platform/random.js';
@@ -18,4 +19,6 @@ export interface AccessServices {
   credentialChanged(actor_id: string): void;
   /** Called where something was set for a tenant: likewise. */
   settingsChanged(tenant: TenantId): void;
+  /** What is set aside says nothing to a command. */
+  readonly quarantines: Pick<CurrentQuarantines, 'sight' | 'forget'>;
 }

@@ -1,4 +1,5 @@
 import type { EventId, TenantId } from '../../domain/ids.js';
+import { telemetryStream } from '../../domain/streams.js';
 import { chunkIdOf } from '../../domain/telemetry/address.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import { keepColumns, MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
@@ -279,7 +280,7 @@ export class ChunkWriter {
   /** Turns to the stream of the day. What its last revision is, the first append finds out by a conflict. */
   #follow(lane: Lane): asserts lane is Lane & { stream: StreamName } {
     const day = new Date(this.clock.now()).toISOString().slice(0, 10).replaceAll('-', '');
-    const stream = `telemetry-${lane.tenant}-${this.options.shard}-${day}` as StreamName;
+    const stream = telemetryStream(lane.tenant, this.options.shard, day) as StreamName;
     if (lane.stream === stream) return;
     lane.stream = stream;
     lane.revision = 'none';

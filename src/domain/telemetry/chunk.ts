@@ -21,7 +21,15 @@ export interface StoredChunk {
   readonly metadata: { readonly chunk?: ChunkHeader };
   /** The lines that the data are, where they are stored in columns. */
   readonly lines?: LineRange;
+  /**
+   * The numbers in the chunk, ascending, of the events that are here, where others are set aside; never stored. The
+   * header's count is that of the events here, its times are bounds.
+   */
+  readonly kept?: readonly number[];
 }
+
+/** The number in its chunk of an event that is the n-th here. */
+export const numberIn = ({ kept }: Pick<StoredChunk, 'kept'>, n: number): number => kept?.[n] ?? n;
 
 /**
  * A chunk's events, with the defaults applied that the log does not hold: the time of receipt where an event came
@@ -92,6 +100,36 @@ export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string
   for (let found = 0; found < limit && start >= 0; found += 1)
     start = start === 0 ? -1 : bytes.lastIndexOf(0x0a, start - 1);
   return bytes.toString('utf8', start + 1).split('\n');
+};
+
+const withoutColumns = <C extends StoredChunk>(stored: C): C => {
+  const copy: { -readonly [F in keyof C]: C[F] } = { ...stored };
+  delete copy.lines;
+  return copy;
+};
+
+/** A chunk without some of its events, by their numbers in it; undefined where none is left. */
+export const withoutLines = <C extends StoredChunk>(
+  stored: C,
+  numbers: ReadonlySet<number>,
+): C | undefined => {
+  const header = headerOf(stored);
+  const kept: number[] = [];
+  const texts = bytesOf(stored)
+    .toString('latin1')
+    .split('\n')
+    .filter((_text, n) => {
+      const stays = !numbers.has(numberIn(stored, n));
+      if (stays) kept.push(numberIn(stored, n));
+      return stays;
+    });
+  if (kept.length === 0) return undefined;
+  return {
+    ...withoutColumns(stored),
+    data: Buffer.from(texts.join('\n'), 'latin1'),
+    metadata: { ...stored.metadata, chunk: { ...header, count: kept.length } },
+    kept,
+  };
 };
 
 // The log holds only what ingest let through, and ingest lets through only what this type says.

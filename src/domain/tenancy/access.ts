@@ -12,6 +12,7 @@ export type Permission =
   | 'tenant:admin'
   | 'audit:read'
   | 'log:seal'
+  | 'quarantine'
   | 'deploy'
   | 'operate';
 
@@ -45,6 +46,7 @@ const administering: readonly Permission[] = [
   'alerting:write',
   'tenant:admin',
   'audit:read',
+  'quarantine',
 ];
 
 const ofRole: Readonly<Record<Role, readonly Permission[]>> = {
@@ -80,10 +82,13 @@ export const anonymousPrincipal: Principal = {
   permissions: new Set(['register']),
 };
 
-/** Who runs the server: may deploy and say what tenants are allowed, and sees nothing of a tenant's data. */
+/**
+ * Who runs the server: may deploy, say what tenants are allowed, and see and set aside what a deployment introduced,
+ * whichever tenant's; nothing else of a tenant's data.
+ */
 export const operatorPrincipal: Principal = {
   actor: { kind: 'operator', id: 'operator' },
-  permissions: new Set(['deploy', 'operate']),
+  permissions: new Set(['deploy', 'operate', 'audit:read', 'quarantine']),
 };
 
 /** A process manager acting for a tenant, or for the log as a whole, with what it may do. */

@@ -13,6 +13,7 @@ export const alerts = defineProjection<AlertDocument, AlertPart>({
   name: 'alerts',
   version: 1,
   reads: alertEventTypes,
+  history: 'stream',
   indexes: [byTime, byState, bySeverity, byRule],
   parts: (recorded) => {
     const found = alertPart(recorded);

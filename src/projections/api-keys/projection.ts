@@ -23,6 +23,7 @@ export const apiKeys = defineProjection<ApiKeyDocument, ApiKeyPart>({
   name: 'api-keys',
   version: 1,
   reads: apiKeyEventTypes,
+  history: 'stream',
   indexes: [byCreation],
   parts: (recorded) => {
     const event = readEvent<ApiKeyEvent>(apiKeyEventTypes, recorded);

@@ -103,6 +103,7 @@ export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
   version: 100 * ROUTE_RULES_VERSION + 3,
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   shows_routes: true,
+  history: 'record',
   indexes: [{ name: 'by_time', fields: ['span', 'max_time'] }],
   parts: (event, routing) => {
     const { tenant_id: tenant } = event.metadata;

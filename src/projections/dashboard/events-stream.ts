@@ -20,14 +20,14 @@ export interface EventsStreamQuery {
 }
 
 const shown = (
-  { chunk, recorded_at, first, texts, ...receipt }: RecentChunk,
+  { chunk, recorded_at, first, texts, numbers, ...receipt }: RecentChunk,
   routing: Routing,
 ): readonly ShownEvent[] =>
   texts
     .map((text, i) =>
       showEvent(
         JSON.parse(text) as TelemetryEvent,
-        { chunk, index: first + i, ...receipt },
+        { chunk, index: numbers?.[i] ?? first + i, ...receipt },
         recorded_at,
         routing,
       ),

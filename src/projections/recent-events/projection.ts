@@ -19,6 +19,8 @@ export interface RecentChunk extends Receipt {
   readonly first: number;
   /** The events' JSON texts, as received. */
   readonly texts: readonly string[];
+  /** The numbers in the chunk of the texts, where they do not follow each other because others are set aside. */
+  readonly numbers?: readonly number[];
 }
 
 /** The tail of a tenant's telemetry in the order of its recording, the newest last. */
@@ -34,6 +36,7 @@ type Tail = Pick<RecentEvents, 'chunks' | 'complete_after'>;
 
 const tailOf = (event: RecordedEvent): RecentChunk => {
   const texts = lastLinesOf(event, KEPT);
+  const numbers = event.kept?.slice(-texts.length);
   return {
     chunk: event.id,
     position: event.position,
@@ -41,6 +44,7 @@ const tailOf = (event: RecordedEvent): RecentChunk => {
     ...receiptOf(event),
     first: (event.metadata.chunk?.count ?? texts.length) - texts.length,
     texts,
+    ...(numbers && { numbers }),
   };
 };
 
@@ -63,7 +67,12 @@ const bounded = ({ chunks, complete_after }: Tail): Tail => {
       continue;
     }
     if (from < chunk.texts.length)
-      kept.push({ ...chunk, first: chunk.first + from, texts: chunk.texts.slice(from) });
+      kept.push({
+        ...chunk,
+        first: chunk.first + from,
+        texts: chunk.texts.slice(from),
+        ...(chunk.numbers && { numbers: chunk.numbers.slice(from) }),
+      });
     // This chunk is not all there, and what is older than it is not needed any more.
     return { chunks: kept.reverse(), complete_after: chunk.position };
   }

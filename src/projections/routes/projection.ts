@@ -38,6 +38,7 @@ export const routeBooks = defineProjection<RoutesDocument, RoutesPart>({
   name: 'routes',
   version: 1,
   reads: routeEventTypes,
+  history: 'stream',
   indexes: [],
   parts: (recorded) => {
     const event = readEvent<RouteEvent>(routeEventTypes, recorded);

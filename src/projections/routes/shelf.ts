@@ -61,6 +61,11 @@ export class RouteShelf {
     return volume.book;
   }
 
+  /** Reads a tenant's book again where it is met next: what its stream shows is something else now. */
+  forget(tenant: TenantId): void {
+    this.#volumes.delete(tenant);
+  }
+
   async #open(tenant: TenantId): Promise<Volume> {
     const volume: Volume = { events: [], count: 0, book: RouteBook.EMPTY };
     for await (const event of this.log.readStream(routesStream(tenant) as StreamName))

@@ -30,6 +30,7 @@ export const rules = defineProjection<RuleDocument, RulePart>({
   name: 'rules',
   version: 1,
   reads: ruleEventTypes,
+  history: 'stream',
   indexes: [byCreation],
   parts: (recorded) => {
     const event = readEvent<RuleEvent>(ruleEventTypes, recorded);

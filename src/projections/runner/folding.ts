@@ -1,18 +1,27 @@
-import { SYSTEM_TENANT } from '../../domain/ids.js';
-import { RouteBook } from '../../domain/telemetry/routes/book.js';
+import { SYSTEM_TENANT, type TenantId } from '../../domain/ids.js';
+import { readEvent } from '../../domain/stored-event.js';
+import {
+  quarantineEventTypes,
+  type QuarantineEvent,
+  type QuarantinedRecord,
+} from '../../domain/quarantine/quarantine.js';
+import { RouteBook, routeEventTypes } from '../../domain/telemetry/routes/book.js';
 import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
+import { recordsAt } from '../../quarantine/records.js';
+import { QuarantineShelf } from '../../quarantine/shelf.js';
 import type { Collection, Document, DocumentKey, ReadStore } from '../../readstore/read-store.js';
 import { typesOf, type Part, type Projection, type Sweep } from '../projection.js';
 import { RouteShelf } from '../routes/shelf.js';
 import { DocumentCache, keyText, type CacheBounds, type Cached } from './document-cache.js';
+import { historyOf, type HistoryRange } from './history.js';
 import type { ParkedKey, Parking } from './parking.js';
 import { Sweeping } from './sweeping.js';
 import { TimeSlice } from './time-slice.js';
 
 /** What the generations of all projections share. */
 export interface LaneContext {
-  readonly log: Pick<EventLog, 'readStream' | 'readAll'>;
+  readonly log: Pick<EventLog, 'readStream' | 'readAll' | 'head'>;
   readonly store: ReadStore;
   readonly clock: Clock;
   /** Unique to this run: whose checkpoints these are. */
@@ -41,13 +50,24 @@ type FoldStep = { readonly event: RecordedEvent } & (
   | { readonly part?: undefined; readonly sweep: Sweep }
 );
 
-/** The folding of one generation in memory: events in, changed documents out. Writing them is the lane's. */
+/**
+ * The folding of one generation in memory: events in, changed documents out. Writing them is the lane's.
+ *
+ * At every position the documents are the fold of the log up to there without what is set aside as of there, or as of
+ * a later position where the folding began with that (`as_of`). A quarantine that is met later is taken in its place
+ * in the log: the documents that its records touch are folded anew, from the log, before anything behind it is
+ * folded. They are written like all others, before the checkpoint: after a crash the quarantine is met again and
+ * the same documents come out.
+ */
 export class Folding {
   readonly types: ReadonlySet<string>;
   readonly cache: DocumentCache;
   readonly #reads: ReadonlySet<string>;
   readonly #shelf: RouteShelf | undefined;
   readonly #sweeping: Sweeping;
+  readonly #quarantines: QuarantineShelf;
+  /** Documents that were folded anew and are not written yet. */
+  readonly #anew = new Set<string>();
   #written: Position;
   #folded: Position;
   #events = 0;
@@ -61,16 +81,18 @@ export class Folding {
     /** A served read model parks what cannot be folded; one that is being rebuilt stops there. */
     public on_poison: 'park' | 'throw',
     position: Position,
+    as_of: Position,
   ) {
     this.types = new Set(typesOf(projection));
     this.#reads = new Set(projection.reads);
-    this.#shelf = projection.shows_routes && new RouteShelf(context.log);
     this.#sweeping = new Sweeping(
       projection,
       collection,
       ({ tenant }, query) => context.store.forTenant(tenant).find(name, query),
       context.attempt,
     );
+    this.#quarantines = new QuarantineShelf(context.log, as_of);
+    this.#shelf = projection.shows_routes && new RouteShelf({ readStream: (stream) => this.#seen(stream) });
     this.cache = new DocumentCache(context.cache);
     this.#written = position;
     this.#folded = position;
@@ -85,16 +107,78 @@ export class Folding {
     return this.#folded;
   }
 
+  /** Up to where the documents are without what is set aside; never before what was folded. */
+  get as_of(): Position {
+    return this.#quarantines.position > this.#folded ? this.#quarantines.position : this.#folded;
+  }
+
   /**
    * Folds the events up to a position, all that the log has for this projection since the last call among them;
    * those that were folded before are passed over. Where it throws, what is in memory is of no more use.
    */
   async take(events: readonly RecordedEvent[], upto: Position): Promise<void> {
     if (upto <= this.#folded) return;
-    const slice = new TimeSlice(this.context.clock);
-    await this.#shelf?.meet(events);
-    const steps: FoldStep[] = [];
+    await this.#quarantines.meet(events);
     for (const event of events) {
+      if (event.position > upto) break;
+      if (event.position <= this.#folded || !this.#quarantines.isNews(event)) continue;
+      await this.#take(events, event.position);
+      await this.#takeQuarantine(event);
+    }
+    await this.#take(events, upto);
+  }
+
+  /** What was folded is in the store now; answers how many events that were, telemetry counted by record. */
+  settle(): number {
+    this.cache.settle();
+    this.#anew.clear();
+    this.#written = this.#folded;
+    const events = this.#events;
+    this.#events = 0;
+    return events;
+  }
+
+  /**
+   * Folds events that waited into their document, from what the store has of it. Where one fails, the document is
+   * left as it is before that one.
+   */
+  async refold(
+    key: DocumentKey,
+    events: readonly RecordedEvent[],
+  ): Promise<{ readonly event: RecordedEvent; readonly error: string } | undefined> {
+    const entry = await this.#reload(key);
+    const visible = await this.#sight(events);
+    for (const [index, event] of visible.entries()) {
+      try {
+        const part = this.#partFor(key, event);
+        if (part) this.#fold(entry, event.position, part.part);
+        this.#sweepOne(entry, event);
+      } catch (error) {
+        await this.refold(key, visible.slice(0, index));
+        return {
+          event: events.find(({ position }) => position === event.position) ?? event,
+          error: reasonOf(error),
+        };
+      }
+    }
+    return undefined;
+  }
+
+  /** Why an event cannot be taken apart, or undefined where it can. */
+  unreadable(event: RecordedEvent): string | undefined {
+    try {
+      Array.from(this.projection.parts(event, this.#routing(event)));
+      return undefined;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  async #take(events: readonly RecordedEvent[], upto: Position): Promise<void> {
+    if (upto <= this.#folded) return;
+    const slice = new TimeSlice(this.context.clock);
+    const steps: FoldStep[] = [];
+    for (const event of await this.#sight(events)) {
       if (event.position > upto) break;
       if (event.position <= this.#folded || !this.#reads.has(event.type)) continue;
       for (const part of this.#parts(event)) steps.push({ event, part });
@@ -113,46 +197,108 @@ export class Folding {
     this.#folded = upto;
   }
 
-  /** What was folded is in the store now; answers how many events that were, telemetry counted by record. */
-  settle(): number {
-    this.cache.settle();
-    this.#written = this.#folded;
-    const events = this.#events;
-    this.#events = 0;
-    return events;
+  /** Events without what is set aside, their tenants' route books at hand. */
+  async #sight(events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {
+    await this.#quarantines.meet(events);
+    const visible = events.flatMap((event) => this.#quarantines.sight(event) ?? []);
+    await this.#shelf?.meet(visible);
+    return visible;
   }
 
-  /**
-   * Folds events that waited into their document, from what the store has of it. Where one fails, the document is
-   * left as it is before that one.
-   */
-  async refold(
-    key: DocumentKey,
-    events: readonly RecordedEvent[],
-  ): Promise<{ readonly event: RecordedEvent; readonly error: string } | undefined> {
-    const entry = await this.#reload(key);
-    await this.#shelf?.meet(events);
-    for (const [index, event] of events.entries()) {
-      try {
-        const part = this.#partFor(key, event);
-        if (part) this.#fold(entry, event.position, part.part);
-        this.#sweepOne(entry, event);
-      } catch (error) {
-        await this.refold(key, events.slice(0, index));
-        return { event, error: reasonOf(error) };
-      }
+  async *#seen(stream: RecordedEvent['stream']): AsyncIterable<RecordedEvent> {
+    for await (const event of this.context.log.readStream(stream)) {
+      await this.#quarantines.meet([event]);
+      const visible = this.#quarantines.sight(event);
+      if (visible) yield visible;
     }
-    return undefined;
   }
 
-  /** Why an event cannot be taken apart, or undefined where it can. */
-  unreadable(event: RecordedEvent): string | undefined {
+  /** Folds anew what the records of a quarantine touch that was approved or released. */
+  async #takeQuarantine(event: RecordedEvent): Promise<void> {
+    this.#quarantines.advance(event.position);
+    const tenant = event.metadata.tenant_id;
+    const said = readEvent<QuarantineEvent>(quarantineEventTypes, event);
+    if (tenant === undefined || (said?.type !== 'QuarantineApproved' && said?.type !== 'QuarantineReleased'))
+      return;
+    const records = this.#quarantines.of(tenant).get(said.data.quarantine_id)?.records ?? [];
+    const touching = await recordsAt(
+      this.context.log,
+      records.filter((record) => this.#concerns(record)),
+    );
+    const keys = new Map<string, DocumentKey>();
+    const reshown = this.#shelf && touching.some(({ type }) => isRouteEvent(type));
+    if (reshown) {
+      this.#shelf.forget(tenant);
+      for (const key of await this.#keysOf(tenant)) keys.set(keyText(key), key);
+    }
+    await this.#sight(touching);
+    for (const record of touching)
+      if (record.position <= event.position)
+        for (const { tenant, id } of this.#touchedBy(record))
+          keys.set(keyText({ tenant, id }), { tenant, id });
+    for (const key of keys.values()) await this.parking.forget({ kind: 'document', ...key });
+    await this.#foldAnew(keys, {
+      // Documents that are shown anew are not only touched by the records of the quarantine.
+      history: reshown ? undefined : this.projection.history,
+      tenant: [...keys.values()].every((key) => key.tenant === tenant) ? tenant : undefined,
+      types: [...this.types],
+      touching,
+      upto: event.position,
+    });
+  }
+
+  #concerns({ type }: QuarantinedRecord): boolean {
+    return this.#reads.has(type) || (this.#shelf !== undefined && isRouteEvent(type));
+  }
+
+  #touchedBy(record: RecordedEvent): readonly DocumentKey[] {
+    if (!this.#reads.has(record.type)) return [];
     try {
-      Array.from(this.projection.parts(event, this.#routing(event)));
-      return undefined;
-    } catch (error) {
-      return reasonOf(error);
+      return [...this.projection.parts(record, this.#routing(record))];
+    } catch {
+      // What cannot be taken apart has touched nothing: its stream is parked.
+      return [];
     }
+  }
+
+  /** All documents of a tenant, written or not. */
+  async #keysOf(tenant: TenantId): Promise<readonly DocumentKey[]> {
+    const keys: DocumentKey[] = [...this.cache.dirty].filter((entry) => entry.tenant === tenant);
+    for await (const { key } of this.collection.scan()) if (key.tenant === tenant) keys.push(key);
+    return keys;
+  }
+
+  /** Folds documents from nothing, as the log up to a position has them without what is set aside. */
+  async #foldAnew(keys: ReadonlyMap<string, DocumentKey>, range: HistoryRange): Promise<void> {
+    if (keys.size === 0) return;
+    const slice = new TimeSlice(this.context.clock);
+    const stored = await this.context.attempt(() => this.collection.load([...keys.values()]));
+    const documents = new Map(stored.map(({ key, document }) => [keyText(key), document] as const));
+    for (const [text, key] of keys) {
+      const entry = this.cache.put(key, documents.get(text));
+      entry.document = undefined;
+      this.cache.touch(entry);
+      this.#anew.add(text);
+    }
+    const refused = new Map<string, DocumentKey>();
+    for await (const event of historyOf(this.context.log, range)) {
+      const [visible] = await this.#sight([event]);
+      if (!visible || !this.#reads.has(visible.type)) continue;
+      for (const part of this.#parts(visible)) {
+        const text = keyText(part);
+        const key = keys.get(text);
+        if (!key || refused.has(text)) continue;
+        const error = this.#step(this.cache.use(key), visible, part.part);
+        if (error === undefined) continue;
+        this.#refuse({ kind: 'document', ...key }, event, error);
+        refused.set(text, key);
+      }
+      if (this.#sweeping.of(visible).length > 0)
+        for (const key of keys.values()) this.#sweepOne(this.cache.use(key), visible);
+      if (slice.over) await slice.rest();
+    }
+    // A fold that failed may have left half of something: now that it is parked there, it stops before that.
+    await this.#foldAnew(refused, range);
   }
 
   /** The parts of an event, or none where it waits with its stream. */
@@ -209,10 +355,16 @@ export class Folding {
   /** Parks a document as it was before the event that it could not take, however the batches were cut. */
   async #park({ tenant, id }: DocumentKey, event: RecordedEvent, error: string): Promise<void> {
     this.#refuse({ kind: 'document', tenant, id }, event, error);
+    const key = keyText({ tenant, id });
+    if (this.#anew.has(key)) {
+      const { history } = this.projection;
+      const range = { history, tenant, types: [...this.types], touching: [event], upto: event.position };
+      await this.#foldAnew(new Map([[key, { tenant, id }]]), range);
+      return;
+    }
     await this.#reload({ tenant, id });
     for await (const batch of this.context.log.readAll(this.#written, { types: [...this.types] })) {
-      await this.#shelf?.meet(batch.events);
-      for (const earlier of batch.events) {
+      for (const earlier of await this.#sight(batch.events)) {
         if (earlier.position >= event.position) return;
         const part = this.#reads.has(earlier.type) ? this.#partFor({ tenant, id }, earlier) : undefined;
         if (part) this.#fold(this.cache.use({ tenant, id }), earlier.position, part.part);
@@ -262,6 +414,8 @@ export class Folding {
     );
   }
 }
+
+const isRouteEvent = (type: string): boolean => routeEventTypes.some((one) => one === type);
 
 const streamKey = (event: RecordedEvent): ParkedKey => ({
   kind: 'stream',

@@ -1,5 +1,5 @@
 import type { TenantId } from '../../domain/ids.js';
-import type { Position, RecordedEvent } from '../../eventstore/event-store.js';
+import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Change, Collection, Document } from '../../readstore/read-store.js';
 import type { AnyProjection, Projection } from '../projection.js';
 import type { Cached } from './document-cache.js';
@@ -54,10 +54,11 @@ export class Lane {
     private readonly parking: Parking,
     on_poison: 'park' | 'throw',
     position: Position,
+    as_of: Position,
   ) {
     this.name = generationName(projection.name, generation);
     const folds = projection as Projection<Document, unknown>;
-    this.#folding = new Folding(context, folds, documents, this.name, parking, on_poison, position);
+    this.#folding = new Folding(context, folds, documents, this.name, parking, on_poison, position, as_of);
     this.#saved_at = context.clock.monotonic();
   }
 
@@ -78,7 +79,21 @@ export class Lane {
       .filter(({ document }) => document.position <= position)
       .filter(({ key }) => !unless_parked || !parking.holds({ kind: 'document', ...key }, position));
     if (left.length > 0) await documents.write(left.map(({ key }) => key));
-    return new Lane(context, projection, generation, documents, checkpoint, parking, on_poison, position);
+    // One that begins reads what is set aside before the records that it concerns: one pass gives the right result.
+    // Where a first write was cut off there are documents that do not know of it, and quarantines come in their place.
+    const begins = position === START && (await isEmpty(documents));
+    const as_of = begins ? await context.log.head() : position;
+    return new Lane(
+      context,
+      projection,
+      generation,
+      documents,
+      checkpoint,
+      parking,
+      on_poison,
+      position,
+      as_of,
+    );
   }
 
   get types(): ReadonlySet<string> {
@@ -93,6 +108,11 @@ export class Lane {
   /** How far the log was folded, in memory at least. */
   get folded(): Position {
     return this.#folding.folded;
+  }
+
+  /** See {@link Folding.as_of}. */
+  get as_of(): Position {
+    return this.#folding.as_of;
   }
 
   get parked(): readonly Parked[] {
@@ -204,6 +224,11 @@ export class Lane {
     this.#saved_at = this.context.clock.monotonic();
   }
 }
+
+const isEmpty = async (documents: Collection<Document>): Promise<boolean> => {
+  for await (const _ of documents.scan()) return false;
+  return true;
+};
 
 const change = ({ tenant, id, document }: Cached): Change<Document> =>
   document ? { tenant, id, document } : { tenant, id };

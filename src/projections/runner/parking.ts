@@ -56,7 +56,7 @@ const COLLECTION: CollectionSpec = {
  */
 export class Parking {
   readonly #queues = new Map<string, Queue>();
-  #unwritten: Change<WaitingDocument>[] = [];
+  readonly #unwritten = new Map<string, Change<WaitingDocument>>();
 
   private constructor(
     private readonly store: ReadStore,
@@ -98,15 +98,29 @@ export class Parking {
     if (queue && event.position <= queue.last) return;
     const document = this.#document(key, event, error);
     this.#remember(key, document);
-    this.#unwritten.push({ tenant: key.tenant, id: document.id, document });
+    this.#unwritten.set(document.id, { tenant: key.tenant, id: document.id, document });
   }
 
   /** Writes what began to wait since; says whether there was anything. */
   async flush(): Promise<boolean> {
-    if (this.#unwritten.length === 0) return false;
-    await this.collection.write(this.#unwritten);
-    this.#unwritten = [];
+    if (this.#unwritten.size === 0) return false;
+    await this.collection.write([...this.#unwritten.values()]);
+    this.#unwritten.clear();
     return true;
+  }
+
+  /** A key is folded anew from the log: what waited for it waits no more, once that is written. */
+  async forget(key: ParkedKey): Promise<void> {
+    if (!this.#queues.delete(queueText(key))) return;
+    const prefix = this.#id(key, '' as Position);
+    for (const id of this.#unwritten.keys()) if (id.startsWith(prefix)) this.#unwritten.delete(id);
+    for await (const { key: found, document } of this.collection.scan())
+      if (
+        found.tenant === key.tenant &&
+        document.generation === this.generation &&
+        found.id.startsWith(prefix)
+      )
+        this.#unwritten.set(found.id, found);
   }
 
   /** The first of the events that wait for a key, oldest first. */
@@ -150,7 +164,7 @@ export class Parking {
       if (document.generation === this.generation) gone.push({ tenant: key.tenant, id: document.id });
     if (gone.length > 0) await this.collection.write(gone);
     this.#queues.clear();
-    this.#unwritten = [];
+    this.#unwritten.clear();
   }
 
   #id({ kind, id }: ParkedKey, position: Position): string {

@@ -31,7 +31,8 @@ export const eventById = async (
   const entry = address && (await models.read(chunkIndex, tenant).get(address.chunk));
   const stored = entry && (await readChunk(log, entry));
   if (!stored || stored.metadata.tenant_id !== tenant) return undefined;
-  const line = linesOf(stored)[address.index];
+  const lines = linesOf(stored);
+  const line = lines[stored.kept ? stored.kept.indexOf(address.index) : address.index];
   if (line === undefined) return undefined;
   const { book } = await currentRoutes(models, tenant);
   const { chunk, ...provenance } = stored.metadata;

@@ -23,6 +23,7 @@ export const tenants = defineProjection<TenantDocument, TenantPart>({
   name: 'tenants',
   version: 1,
   reads,
+  history: 'stream',
   indexes: [],
   parts: (recorded) => {
     const event = readEvent<Registered>(reads, recorded);

@@ -27,6 +27,7 @@ export const users = defineProjection<UserDocument, UserPart>({
   name: 'users',
   version: 1,
   reads: read,
+  history: 'stream',
   indexes: [byCreation],
   parts: (recorded) => {
     const event = readEvent<Registered>(read, recorded);

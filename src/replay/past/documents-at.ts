@@ -37,7 +37,7 @@ const MOST_DOCUMENTS = 20_000;
 
 /** Folds a tenant's records up to a moment in memory. Requests go first. */
 export const documentsAt = async (
-  log: Pick<EventLog, 'readStream' | 'readAll'>,
+  log: Pick<EventLog, 'readStream' | 'readAll' | 'head'>,
   clock: Clock,
   projection: AnyProjection,
   tenant: TenantId,

@@ -50,7 +50,7 @@ export class Past {
   #folding = 0;
 
   constructor(
-    private readonly log: Pick<EventLog, 'readStream' | 'readAll'>,
+    private readonly log: Pick<EventLog, 'readStream' | 'readAll' | 'head'>,
     private readonly clock: Clock,
     private readonly projections: readonly AnyProjection[],
   ) {}

@@ -18,6 +18,7 @@ import { systemRandom } from '../../../src/platform/random.js';
 import { alertEvaluation } from '../../../src/processes/alert-evaluation/alert-evaluation.js';
 import { recordThrough } from '../../../src/processes/alert-evaluation/record-transition.js';
 import { ProcessManager } from '../../../src/processes/process-manager.js';
+import { CurrentQuarantines } from '../../../src/quarantine/current.js';
 import { Snapshots } from '../../../src/processes/snapshots.js';
 import { EmbeddedReadStore } from '../../../src/readstore/embedded/embedded-read-store.js';
 import { acme, at, failed, times } from '../../support/alert-evaluation.js';
@@ -50,6 +51,7 @@ const startedOn = async (directory: string, clock: ManualClock) => {
     pseudonym: (_kind, value) => value,
     credentialChanged: () => undefined,
     settingsChanged: () => undefined,
+    quarantines: new CurrentQuarantines(log, clock),
   });
   const chunks = new ChunkWriter(writer, clock, systemRandom, instance, { shard: '0' });
   const clientIds = new MemoryClientIds(log, clock);

@@ -246,7 +246,7 @@ const search = defineRoute({
   responses: {
     200: { description: 'A page of them.', schema: Events, headers: { Link: 'The next page (rel="next").' } },
   },
-  handle(request, { models, log }) {
+  handle(request, { models, visible_log: log }) {
     const times = readRange(request.query);
     if (!times.ok) return Promise.resolve(refuse(times.problem, request));
     const filter = filterOf(request.query);
@@ -330,7 +330,7 @@ const event = defineRoute({
   reads: [chunkIndex, routeBooks],
   params: closed({ event_id: Type.String({ maxLength: 64 }) }),
   responses: { 200: { description: 'The event.', schema: EventWithProvenance } },
-  async handle(request, { models, log }) {
+  async handle(request, { models, visible_log: log }) {
     const stored = await eventById(models, log, tenantOf(request), request.params.event_id);
     return stored ? found(stored) : notFound(request, 'event');
   },

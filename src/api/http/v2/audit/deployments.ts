@@ -1,0 +1,98 @@
+import { Type } from 'typebox';
+import { isAllAside, setAsideBy } from '../../../../domain/quarantine/set-aside.js';
+import { introducedBy, type IntroducedRecord } from '../../../../replay/detection/introduced.js';
+import type { ApiServices } from '../../../dependencies.js';
+import { notFound } from '../../answers.js';
+import { defineRoute, type Route } from '../../route.js';
+import { closed, open, Position, Time } from '../../schemas.js';
+import { auditedTenant } from './quarantine.js';
+import { Actor, auditedRecord } from './shapes.js';
+
+const Introduced = open({
+  ...auditedRecord,
+  tenant_id: Type.Optional(Type.String()),
+  count: Type.Integer({ description: 'Telemetry events in it; 1 of any other record.' }),
+  recorded_at: Time,
+  actor: Actor,
+  origin: Type.String(),
+  release: Type.String(),
+  deployment_id: Type.Optional(Type.String({ description: 'What the record itself is stamped with.' })),
+  reasons: Type.Array(open({ code: Type.String(), detail: Type.String() })),
+  score: Type.Number({ minimum: 0, maximum: 1 }),
+  by_provenance: Type.Boolean(),
+  by_window: Type.Boolean(),
+  set_aside: Type.Boolean({ description: 'Whether no part of it is shown now.' }),
+});
+
+const Positions = Type.Array(Position);
+const Report = open(
+  {
+    deployment_id: Type.String(),
+    release: Type.String(),
+    mode: Type.String(),
+    begin: Position,
+    end: Type.Optional(Position),
+    records: Type.Array(Introduced),
+    count: Type.Integer({ description: 'Records in all, telemetry counted by event.' }),
+    only_by_provenance: Positions,
+    only_by_window: Positions,
+    next_after: Type.Union([Position, Type.Null()]),
+    position: Position,
+  },
+  'IntroducedRecords',
+);
+
+const records = defineRoute({
+  method: 'GET',
+  path: '/api/v2/audit/deployments/{deployment_id}/records',
+  summary: 'The records that a deployment introduced, each with its reasons.',
+  description:
+    'Found twice, by what records are stamped with and by where they stand; what only one of the two finds is a ' +
+    'finding of its own. A tenant sees its own records, the operator all or those of the tenant that it names.',
+  tags: ['audit'],
+  auth: 'audit:read',
+  operator: true,
+  params: closed({ deployment_id: Type.String({ maxLength: 64 }) }),
+  query: closed({
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 1000 })),
+    after: Type.Optional(Position),
+    tenant_id: Type.Optional(Type.String({ maxLength: 64 })),
+  }),
+  responses: { 200: { description: 'In the log’s order.', schema: Report } },
+  async handle(request, api) {
+    const { limit = 1000, after = '', tenant_id } = request.query;
+    const tenant = auditedTenant(request, tenant_id);
+    const everything = request.principal.tenant_id === undefined && tenant_id === undefined;
+    if (!tenant && !everything) return notFound(request, 'tenant');
+    const introduced = await introducedBy(api.log, request.params.deployment_id);
+    if (!introduced) return notFound(request, 'deployment');
+    const shown = introduced.records.filter((record) => everything || record.tenant_id === tenant);
+    const positions = new Set(shown.map(({ position }) => position));
+    const rest = shown.filter(({ position }) => position > after);
+    const here = rest.slice(0, limit);
+    const { window, position } = introduced;
+    return {
+      status: 200,
+      body: {
+        ...window,
+        records: await Promise.all(
+          here.map(async (record) => ({ ...record, set_aside: await isSetAside(api, record) })),
+        ),
+        count: shown.reduce((sum, { count }) => sum + count, 0),
+        only_by_provenance: introduced.only_by_provenance.filter((one) => positions.has(one)),
+        only_by_window: introduced.only_by_window.filter((one) => positions.has(one)),
+        next_after: rest.length > here.length ? (here.at(-1)?.position ?? null) : null,
+        position,
+      },
+    };
+  },
+});
+
+/** Whether no part of a record is shown now. */
+const isSetAside = async (
+  { quarantines }: Pick<ApiServices, 'quarantines'>,
+  { tenant_id, count, ...record }: IntroducedRecord,
+): Promise<boolean> =>
+  tenant_id !== undefined && isAllAside(setAsideBy(await quarantines.of(tenant_id)), record, count);
+
+export const auditDeployments: readonly Route[] = [records];

@@ -1,0 +1,152 @@
+import { accept, refuse, type Decider, type Decision } from '../decider.js';
+import type { DeploymentId, QuarantineId } from '../ids.js';
+import type { Actor } from '../provenance.js';
+
+/** Events of one chunk by their numbers: from the first to the last, both included. */
+export type IndexRange = readonly [first: number, last: number];
+
+/** A record by its place in the log; with `indexes`, only some of the events of the chunk that it is. */
+export interface QuarantinedRecord {
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: string;
+  readonly type: string;
+  /** In ascending order, without overlap. Absent: the whole record. */
+  readonly indexes?: readonly IndexRange[];
+}
+
+/** What is to be set aside, and why. */
+export interface Proposal {
+  readonly quarantine_id: QuarantineId;
+  readonly reason: string;
+  /** The deployment that introduced the records, where they were found by it. */
+  readonly deployment_id?: DeploymentId;
+  readonly records: readonly QuarantinedRecord[];
+  /** Whoever approves must be a person other than who proposed. */
+  readonly two_people?: true;
+}
+
+// Stored format: names and fields below are on disk for good. New fields are optional; a changed meaning is a new type.
+export type QuarantineEvent =
+  | { readonly type: 'QuarantineProposed'; readonly data: Proposal & { readonly by: Actor } }
+  | { readonly type: 'QuarantineApproved'; readonly data: Act }
+  | { readonly type: 'QuarantineReleased'; readonly data: Act }
+  | { readonly type: 'QuarantineWithdrawn'; readonly data: Act };
+
+interface Act {
+  readonly quarantine_id: QuarantineId;
+  readonly by: Actor;
+  readonly note?: string;
+}
+
+export const quarantineEventTypes = [
+  'QuarantineProposed',
+  'QuarantineApproved',
+  'QuarantineReleased',
+  'QuarantineWithdrawn',
+] as const;
+
+/** `approved`: its records are set aside. `released`: they were, and are back. `withdrawn`: they never were. */
+export type QuarantineStatus = 'proposed' | 'approved' | 'released' | 'withdrawn';
+
+export interface Quarantine extends Proposal {
+  readonly status: QuarantineStatus;
+  readonly proposed_by: Actor;
+}
+
+/** All quarantines of a tenant; the same object as long as nothing has changed. */
+export type Quarantines = ReadonlyMap<QuarantineId, Quarantine>;
+
+const statusAfter: Readonly<
+  Record<Exclude<QuarantineEvent['type'], 'QuarantineProposed'>, QuarantineStatus>
+> = {
+  QuarantineApproved: 'approved',
+  QuarantineReleased: 'released',
+  QuarantineWithdrawn: 'withdrawn',
+};
+
+export const quarantineDecider: Decider<Quarantines, QuarantineEvent> = {
+  initial: new Map(),
+  evolve: (quarantines, event) => {
+    const { quarantine_id } = event.data;
+    if (event.type === 'QuarantineProposed') {
+      const { by, ...proposal } = event.data;
+      return new Map(quarantines).set(quarantine_id, { ...proposal, status: 'proposed', proposed_by: by });
+    }
+    const found = quarantines.get(quarantine_id);
+    if (!found) return quarantines;
+    return new Map(quarantines).set(quarantine_id, { ...found, status: statusAfter[event.type] });
+  },
+};
+
+/**
+ * What sets records aside, what a deployment is made of, what seals the log and what says that telemetry is gone cannot
+ * itself be set aside: whoever could would decide what was decided.
+ */
+export const mayBeSetAside = (type: string): boolean =>
+  !/^(?:Quarantine|Deployment|Checkpoint|TelemetryRe(?!corded))/.test(type);
+
+/** Proposes to set records aside; nothing is until somebody approves. The same proposal twice is the same as once. */
+export const propose = (
+  quarantines: Quarantines,
+  proposal: Proposal,
+  by: Actor,
+): Decision<QuarantineEvent> => {
+  if (quarantines.has(proposal.quarantine_id)) return accept([]);
+  if (proposal.records.length === 0)
+    return refuse('nothing_to_quarantine', 'No record is named that could be set aside.');
+  const fixed = proposal.records.find(({ type }) => !mayBeSetAside(type));
+  if (fixed) return refuse('not_quarantinable', `A record of the type ${fixed.type} cannot be set aside.`);
+  return accept([{ type: 'QuarantineProposed', data: { ...proposal, by } }]);
+};
+
+const notFound = refuse('quarantine_not_found', 'There is no such quarantine.');
+
+/** Sets a proposal's records aside. Twice is the same as once. */
+export const approve = (
+  quarantines: Quarantines,
+  { quarantine_id, by, note }: Act,
+): Decision<QuarantineEvent> => {
+  const found = quarantines.get(quarantine_id);
+  if (!found) return notFound;
+  switch (found.status) {
+    case 'approved':
+      return accept([]);
+    case 'released':
+    case 'withdrawn':
+      return refuse('quarantine_ended', `The quarantine is ${found.status}; propose a new one.`);
+    case 'proposed':
+      if (found.two_people && !isSecondPerson(found.proposed_by, by))
+        return refuse('second_person_needed', 'A person other than who proposed this has to approve it.');
+      return accept([{ type: 'QuarantineApproved', data: actOf(quarantine_id, by, note) }]);
+  }
+};
+
+/** Brings the records of a quarantine back, or takes back a proposal. Twice is the same as once. */
+export const release = (
+  quarantines: Quarantines,
+  { quarantine_id, by, note }: Act,
+): Decision<QuarantineEvent> => {
+  const found = quarantines.get(quarantine_id);
+  if (!found) return notFound;
+  switch (found.status) {
+    case 'proposed':
+      return accept([{ type: 'QuarantineWithdrawn', data: actOf(quarantine_id, by, note) }]);
+    case 'approved':
+      return accept([{ type: 'QuarantineReleased', data: actOf(quarantine_id, by, note) }]);
+    case 'released':
+    case 'withdrawn':
+      return accept([]);
+  }
+};
+
+/** A program's key is no person; the operator is one. */
+const isSecondPerson = (proposer: Actor, approver: Actor): boolean =>
+  (approver.kind === 'user' || approver.kind === 'operator') &&
+  !(approver.kind === proposer.kind && approver.id === proposer.id);
+
+const actOf = (quarantine_id: QuarantineId, by: Actor, note: string | undefined): Act => ({
+  quarantine_id,
+  by,
+  ...(note !== undefined && { note }),
+});

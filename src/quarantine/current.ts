@@ -1,0 +1,87 @@
+import type { TenantId } from '../domain/ids.js';
+import {
+  quarantineDecider,
+  quarantineEventTypes,
+  type QuarantineEvent,
+  type Quarantines,
+} from '../domain/quarantine/quarantine.js';
+import { setAsideBy, withoutAside } from '../domain/quarantine/set-aside.js';
+import { readEvent } from '../domain/stored-event.js';
+import { quarantineStream } from '../domain/streams.js';
+import type { EventLog, RecordedEvent, Revision, StreamName } from '../eventstore/event-store.js';
+import type { Clock } from '../platform/clock.js';
+
+/** How long a tenant's quarantines are taken to be what they were without a look into the log. */
+const TRUSTED_MS = 200;
+const REMEMBERED = 10_000;
+
+interface Known {
+  readonly quarantines: Quarantines;
+  readonly next: number;
+  readonly until: number;
+}
+
+/** What is set aside now: of this process at once where it is told so, of others within a fifth of a second. */
+export class CurrentQuarantines {
+  readonly #known = new Map<TenantId, Known>();
+  readonly #reading = new Map<TenantId, Promise<Known>>();
+  #changes = 0;
+
+  constructor(
+    private readonly log: Pick<EventLog, 'readStream'>,
+    private readonly clock: Pick<Clock, 'monotonic'>,
+  ) {}
+
+  async of(tenant: TenantId): Promise<Quarantines> {
+    const known = this.#known.get(tenant);
+    if (known && known.until > this.clock.monotonic()) return known.quarantines;
+    let reading = this.#reading.get(tenant);
+    if (!reading) {
+      const begun = this.#read(tenant, known).finally(() => {
+        if (this.#reading.get(tenant) === begun) this.#reading.delete(tenant);
+      });
+      reading = begun;
+      this.#reading.set(tenant, begun);
+    }
+    return (await reading).quarantines;
+  }
+
+  /** A record as it is without what is set aside; undefined where all of it is. */
+  async sight(record: RecordedEvent): Promise<RecordedEvent | undefined> {
+    const { tenant_id } = record.metadata;
+    if (tenant_id === undefined) return record;
+    return withoutAside(record, setAsideBy(await this.of(tenant_id)));
+  }
+
+  /** A tenant's quarantines have changed: they are read before they are asked for again. */
+  forget(tenant: TenantId): void {
+    this.#changes += 1;
+    this.#known.delete(tenant);
+    this.#reading.delete(tenant);
+  }
+
+  async #read(tenant: TenantId, known: Known | undefined): Promise<Known> {
+    const before = this.#changes;
+    const until = this.clock.monotonic() + TRUSTED_MS;
+    let quarantines = known?.quarantines ?? quarantineDecider.initial;
+    let next = known?.next ?? 0;
+    for await (const record of this.log.readStream(quarantineStream(tenant) as StreamName, {
+      from: next as Revision,
+    })) {
+      const event = readEvent<QuarantineEvent>(quarantineEventTypes, record);
+      if (event) quarantines = quarantineDecider.evolve(quarantines, event);
+      next = record.revision + 1;
+    }
+    const read = { quarantines, next, until };
+    // What was read before a change is not remembered.
+    if (before !== this.#changes) return read;
+    this.#known.delete(tenant);
+    this.#known.set(tenant, read);
+    if (this.#known.size > REMEMBERED)
+      for (const oldest of this.#known.keys()) {
+        this.#known.delete(oldest);
+        break;
+      }
+    return read;
+  }
+}

@@ -1,0 +1,147 @@
+import { scoreOf, type Reason } from '../../domain/detection/reason.js';
+import {
+  isClientCommand,
+  StructuralRule,
+  type DeploymentWindow,
+  type TracedRecord,
+} from '../../domain/detection/structure.js';
+import type { GuardMode } from '../../domain/deployment/deployment.js';
+import type { DeploymentId, TenantId } from '../../domain/ids.js';
+import type { Actor, Origin } from '../../domain/provenance.js';
+import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
+import { deploymentsStream } from '../../domain/streams.js';
+import {
+  START,
+  type EventLog,
+  type Position,
+  type RecordedEvent,
+  type StreamName,
+} from '../../eventstore/event-store.js';
+import { named } from './resolve.js';
+
+/** A record that a deployment introduced, and how that is known. */
+export interface IntroducedRecord extends QuarantinedRecord {
+  /** Absent: the record is no tenant's. */
+  readonly tenant_id?: TenantId;
+  /** Telemetry events in it; 1 of any other record. */
+  readonly count: number;
+  readonly recorded_at: string;
+  readonly actor: Actor;
+  readonly origin: Origin;
+  readonly release: string;
+  readonly deployment_id?: DeploymentId;
+  readonly causation_id: string;
+  readonly reasons: readonly Reason[];
+  /** From 0 to 1. */
+  readonly score: number;
+  readonly by_provenance: boolean;
+  readonly by_window: boolean;
+}
+
+/** What a deployment introduced, in the log's order. */
+export interface Introduced {
+  readonly window: DeploymentWindow;
+  readonly records: readonly IntroducedRecord[];
+  /** Positions of the records that only one of the two answers has: each of them is a finding. */
+  readonly only_by_provenance: readonly string[];
+  readonly only_by_window: readonly string[];
+  /** How far the log was looked at. */
+  readonly position: Position;
+}
+
+/** Records that end a deployment; exactly one of them does. */
+const ENDS: ReadonlySet<string> = new Set([
+  'DeploymentCompleted',
+  'DeploymentRolledBack',
+  'DeploymentOverridden',
+]);
+
+/** A deployment's window; undefined where there was none of that id. */
+export const deploymentWindow = async (
+  log: Pick<EventLog, 'readStream'>,
+  deployment_id: string,
+): Promise<DeploymentWindow | undefined> => {
+  let window: DeploymentWindow | undefined;
+  for await (const { type, data, position } of log.readStream(deploymentsStream as StreamName)) {
+    if (data instanceof Uint8Array || data.deployment_id !== deployment_id) continue;
+    if (type === 'DeploymentBegun' && !window)
+      window = {
+        deployment_id: deployment_id as DeploymentId,
+        release: data.release as string,
+        mode: data.mode as GuardMode,
+        begin: position,
+      };
+    if (ENDS.has(type) && window) return { ...window, end: position };
+  }
+  return window;
+};
+
+/**
+ * Finds the records that a deployment introduced, from its begin to the log's end: those that nobody asked for, and
+ * all that followed from them. Undefined where there was no such deployment.
+ */
+export const introducedBy = async (log: EventLog, deployment_id: string): Promise<Introduced | undefined> => {
+  const window = await deploymentWindow(log, deployment_id);
+  if (!window) return undefined;
+  const before = await lookBefore(log, window);
+  const rule = new StructuralRule(window, before.release_is_new, before.rooted);
+  const records: IntroducedRecord[] = [];
+  let position = window.begin as Position;
+  for await (const batch of log.readAll(position)) {
+    for (const record of batch.events) {
+      const finding = rule.take(traced(record));
+      if (finding) records.push({ ...introduced(record), ...finding, score: scoreOf(finding.reasons) });
+    }
+    ({ position } = batch);
+  }
+  return {
+    window,
+    records,
+    only_by_provenance: records.filter((one) => !one.by_window).map((one) => one.position),
+    only_by_window: records.filter((one) => !one.by_provenance).map((one) => one.position),
+    position,
+  };
+};
+
+/** What has to be known of the log before a deployment, gathered in one pass over provenance alone. */
+const lookBefore = async (
+  log: EventLog,
+  { begin, release }: DeploymentWindow,
+): Promise<{ readonly release_is_new: boolean; readonly rooted: ReadonlySet<string> }> => {
+  let release_is_new = true;
+  const rooted = new Set<string>();
+  for await (const { events } of log.readAll(START)) {
+    for (const { id, position, metadata } of events) {
+      if (position >= begin) return { release_is_new, rooted };
+      if (metadata.release === release) release_is_new = false;
+      if (
+        isClientCommand(metadata) ||
+        (metadata.origin === 'process_manager' && rooted.has(metadata.causation_id))
+      )
+        rooted.add(id);
+    }
+  }
+  return { release_is_new, rooted };
+};
+
+const traced = ({ id, type, position, metadata, data }: RecordedEvent): TracedRecord => ({
+  ...{ id, type, position, metadata },
+  ...madeBy(type, data),
+});
+
+const madeBy = (type: string, data: RecordedEvent['data']): { readonly makes_actor?: string } => {
+  if (data instanceof Uint8Array) return {};
+  const id = type === 'ApiKeyIssued' ? data.key_id : type === 'UserRegistered' ? data.user_id : undefined;
+  return typeof id === 'string' ? { makes_actor: id } : {};
+};
+
+const introduced = (record: RecordedEvent) => {
+  const { tenant_id, actor, origin, release, deployment_id, causation_id, recorded_at, chunk } =
+    record.metadata;
+  return {
+    ...named(record),
+    ...(tenant_id !== undefined && { tenant_id }),
+    ...(deployment_id !== undefined && { deployment_id }),
+    ...{ actor, origin, release, causation_id, recorded_at, count: chunk?.count ?? 1 },
+  };
+};

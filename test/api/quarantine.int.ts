@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  registerTestTenant,
+  startTestServer,
+  type Answer,
+  type TestServer,
+  type TestTenant,
+} from '../support/server.js';
+import { until } from '../support/until.js';
+
+let server: TestServer;
+let ada: TestTenant;
+let bob: TestTenant;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  ada = await registerTestTenant(server, 'ada');
+  bob = await registerTestTenant(server, 'bob');
+});
+afterAll(() => server.stop());
+
+const send = async (tenant: TestTenant, events: readonly object[]): Promise<readonly string[]> => {
+  const before = await idsOf(tenant);
+  const sent = await server.call('POST', '/api/v1/ingestion/events/batch', { as: tenant.key, json: events });
+  expect(sent.status).toBe(200);
+  await server.settled();
+  return (await idsOf(tenant)).filter((id) => !before.includes(id));
+};
+
+const found = async (tenant: TestTenant, query = ''): Promise<readonly Record<string, unknown>[]> => {
+  const answer = await server.call('GET', `/api/v1/ingestion/events/search?limit=1000${query}`, {
+    as: tenant.key,
+  });
+  return answer.body.data as Record<string, unknown>[];
+};
+const idsOf = async (tenant: TestTenant) => (await found(tenant)).map(({ event_id }) => event_id as string);
+
+const requests = async (tenant: TestTenant): Promise<number> => {
+  const answer = await server.call('GET', '/api/v1/ingestion/events/statistics', { as: tenant.key });
+  return (answer.body.totals as { requests: number }).requests;
+};
+
+const propose = (as: string, body: object): Promise<Answer> =>
+  server.call('POST', '/api/v2/audit/quarantine', { as, json: { reason: 'false', ...body } });
+const decide = (as: string, id: unknown, word: 'approve' | 'release', json: object = {}): Promise<Answer> =>
+  server.call('POST', `/api/v2/audit/quarantine/${String(id)}/${word}`, { as, json });
+
+describe('setting aside events inside a chunk', () => {
+  it('takes them out of everything that is shown, and only them, until they are released', async () => {
+    const before = await requests(ada);
+    const events = Array.from({ length: 10 }, (_, n) => ({
+      type: 'api_call',
+      service: `s${n}`,
+      duration_ms: n,
+    }));
+    const ids = await send(ada, events);
+    expect(ids).toHaveLength(10);
+    const [third] = await found(ada, '&service=s3');
+    const [fifth] = await found(ada, '&service=s5');
+    const records = [third, fifth].map((one) => ({ event_id: one?.event_id }));
+    const proposed = await propose(ada.token, { records });
+    expect(proposed.status).toBe(201);
+    expect(await requests(ada)).toBe(before + 10);
+
+    const approved = await decide(ada.token, proposed.body.quarantine_id, 'approve');
+    expect(approved.status).toBe(200);
+    expect(await requests(ada)).toBe(before + 8);
+    expect(await found(ada, '&service=s3')).toEqual([]);
+    const left = await found(ada, '&service=s4');
+    expect(left).toHaveLength(1);
+    for (const [id, status] of [
+      [third?.event_id, 404],
+      [left[0]?.event_id, 200],
+    ] as const) {
+      const one = await server.call('GET', `/api/v1/ingestion/events/${String(id)}`, { as: ada.key });
+      expect(one.status).toBe(status);
+      if (status === 200) expect(one.body).toMatchObject({ service: 's4' });
+    }
+    const tail = await server.call('GET', '/api/v1/dashboard/events/stream?limit=100', { as: ada.key });
+    const shown = tail.body.data as { service: string; event_id: string }[];
+    expect(shown.map(({ service }) => service)).not.toContain('s5');
+    // What is left is where it was.
+    const again = await found(ada);
+    for (const { event_id, service } of shown)
+      expect(again.find((one) => one.event_id === event_id)).toMatchObject({ service });
+
+    expect((await decide(ada.token, proposed.body.quarantine_id, 'release')).status).toBe(200);
+    expect(await requests(ada)).toBe(before + 10);
+    expect((await found(ada, '&service=s3'))[0]?.event_id).toBe(third?.event_id);
+    const listed = await server.call('GET', '/api/v2/audit/quarantine', { as: ada.token });
+    expect((listed.body.data as object[])[0]).toMatchObject({
+      status: 'released',
+      record_count: 1,
+      reason: 'false',
+    });
+  });
+
+  it('is a tenant’s own business: nothing of another’s can be named, seen or decided about', async () => {
+    const [theirs] = await send(bob, [{ type: 'api_call' }]);
+    expect((await propose(ada.token, { records: [{ event_id: theirs }] })).status).toBe(422);
+    const proposed = await propose(bob.token, { records: [{ event_id: theirs }] });
+    expect(proposed.status).toBe(201);
+    const id = String(proposed.body.quarantine_id);
+    expect((await server.call('GET', `/api/v2/audit/quarantine/${id}`, { as: ada.token })).status).toBe(404);
+    expect((await decide(ada.token, id, 'approve')).status).toBe(404);
+    expect((await decide(ada.token, id, 'approve', { tenant_id: bob.id })).status).toBe(404);
+    expect((await decide(server.operator_token, id, 'approve', { tenant_id: bob.id })).status).toBe(200);
+    expect(await idsOf(bob)).not.toContain(theirs);
+  });
+});
+
+describe('setting aside other records', () => {
+  it('unmakes a rule and a key: neither is shown, changed or of use, until they are released', async () => {
+    const rule = {
+      ...{ name: 'planted', severity: 'info', window_seconds: 60 },
+      condition: { metric: 'request_count', operator: '>', threshold: 5 },
+    };
+    const defined = await server.call('POST', '/api/v1/alerting/rules', { as: ada.token, json: rule });
+    const issued = await server.call('POST', '/api/v1/auth/api-keys', {
+      as: ada.token,
+      json: { name: 'planted', scopes: ['read'] },
+    });
+    const { id: key_id, key } = issued.body.api_key as { id: string; key: string };
+    const rule_id = String(defined.body.id);
+    const streams = [`rule-${rule_id}`, `apikey-${key_id}`];
+    const proposed = await propose(ada.token, {
+      records: streams.map((stream) => ({ stream, revision: 0 })),
+    });
+    expect((await decide(ada.token, proposed.body.quarantine_id, 'approve')).status).toBe(200);
+    const path = `/api/v1/alerting/rules/${rule_id}`;
+    expect((await server.call('GET', path, { as: ada.token })).status).toBe(404);
+    expect((await server.call('PUT', path, { as: ada.token, json: rule })).status).toBe(404);
+    const status = async (): Promise<number> =>
+      (await server.call('GET', '/api/v1/dashboard/overview', { as: key })).status;
+    await until(async () => (await status()) === 401);
+    await decide(ada.token, proposed.body.quarantine_id, 'release');
+    expect((await server.call('GET', path, { as: ada.token })).body).toMatchObject({ name: 'planted' });
+    await until(async () => (await status()) === 200);
+  });
+
+  it('leaves alone what says what is set aside, and what a deployment was', async () => {
+    const proposed = await propose(ada.token, { records: [{ stream: `quarantine-${ada.id}`, revision: 0 }] });
+    expect(proposed.status).toBe(422);
+  });
+});

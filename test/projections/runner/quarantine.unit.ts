@@ -1,0 +1,134 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { projections } from '../../../src/projections/all.js';
+import { rebuild } from '../../../src/replay/rebuild.js';
+import { verify } from '../../../src/replay/verify.js';
+import type { MemoryEventLog } from '../../support/memory-event-log.js';
+import { MemoryReadStore } from '../../support/memory-read-store.js';
+import { caughtUp, documentsOf, hostOver, replayOf } from '../../support/projected.js';
+import { happenings, QuarantineWorld } from '../../support/quarantine-world.js';
+import type { ProjectionHost } from '../../../src/projections/runner/host.js';
+
+const names = projections.map(({ name }) => name);
+
+/** The read model of quarantines itself is there to tell of them. */
+const comparable = ({ name }: { readonly name: string }): boolean => name !== 'quarantines';
+
+/** Every document by read model, tenant and id, numbers of events in their chunks aside: those of a log without them are others. */
+const contents = async (store: MemoryReadStore, host: ProjectionHost) => {
+  const found: Record<string, string> = {};
+  for (const { name, version, generation } of (await host.status()).projections.filter(comparable))
+    for (const [key, text] of Object.entries(
+      await documentsOf(store, `${name}-v${version}-g${generation?.generation ?? 0}`),
+    ))
+      found[`${name} ${key}`] = text.replaceAll(/,"(?:first|numbers)":(?:\d+|\[[\d,]*\])/g, '');
+  const parked = host
+    .parked()
+    .map(({ projection, kind, id, position, waiting }) => ({ projection, kind, id, position, waiting }))
+    .sort((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
+  return { found, parked };
+};
+
+const fold = async (log: MemoryEventLog) => {
+  const store = new MemoryReadStore();
+  const host = await hostOver(log, store, projections);
+  await caughtUp(host, log, projections);
+  const result = await contents(store, host);
+  await host.stop();
+  return result;
+};
+
+const kills = fc.array(
+  fc.record({ after: fc.integer({ min: 1, max: 50 }), at: fc.double({ min: 0, max: 1, noNaN: true }) }),
+  { minLength: 1, maxLength: 3 },
+);
+
+describe('read models of a log in which records are set aside', () => {
+  it('are those of a log that never had them, whenever it was decided and wherever the process was killed', async () => {
+    let deaths = 0;
+    let set_aside = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        happenings,
+        kills,
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 30 }),
+        async (script, killed, batch, window) => {
+          const world = new QuarantineWorld(() => batch);
+          const { log } = world;
+          const options = { window: { events: window, milliseconds: 1e6 } };
+          let store = new MemoryReadStore();
+          let done = 0;
+          const happenUntil = (share: number): void => {
+            for (const end = Math.ceil(script.length * share); done < end; done += 1)
+              world.happen(script[done]!);
+          };
+          for (const { after, at } of [...killed].sort((one, other) => one.at - other.at)) {
+            // The first writes make the pointers; before them there is nothing to lose.
+            let left = projections.length + after;
+            let hit: () => void = () => undefined;
+            const dead = new Promise<void>((resolve) => (hit = resolve));
+            store = store.withRules(() => {
+              if (left > 0) left -= 1;
+              else {
+                hit();
+                throw new Error('killed');
+              }
+            });
+            const host = await hostOver(log, store, projections, options);
+            happenUntil(at);
+            if (
+              await Promise.race([dead.then(() => true), caughtUp(host, log, projections).then(() => false)])
+            )
+              deaths += 1;
+            await host.stop();
+          }
+          store = store.withRules(() => undefined);
+          const host = await hostOver(log, store, projections, options);
+          happenUntil(0.7);
+          await caughtUp(host, log, projections);
+          happenUntil(1);
+          await caughtUp(host, log, projections);
+          const clean = world.clean();
+          if (clean.events.length < log.events.length) set_aside += 1;
+          const wanted = await fold(clean);
+          expect(await contents(store, host)).toEqual(wanted);
+          // Made again in one pass, from nothing.
+          expect(await fold(log)).toEqual(wanted);
+          await host.stop();
+        },
+      ),
+      { seed: 11, numRuns: Number(process.env.QUARANTINE_RUNS ?? 60) },
+    );
+    expect(set_aside).toBeGreaterThan(20);
+    expect(deaths).toBeGreaterThan(5);
+  }, 120_000);
+
+  it(
+    'are what a replay makes, compared and switched to while records are set aside and brought back',
+    () =>
+      fc.assert(
+        fc.asyncProperty(happenings, fc.boolean(), async (script, switched) => {
+          const world = new QuarantineWorld(() => 3);
+          const store = new MemoryReadStore();
+          const host = await hostOver(world.log, store, projections);
+          const half = Math.floor(script.length / 2);
+          for (const one of script.slice(0, half)) world.happen(one);
+          const replay = replayOf(host, world.log);
+          const running = switched ? rebuild(replay, names) : verify(replay, names);
+          for (const one of script.slice(half)) {
+            world.happen(one);
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          for (const outcome of await running)
+            if (outcome.outcome === 'verified') expect(outcome).toMatchObject({ equal: true });
+            else if (outcome.outcome === 'switched')
+              expect(outcome).toMatchObject({ comparison: { equal: true } });
+            else expect(outcome.outcome).toBe('poisoned');
+          await host.stop();
+        }),
+        { seed: 12, numRuns: 25 },
+      ),
+    120_000,
+  );
+});
