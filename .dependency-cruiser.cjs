@@ -105,6 +105,23 @@ module.exports = {
       '^src/readstore/[^/]+$',
     ]),
     {
+      name: 'verifier-stands-alone',
+      severity: 'error',
+      comment:
+        'An auditor runs it against the server: it shares none of its code but pure formats, whose results hashes judge.',
+      from: { path: '^src/verifier/' },
+      to: {
+        path: ['^src/', '^node_modules/', '^packages/'],
+        pathNot: ['^src/verifier/', '^src/domain/integrity/', '^src/domain/telemetry/column-codec/'],
+      },
+    },
+    {
+      name: 'nobody-needs-the-verifier',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/verifier/' },
+      to: { path: '^src/verifier/' },
+    },
+    {
       name: 'api-knows-no-adapter',
       severity: 'error',
       from: { path: '^src/api/' },

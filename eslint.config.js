@@ -25,7 +25,7 @@ export default tseslint.config(
   },
   {
     // Programs whose output is the terminal.
-    files: ['src/cli/**/*.ts', 'bench/**/*.ts', 'test/fuzz/main.ts', 'scripts/**'],
+    files: ['src/cli/**/*.ts', 'src/verifier/main.ts', 'bench/**/*.ts', 'test/fuzz/main.ts', 'scripts/**'],
     rules: { 'no-console': 'off' },
   },
   {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { demo } from './demo.js';
 import { deployReport, deployResume, deployRun, deployStatus } from './deploy.js';
+import { showKey, verifyAudit } from './audit.js';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
 import { describeFormats, importFiles, type ImportOptions } from './import.js';
@@ -238,6 +239,20 @@ program
   .argument('[changes...]', 'events_per_day=1000000, batch_events=default')
   .option(...json)
   .action(tenantLimits);
+
+const audit = program.command('audit').description('prove what the log holds');
+audit
+  .command('verify')
+  .description('check the log against its hashes and signed checkpoints; --help lists the options')
+  .argument('[options...]')
+  .allowUnknownOption()
+  .helpOption(false)
+  .action(verifyAudit);
+audit
+  .command('key')
+  .description('print the verifier key of the log’s checkpoints, for auditors and witnesses')
+  .option(...json)
+  .action(showKey);
 
 const env = program.command('env').description('look after the configuration');
 env
