@@ -114,6 +114,20 @@ describeInChromium('the page', () => {
     await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
   };
 
+  it('shows what was not stored, by reason, and what was stored today', async () => {
+    const page = await open();
+    const api_key = await register(page, 'Sloppy', 'eve@example.com');
+    const shown = panel(page, 'What was not stored');
+    await shown.getByText('Everything that came').waitFor();
+    await send(api_key, [{ type: 'note' }, { type: 'No type' }, {}]);
+    // It looks again by itself, only not at once.
+    await page.reload();
+    await shown.getByText('required property').waitFor();
+    await shown.getByText('/type', { exact: true }).first().waitFor();
+    await shown.getByText(/Stored today.*: 1 event, 15 bytes/).waitFor();
+    await page.close();
+  });
+
   describe('for somebody new', () => {
     let page: Page;
     let api_key: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { amount, axisTimes, dayOf, duration, measured, percent, when } from '../../web/src/format.js';
+import { amount, axisTimes, bytes, dayOf, duration, measured, percent, when } from '../../web/src/format.js';
 
 /** A moment of the local day, as texts are made in the reader's own time zone. */
 const at = (day: number, hour: number, minute = 0, second = 0): Date =>
@@ -22,6 +22,18 @@ describe('numbers on the page', () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-12, max: 1, noNaN: true }), (share) => percent(share) !== '0 %'),
     );
+  });
+
+  it('of bytes have the unit that reads best', () => {
+    expect([0, 999, 1000, 1_550_000, 999_999_999, 1e9, 2.5e18].map(bytes)).toEqual([
+      '0 bytes',
+      '999 bytes',
+      '1 kB',
+      '1.6 MB',
+      '1 GB',
+      '1 GB',
+      '2,500 PB',
+    ]);
   });
 
   it('have the unit that reads best', () => {

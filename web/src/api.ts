@@ -62,14 +62,12 @@ export class Client {
   }
 
   async post(path: string, body: object): Promise<void> {
-    try {
-      await send('POST', path, body, await this.token());
-    } catch (error) {
-      if (!(error instanceof Problem) || error.status !== 401) throw error;
-      // The token may have been taken back before its time; where the session itself is over, renewing says so.
-      await this.renew();
-      await send('POST', path, body, this.session.access_token);
-    }
+    await this.#ask('POST', path, body);
+  }
+
+  /** What a route answers, taken for what it says it is. */
+  async get<T>(path: string): Promise<T> {
+    return (await this.#ask('GET', path)) as T;
   }
 
   async signOut(): Promise<void> {
@@ -78,6 +76,17 @@ export class Client {
     // The server may be away; the tokens are forgotten here either way.
     const { refresh_token } = this.session;
     await send('POST', '/api/v1/auth/logout', { refresh_token }).catch(() => undefined);
+  }
+
+  async #ask(method: string, path: string, body?: object): Promise<unknown> {
+    try {
+      return await send(method, path, body, await this.token());
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 401) throw error;
+      // The token may have been taken back before its time; where the session itself is over, renewing says so.
+      await this.renew();
+      return send(method, path, body, this.session.access_token);
+    }
   }
 
   async #exchange(): Promise<void> {

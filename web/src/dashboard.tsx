@@ -5,6 +5,7 @@ import { Alerts } from './panels/alerts.js';
 import { LatencyChart, VolumeChart } from './panels/charts.js';
 import { EventTail } from './panels/event-tail.js';
 import { FirstSteps } from './panels/first-steps.js';
+import { Issues } from './panels/issues.js';
 import { RouteTable } from './panels/routes.js';
 import { Tiles } from './panels/tiles.js';
 import { WhichTime, windows, type View } from './panels/which-time.js';
@@ -90,6 +91,7 @@ export const Dashboard = ({ session, apiKey, onSignOut, onRefused }: DashboardPr
           <h2>Most failing routes</h2>
           <RouteTable rows={metrics?.by_route} by="error_rate" />
         </section>
+        <Issues client={client} />
         <section class="full">
           <h2 id="tail">Events as they arrive</h2>
           <EventTail events={events} labelledBy="tail" />

@@ -5,6 +5,19 @@ const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFra
 export const amount = (value: number): string =>
   value < 10_000 ? numbers.format(value) : compact.format(value);
 
+/** A number of bytes, in the unit that reads best: thousands of thousands. */
+export const bytes = (value: number): string => {
+  let scaled = value;
+  let unit = 'bytes';
+  for (const larger of ['kB', 'MB', 'GB', 'TB', 'PB']) {
+    // What would be rounded to a thousand is one of the next.
+    if (scaled < 999.95) break;
+    scaled /= 1000;
+    unit = larger;
+  }
+  return `${numbers.format(scaled)} ${unit}`;
+};
+
 /** A share; what is there is never shown as nothing. */
 export const percent = (ratio: number): string =>
   ratio > 0 && ratio < 0.0005 ? '< 0.1 %' : `${numbers.format(ratio * 100)} %`;

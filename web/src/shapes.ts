@@ -72,3 +72,19 @@ export interface AlertSummary {
   readonly by_severity: Readonly<Record<Alert['severity'], number>>;
   readonly recent: readonly Alert[];
 }
+
+export interface IngestIssue {
+  readonly outcome: 'refused' | 'rejected' | 'duplicate' | 'ignored';
+  readonly code: string;
+  readonly pointer: string;
+  readonly actor: { readonly kind: string; readonly id: string };
+  readonly count: number;
+  readonly last_seen: string;
+  readonly example: { readonly request_id: string; readonly detail: string };
+}
+
+/** What the tenant may send, and what it stored today. */
+export interface Limits {
+  readonly limits: { readonly events_per_day?: number; readonly bytes_per_day?: number };
+  readonly today: { readonly events: number; readonly bytes: number };
+}
