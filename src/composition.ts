@@ -48,6 +48,7 @@ import { recordSeal } from './processes/checkpoints/record-seal.js';
 import { witnessesOf } from './processes/checkpoints/witnesses.js';
 import { CurrentQuarantines } from './quarantine/current.js';
 import { VisibleLog } from './quarantine/visible-log.js';
+import { Proofs } from './replay/proofs/proofs.js';
 import { Operations } from './replay/operations.js';
 import { Past } from './replay/past/past.js';
 import { Replays } from './replay/replays/replays.js';
@@ -380,8 +381,10 @@ export const compose = (given: Given): Container => {
   container
     .bind(t.api)
     .toResolvedValue(
-      (...parts: ApiParts) => new ApiServer(apiDependencies(config, stores, parts)),
+      (sealer: CheckpointSealer | undefined, ...parts: ApiParts) =>
+        new ApiServer({ ...apiDependencies(config, stores, parts), ...proofsOf(given, sealer) }),
       [
+        t.sealer,
         t.pipeline,
         t.authenticator,
         t.settings,
@@ -440,6 +443,15 @@ const checkpointSealer = (
     every_ms,
   });
 };
+
+/** What proves the log, where it has a tree and checkpoints are signed. */
+const proofsOf = (
+  { stores: { log, tree }, signer }: Given,
+  sealer: CheckpointSealer | undefined,
+): Pick<ApiDependencies, 'proofs'> =>
+  tree && signer && sealer
+    ? { proofs: new Proofs({ log, tree, key: signer.key, latest: () => sealer.latest() }) }
+    : {};
 
 type ApiParts = [
   pipeline: CommandPipeline,

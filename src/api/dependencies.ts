@@ -17,6 +17,7 @@ import type { Random } from '../platform/random.js';
 import type { ReadModels } from '../projections/read-models.js';
 import type { HostStatus } from '../projections/runner/status.js';
 import type { ProcessStatus } from '../processes/process-manager.js';
+import type { Proofs } from '../replay/proofs/proofs.js';
 import type { Operations } from '../replay/operations.js';
 import type { Past } from '../replay/past/past.js';
 import type { Replays } from '../replay/replays/replays.js';
@@ -78,6 +79,8 @@ export interface ApiDependencies {
   readonly operations: Pick<Operations, 'status' | 'logStat' | 'start' | 'job'>;
   /** What was, at any moment. */
   readonly past: Pick<Past, 'records' | 'stateOf' | 'documentsAt'>;
+  /** What proves the log; absent where there is no tree of it, or no key. */
+  readonly proofs?: Pick<Proofs, keyof Proofs>;
   /** Dry runs over the past. */
   readonly replays: Pick<Replays, 'start' | 'list' | 'get' | 'pause' | 'resume' | 'cancel'>;
   readonly deployments: Pick<

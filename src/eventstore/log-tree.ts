@@ -14,6 +14,8 @@ export interface LogTree {
   indexOf(position: Position): Promise<number | undefined>;
   /** The position of the record that is leaf `index`. */
   positionOf(index: number): Promise<Position | undefined>;
+  /** What the hash of leaf `index` was made of; undefined where it is gone, and the hash alone is left. */
+  dataOf(index: number): Promise<Buffer | undefined>;
   /** The tree is made anew from the log, to the last leaf: what was kept of it did not check out. */
   rebuild(): Promise<void>;
 }

@@ -18,8 +18,10 @@ export interface FoundRecord {
   readonly number: number;
   /** Its leaf hash. */
   readonly leaf: Buffer;
-  /** Undefined where the data was retired, and the hash alone is left. */
+  /** Undefined where it was dropped. */
   readonly payload?: Buffer;
+  /** Of a record that was dropped what is left besides its hash: what says which one it was. */
+  readonly identity?: Buffer;
   readonly offset: number;
 }
 

@@ -14,6 +14,8 @@ const BLOCK_HEAD_BYTES = 8;
 const ENTRY_BYTES = 56;
 const LEAF_BYTES = 32;
 const MAGIC = 0x6c735350;
+/** In the second records may be dropped: their hashes are left. */
+const VERSIONS = new Set([1, 2]);
 
 const compression = {
   compress: (): never => {
@@ -45,7 +47,7 @@ export function* readSealedSegment(
     report({ code: 'damaged', segment: name, offset, detail });
   };
   const isWhole = bytes.length >= HEADER_BYTES && crc32(bytes.subarray(0, 124)) === bytes.readUInt32LE(124);
-  if (!isWhole || bytes.readUInt32LE(4) !== 1) {
+  if (!isWhole || !VERSIONS.has(bytes.readUInt32LE(4))) {
     damaged(
       0,
       isWhole
@@ -168,9 +170,11 @@ const readBlock = (
         line += own;
       }
     }
+    const dropped = new Set(from.left > 0 ? integers(from.varint()) : []);
     let at = 0;
     const records = leaves.map((leaf, i): FoundRecord => {
       const head = heads.subarray(at, (at += lengths[i] ?? 0));
+      if (dropped.has(i)) return { number: number + i, leaf, identity: head, offset };
       const own = data[i];
       return { number: number + i, leaf, payload: own ? Buffer.concat([head, own]) : head, offset };
     });

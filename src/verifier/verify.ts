@@ -2,6 +2,7 @@ import type { Checkpoint } from '../domain/integrity/checkpoint.js';
 import { Leaves } from './leaves.js';
 import { readLog, type Source } from './log.js';
 import type { Problem, Report } from './problem.js';
+import { Retired } from './retired.js';
 import { readRecord } from './record.js';
 import { readVoucher, type Trust, type Voucher } from './vouchers.js';
 
@@ -51,17 +52,20 @@ export const verifyLog = async (
   const leaves = new Leaves();
   const streams = new Streams(report);
   const vouchers: Voucher[] = [];
-  let retired = 0;
-  for await (const { number, leaf, payload } of readLog(source, report, live)) {
+  const retired = new Retired();
+  for await (const { number, leaf, payload, identity } of readLog(source, report, live)) {
     leaves.set(number, leaf);
     const record = payload && readRecord(payload);
-    if (!payload) retired += 1;
+    const gone = identity && retired.drop(number, identity);
+    if (gone) streams.take(gone.stream, gone.revision, number);
     if (!record?.data) continue;
+    retired.take(record.stream, record.data);
     streams.take(record.stream, record.revision, number);
     if (record.stream === SEALS && record.type === SEALED)
       vouchers.push({ note: noteOf(record.data), record: number, found_in: `record ${number}` });
   }
 
+  retired.report(report);
   const held = holdAgainst(leaves, [...vouchers, ...copies], trust, report);
   const count = (outside: boolean): number =>
     held.filter(({ voucher }) => (voucher.record === undefined) === outside).length;
@@ -73,7 +77,7 @@ export const verifyLog = async (
     ok: problems.length === 0,
     segments: source.names.length,
     records: leaves.count,
-    retired,
+    retired: retired.count,
     root: leaves.roots([leaves.count]).get(leaves.count)?.toString('base64') ?? '',
     checkpoints: { in_log: count(false), copies: count(true) },
     covered: {

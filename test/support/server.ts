@@ -77,7 +77,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const stores = await openStores(config, {});
   const keys = deriveKeys(await readKey(directory, 'secret'));
   const operator_token = await readKey(directory, 'operatorToken');
-  const signer = logSigner(await readKey(directory, 'logSigning'));
+  const signer = logSigner(await readKey(directory, 'logSigning'), config.PULSESTREAM_LOG_ORIGIN);
   const container = compose({ config, release: 'test', keys, operator_token, signer, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
   const [guard, clientIds, chores, deployments, host, replays, processes, api] = await Promise.all([

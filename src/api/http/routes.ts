@@ -15,6 +15,7 @@ import { otlp } from './v1/otlp.js';
 import { auditPast } from './v2/audit/past.js';
 import { auditLog, operatorTrail, tenantTrail } from './v2/audit/trail.js';
 import { auditReplays, operatorReplays } from './v2/audit/replays.js';
+import { auditProofs } from './v2/audit/proofs.js';
 import { auditDeployments } from './v2/audit/deployments.js';
 import { auditQuarantine } from './v2/audit/quarantine.js';
 import { ingestionV2 } from './v2/ingestion.js';
@@ -49,6 +50,7 @@ export const routes: readonly Route[] = [
   ...auditDeployments,
   ...jobs,
   ...auditPast,
+  ...auditProofs,
   ...tenantTrail,
   ...operatorTrail,
   ...auditReplays,

@@ -22,6 +22,8 @@ export interface RecordRun {
   readonly chain: Buffer;
   /** Their leaf hashes. */
   leaves(): readonly Buffer[];
+  /** A record's payload: what is hashed. Of one that is dropped what is left of it. */
+  payload(i: number): Buffer;
   /** About how many bytes a record has. */
   bytesOf(i: number): number;
   /** A record as readers see it; undefined where they do not. */

@@ -3,6 +3,7 @@ import type { Files } from '../../platform/files.js';
 import { EventStoreUnavailable, toPosition, type Position } from '../event-store.js';
 import type { LogTree } from '../log-tree.js';
 import { sha256, TreeFile } from '../tree-file.js';
+import { leafOf } from './format.js';
 import type { LogCursor } from './log-reader.js';
 
 /** What of the log the tree needs. */
@@ -74,6 +75,19 @@ export class RecordTree implements LogTree {
 
   positionOf(index: number): Promise<Position | undefined> {
     return Promise.resolve(index < this.next - 1 ? toPosition(index + 1) : undefined);
+  }
+
+  async dataOf(index: number): Promise<Buffer | undefined> {
+    const cursor = this.source.cursor(index + 1);
+    try {
+      const [run] = await cursor.read();
+      const i = index + 1 - (run?.number ?? 0);
+      const data = run?.payload(i);
+      const leaf = run?.leaves()[i];
+      return data && leaf?.equals(leafOf(data)) ? Buffer.from(data) : undefined;
+    } finally {
+      await cursor.close();
+    }
   }
 
   async rebuild(): Promise<void> {

@@ -193,6 +193,7 @@ describe('the sealer', () => {
       nodes: async (places) => (await log.tree.nodes(places)).map((node) => Uint8Array.from(node).with(3, 0)),
       indexOf: (position) => log.tree.indexOf(position),
       positionOf: (index) => log.tree.positionOf(index),
+      dataOf: (index) => log.tree.dataOf(index),
       rebuild: () => Promise.resolve(),
     };
     const clock = new ManualClock();
