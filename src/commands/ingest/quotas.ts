@@ -45,6 +45,8 @@ class Tally {
   #known: KnownUsage;
   #own: (Usage & { readonly position: Position })[] = [];
   #stored: Usage;
+  /** What was stored today and is not known as that any more: it was retired or set aside. */
+  #gone = NO_USAGE;
   #reserved = NO_USAGE;
 
   constructor(
@@ -65,7 +67,16 @@ class Tally {
     if (known.position < this.#known.position) return;
     this.#known = known;
     this.#own = this.#own.filter(({ position }) => position > known.position);
-    this.#stored = this.#own.reduce<Usage>(addUsage, known.used);
+    const total = this.#own.reduce<Usage>(addUsage, addUsage(known.used, this.#gone));
+    const less = lessUsage(this.#stored, total);
+    this.#gone = addUsage(this.#gone, {
+      events: Math.max(0, less.events),
+      bytes: Math.max(0, less.bytes),
+    });
+    this.#stored = {
+      events: Math.max(this.#stored.events, total.events),
+      bytes: Math.max(this.#stored.bytes, total.bytes),
+    };
   }
 
   /** `later`: there is room only if what is on its way is not stored after all. */

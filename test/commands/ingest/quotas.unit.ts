@@ -176,6 +176,27 @@ describe('daily quotas', () => {
     expect(await bench.send([5], { of })).toBe('quota_exceeded');
   });
 
+  it('are not had again by what was stored today being retired or set aside', async () => {
+    const bench = new Bench();
+    const of = { events_per_day: 5 };
+    expect(await bench.send([1, 2, 3], { of })).toBe('stored');
+    expect(await bench.send([4], { of })).toBe('stored');
+    const [gone] = bench.log.events;
+    if (!gone) throw new Error('Nothing was stored.');
+    // The read model no longer has it; its place in the log stays taken.
+    bench.log.events[0] = { ...gone, metadata: { ...gone.metadata, tenant_id: 'ten_other' as TenantId } };
+    for (const time of [1_500, 1_500]) {
+      bench.shown = bench.log.events.length;
+      bench.clock.time += time;
+      expect(await bench.send([5, 6], { of })).toBe('quota_exceeded');
+      // What is known is read beside the answer.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(gone.metadata.chunk?.count).toBe(3);
+    expect(await bench.send([5], { of })).toBe('stored');
+    expect(await bench.send([6], { of })).toBe('quota_exceeded');
+  });
+
   it('say to come back at once where room may still come free', async () => {
     const log = new TestLog();
     const quotas = new Quotas(usageIn(log), new TestClock());
