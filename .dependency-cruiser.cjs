@@ -97,6 +97,7 @@ module.exports = {
     only('deployments-point-inwards', '^src/deployments/', [
       '^src/deployments/',
       '^src/replay/',
+      '^src/quarantine/',
       '^src/commands/',
       '^src/projections/',
       '^src/domain/',

@@ -345,15 +345,18 @@ export const compose = (given: Given): Container => {
       processes: readonly RunningProcess[],
       clock: Clock,
       logger: Logger,
+      quarantines: CurrentQuarantines,
     ) =>
       new Deployments({
         ...{ log, readStore, pipeline, guard, host, models: host, projections, clock, logger },
         processes: () => processes.map((one) => one.status()),
         replay: { log, clock, maintenance: host.maintenance },
+        quarantines,
+        quarantine_two_people: config.PULSESTREAM_QUARANTINE_TWO_PEOPLE,
         snapshots: stores.snapshots,
         backups: config.PULSESTREAM_BACKUP_DIR ?? join(config.PULSESTREAM_DATA_DIR, 'backups'),
       }),
-    [t.pipeline, t.guard, t.host, t.processes, t.clock, t.logger],
+    [t.pipeline, t.guard, t.host, t.processes, t.clock, t.logger, t.quarantines],
   );
   container.bind(t.chores).toResolvedValue(
     (

@@ -4,6 +4,7 @@ import { done, refused, type CommandContext, type CommandResult, type Step } fro
 import type { CommandPipeline } from '../commands/handle.js';
 import { measureDeployment } from '../commands/measure-deployment.js';
 import { overrideDeployment } from '../commands/override-deployment.js';
+import { quarantineDeployment } from '../commands/quarantine/quarantine-deployment.js';
 import { rollBackDeployment } from '../commands/roll-back-deployment.js';
 import { verifyDeployment } from '../commands/verify-deployment.js';
 import type { BackupNote, GuardMode, GuardState } from '../domain/deployment/deployment.js';
@@ -15,7 +16,9 @@ import type { Logger } from '../platform/logger.js';
 import type { AnyProjection } from '../projections/projection.js';
 import type { ReadModels } from '../projections/read-models.js';
 import type { HostStatus } from '../projections/runner/status.js';
+import type { CurrentQuarantines } from '../quarantine/current.js';
 import type { ReadStore } from '../readstore/read-store.js';
+import { introducedBy } from '../replay/detection/introduced.js';
 import type { Replay } from '../replay/rebuild.js';
 import { backUp, type LogSnapshots } from './backup.js';
 import {
@@ -43,6 +46,9 @@ export interface DeploymentTools {
   }[];
   readonly projections: readonly AnyProjection[];
   readonly replay: Replay;
+  readonly quarantines: Pick<CurrentQuarantines, 'sight'>;
+  /** What is introduced is proposed to be set aside only: a person has to approve. */
+  readonly quarantine_two_people: boolean;
   readonly snapshots: LogSnapshots | undefined;
   /** Where backups go: a directory for each deployment. */
   readonly backups: string;
@@ -196,6 +202,8 @@ export class Deployments {
     return this.#ask(deployment_id, 'rolling_back', async (history, report) => {
       if (!history.measured) await this.#prepare(history, context, report);
       const measured = (await this.history(deployment_id)) ?? history;
+      report('what was introduced is set aside');
+      await this.#setAside(measured, reason, context);
       if (!(await this.#verify(measured, context, report, root))) return;
       await this.#execute(rollBackDeployment, { deployment_id, reason }, context);
     });
@@ -289,6 +297,31 @@ export class Deployments {
     );
   }
 
+  /** Sets aside what nobody asked for; a record that is no tenant's cannot be, and is found by verifying. */
+  async #setAside(
+    { deployment_id, release }: DeploymentHistory,
+    why: string,
+    { principal, request_id, correlation_id }: CommandContext,
+  ): Promise<void> {
+    const { log, pipeline, quarantine_two_people: two_people } = this.tools;
+    const introduced = await introducedBy(log, deployment_id);
+    const records = (introduced?.records ?? []).flatMap(({ tenant_id, ...record }) =>
+      tenant_id === undefined ? [] : [{ ...record, tenant_id }],
+    );
+    if (records.length === 0) return;
+    const reason = `Introduced by the deployment of ${release}, which was rolled back: ${why}`;
+    const result = await quarantineDeployment(
+      pipeline,
+      { deployment_id: deployment_id as DeploymentId, reason, records, two_people },
+      { principal, origin: 'deployment', request_id, correlation_id },
+    );
+    if (!result.ok) throw new NotExamined(result.refusal.detail);
+    this.tools.logger.warn(
+      { deployment_id, set_aside: result.value },
+      'Records of a deployment were set aside.',
+    );
+  }
+
   /** Whether everything is as it has to be; what is not is kept in the log. */
   async #verify(
     { deployment_id, mode, epoch, begun, measured }: DeploymentHistory,
@@ -308,8 +341,8 @@ export class Deployments {
     for (const detail of await this.#troubles(PATIENCE_AFTER_MS, report('read models catch up')))
       findings.push({ code: 'unhealthy', detail });
     const window = { deployment_id, mode, epoch, begun_at: begun.at };
-    const { log, replay, projections } = this.tools;
-    const examined = await examineLog(log, before, window, signal, report('log'));
+    const { replay, projections } = this.tools;
+    const examined = await examineLog(this.tools, before, window, signal, report('log'));
     findings.push(...examined.findings);
     findings.push(
       ...(await examineReadModels(

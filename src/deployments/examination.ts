@@ -3,14 +3,23 @@ import {
   compareReadModels,
   comparePrefixes,
   inspectLater,
-  isDeploymentAct,
+  isOwnActOf,
   type Finding,
   type Fingerprint,
   type ReadModelPrint,
   type Window,
 } from '../domain/deployment/verification.js';
-import { START, type EventLog, type Position } from '../eventstore/event-store.js';
+import { quarantineEventTypes } from '../domain/quarantine/quarantine.js';
+import {
+  START,
+  type EventLog,
+  type Position,
+  type Revision,
+  type StreamName,
+} from '../eventstore/event-store.js';
 import { typesOf, type AnyProjection } from '../projections/projection.js';
+import type { CurrentQuarantines } from '../quarantine/current.js';
+import { introducedBy } from '../replay/detection/introduced.js';
 import { digestOf } from '../replay/digest.js';
 import type { Replay } from '../replay/rebuild.js';
 import { verify } from '../replay/verify.js';
@@ -52,14 +61,18 @@ const FINDINGS = 10_000;
 /** What is wrong with a log that a deployment was under way in, and which types were recorded since it began. */
 export interface LogExamination {
   readonly findings: readonly Finding[];
+  /** Of what is not set aside. */
   readonly recorded: ReadonlySet<string>;
   /** How far the log was looked at. */
   readonly position: Position;
 }
 
-/** Holds the log against what it was: its prefix must be the same, and only what may come later has come. */
+/**
+ * Holds the log against what it was: its prefix must be the same, and only what may come later has come. What is set
+ * aside is as if it had never been written.
+ */
 export const examineLog = async (
-  log: EventLog,
+  { log, quarantines }: { readonly log: EventLog; readonly quarantines: Pick<CurrentQuarantines, 'sight'> },
   before: Fingerprint,
   window: Window,
   signal: AbortSignal,
@@ -69,7 +82,6 @@ export const examineLog = async (
   const census = new Census();
   const later: Finding[] = [];
   const recorded = new Set<string>();
-  const isOwnAct = isDeploymentAct(deploymentEventTypes);
   let reached = START;
   for await (const { events, position } of log.readAll(START)) {
     signal.throwIfAborted();
@@ -78,15 +90,46 @@ export const examineLog = async (
         census.take(record);
         continue;
       }
+      const findings = inspectLater(record, window, isOwnAct);
+      const aside = findings.length > 0 && (await quarantines.sight(record)) === undefined;
+      if (aside) continue;
       recorded.add(record.type);
-      if (later.length < FINDINGS) later.push(...inspectLater(record, window, isOwnAct));
+      if (later.length < FINDINGS) later.push(...findings);
     }
     reached = position;
     onShare(Math.min(1, numberOf(position) / Math.max(1, numberOf(head))));
     if (position >= head) break;
   }
   const prefix = comparePrefixes(before, { ...census.print, read_models: [] });
-  return { findings: [...prefix, ...later], recorded, position: reached };
+  const causes = await examineCauses(log, quarantines, window, later);
+  return { findings: [...prefix, ...later, ...causes], recorded, position: reached };
+};
+
+/** What is told of a deployment's course, and by whom it may be. */
+const isOwnAct = isOwnActOf(deploymentEventTypes, quarantineEventTypes);
+
+/** Records that came in by the rules and that no client asked for all the same: by what caused them. */
+const examineCauses = async (
+  log: EventLog,
+  quarantines: Pick<CurrentQuarantines, 'sight'>,
+  { deployment_id }: Window,
+  known: readonly Finding[],
+): Promise<readonly Finding[]> => {
+  const introduced = await introducedBy(log, deployment_id);
+  const named = new Set(known.map(({ position }) => position));
+  const findings: Finding[] = [];
+  for (const { stream, position, revision, type, reasons } of introduced?.records ?? []) {
+    if (named.has(position) || findings.length >= FINDINGS) continue;
+    for await (const record of log.readStream(stream as StreamName, {
+      from: revision as Revision,
+      limit: 1,
+    })) {
+      if ((await quarantines.sight(record)) === undefined) continue;
+      const detail = `${type}: ${reasons.map((reason) => reason.detail).join(' ')}`;
+      findings.push({ code: 'record_introduced', detail, stream, position });
+    }
+  }
+  return findings;
 };
 
 /** The digests of what the read models serve. */

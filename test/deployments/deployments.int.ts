@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
+import type { TenantId } from '../../src/domain/ids.js';
 import { START } from '../../src/eventstore/event-store.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { systemFiles } from '../../src/platform/files.js';
@@ -179,6 +180,48 @@ describe('a deployment whose start-up code writes records past the guard', () =>
     expect(text).toContain('failed with 8 findings');
     expect(text).toContain('&lt;script&gt;');
     expect(text).not.toContain('<script');
+  });
+});
+
+describe('rolling back a deployment that wrote records past the guard', () => {
+  const rules = async (): Promise<readonly unknown[]> =>
+    (await server.call('GET', '/api/v1/alerting/rules', { as: ada.token })).body.data as unknown[];
+  const rollBack = async (deployment_id: string): Promise<Status> => {
+    const { status } = await operate('POST', 'rollback', { deployment_id, reason: 'it wrote' });
+    expect(status).toBe(202);
+    return settled();
+  };
+
+  it('sets them aside: what people see is what they saw, and the log has all', async () => {
+    const seen = await rules();
+    const deployment_id = await begin();
+    await server.stop();
+    await plantRecords(directory, 8, { tenant_id: ada.id as TenantId });
+    server = await start();
+    await server.settled();
+    expect(await rules()).toHaveLength(seen.length + 8);
+    expect(codesOf(await verify(deployment_id))).toHaveLength(8);
+
+    expect(await rollBack(deployment_id)).toMatchObject({
+      phase: 'none',
+      mode: 'open',
+      last: { deployment_id, outcome: 'rolled_back' },
+    });
+    expect(await rules()).toEqual(seen);
+    const types = (await server.records()).map(({ type }) => type);
+    expect(types.filter((type) => type === 'AlertRuleDefined')).toHaveLength(seen.length + 8);
+    const { body } = await server.call('GET', '/api/v2/audit/quarantine', { as: ada.token });
+    expect(body.data).toMatchObject([{ status: 'approved', deployment_id }]);
+  });
+
+  it('leaves the guard up where they are no tenant’s, and cannot be set aside', async () => {
+    const deployment_id = await begin();
+    await server.stop();
+    await plantRecords(directory, 2);
+    server = await start();
+    const stuck = await rollBack(deployment_id);
+    expect(stuck).toMatchObject({ phase: 'rejected', mode: 'strict' });
+    expect(codesOf(stuck)).toEqual(['record_introduced', 'record_introduced']);
   });
 });
 

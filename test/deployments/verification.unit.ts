@@ -18,6 +18,7 @@ const RUNS = Number(process.env.PLANTED_RUNS ?? 100);
 const START_MS = Date.UTC(2026, 0, 1);
 const never = new AbortController().signal;
 const nothing = (): void => undefined;
+const nothingAside = { sight: (record: RecordedEvent) => Promise.resolve(record) };
 
 /** Numbers from a seed (mulberry32), so that each run can be repeated. */
 const numbers = (seed: number) => {
@@ -68,6 +69,10 @@ const placed = (drafts: readonly Draft[]): RecordedEvent[] => {
 
 const logOf = (records: readonly RecordedEvent[]): EventLog =>
   ({
+    // eslint-disable-next-line @typescript-eslint/require-await -- the port's shape
+    readStream: async function* (stream: string, { from = 0, limit = Infinity } = {}) {
+      yield* records.filter((one) => one.stream === stream && one.revision >= from).slice(0, limit);
+    },
     head: () => Promise.resolve(records.at(-1)?.position ?? toPosition(0)),
     // eslint-disable-next-line @typescript-eslint/require-await -- the port's shape
     readAll: async function* () {
@@ -105,6 +110,7 @@ const world = ({ below, pick }: Numbers): World => {
   );
   const own = (name: string, type: string, at: number): Draft =>
     draft(name, 'deployments', type, at, {
+      data: { deployment_id, release: '2', mode },
       metadata: { ...operator, deployment_id } as unknown as Draft['metadata'],
     });
   const begun = own('begun', 'DeploymentBegun', count * 1000);
@@ -124,7 +130,8 @@ const examined = async ({ records, begun, mode }: World, forged: readonly Draft[
   const print = await takeCensus(logOf(genuine), position, never, nothing);
   const before: Fingerprint = { ...print, read_models: [] };
   const window: Window = { deployment_id, mode, epoch: 1, begun_at: metadata.recorded_at };
-  const { findings } = await examineLog(logOf(placed(forged)), before, window, never, nothing);
+  const tools = { log: logOf(placed(forged)), quarantines: nothingAside };
+  const { findings } = await examineLog(tools, before, window, never, nothing);
   return findings.map(({ code }) => code);
 };
 
@@ -197,6 +204,14 @@ const kinds: Readonly<Record<string, Forge>> = {
   'telemetry that no client sent': ({ records, mode }) => [
     ...records,
     provenance({ actor: { kind: 'process', id: 'seed' } })(telemetry('seeded', 999_000, mode)),
+  ],
+  'telemetry that a record which nobody asked for has caused': ({ records, mode }) => [
+    ...records,
+    provenance({ causation_id: 'dep' })(telemetry('caused', 999_000, mode)),
+  ],
+  'a quarantine that a program made up': ({ records }) => [
+    ...records,
+    draft('forged', 'quarantine-ten_1', 'QuarantineApproved', 999_000),
   ],
   'an act of the deployment that the operator did not do': ({ records }) => [
     ...records,

@@ -61,6 +61,7 @@ export const commandBench = <
   const tokens = new AccessTokens(KEY, clock);
   const authenticator = new Authenticator(log, tokens, 'the operator token', clock, guard);
   const settings = new TenantSettings(log, clock, serverLimits);
+  const quarantines = new CurrentQuarantines(log, clock);
   const services: AccessServices = {
     passwords,
     tokens,
@@ -70,7 +71,7 @@ export const commandBench = <
     pseudonym: (kind, value) => createHmac('sha256', KEY).update(`${kind}:${value}`).digest('hex'),
     credentialChanged: (actor_id) => authenticator.forget(actor_id),
     settingsChanged: (tenant) => settings.forget(tenant),
-    quarantines: new CurrentQuarantines(log, clock),
+    quarantines,
   };
   const claims = new Claims(store.register, clock, random, KEY, instance_id);
   const pipeline = new CommandPipeline(log, writer, guard, claims, services);
@@ -87,6 +88,7 @@ export const commandBench = <
     settings,
     claims,
     pipeline,
+    quarantines,
   };
 };
 export type CommandBench = ReturnType<typeof commandBench<TestLog, MemoryReadStore>>;

@@ -24,7 +24,11 @@ export const plantRecords = async (
           id: id as EventId,
           type: 'AlertRuleDefined',
           schema_version: 1,
-          data: { rule_id: `rul_${id.replaceAll('-', '')}`, name: `Test rule ${String(i)}` },
+          data: {
+            ...{ rule_id: `rul_${id.replaceAll('-', '')}`, name: `Test rule ${String(i)}` },
+            ...{ severity: 'info', enabled: true, window_seconds: 60, for_seconds: 0 },
+            condition: { metric: 'error_count', operator: '>', threshold: 1 },
+          },
           metadata: {
             actor: { kind: 'process', id: 'startup' },
             origin: 'deployment',

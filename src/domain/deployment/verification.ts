@@ -134,7 +134,7 @@ export interface Window {
 /** How far the clocks of instances may be apart. */
 const SKEW_MS = 1_000;
 
-/** The types of a deployment's own acts, by the streams they belong in. */
+/** Tells the records of the deployment's own course. */
 export type OwnActs = (record: LaterRecord) => boolean;
 
 /**
@@ -169,11 +169,19 @@ const isMarkedTelemetry = ({ type, stream, metadata }: LaterRecord, window: Wind
   metadata.deployment_id === window.deployment_id &&
   metadata.guard_epoch === window.epoch;
 
-/** Whether a record is one of the deployment's own: the operator's act in the stream of deployments. */
-export const isDeploymentAct =
-  (types: readonly string[]): OwnActs =>
-  ({ stream, type, metadata }) =>
-    stream === deploymentsStream &&
-    types.includes(type) &&
-    metadata.actor.kind === 'operator' &&
-    metadata.origin !== 'process_manager';
+/**
+ * Whether a record tells of the deployment's course: the operator's act in the stream of deployments, or a person's in
+ * one of quarantines.
+ */
+export const isOwnActOf =
+  (deployments: readonly string[], quarantines: readonly string[]): OwnActs =>
+  ({ stream, type, metadata }) => {
+    const { kind } = metadata.actor;
+    if (metadata.origin === 'process_manager') return false;
+    if (stream === deploymentsStream) return deployments.includes(type) && kind === 'operator';
+    return (
+      categoryOf(stream) === 'quarantine' &&
+      quarantines.includes(type) &&
+      (kind === 'operator' || kind === 'user')
+    );
+  };

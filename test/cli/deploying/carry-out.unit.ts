@@ -28,10 +28,14 @@ const quiet = { info: () => undefined, warn: () => undefined, error: () => undef
 interface Machine {
   bench: CommandBench;
   deployments: Deployments;
+  readonly two_people: boolean;
   running: 'old' | 'half' | 'new';
 }
 
-const deploymentsOn = ({ log, pipeline, guard, clock }: CommandBench): Deployments => {
+const deploymentsOn = (
+  { log, pipeline, guard, clock, quarantines }: CommandBench,
+  two_people = false,
+): Deployments => {
   const maintenance = {
     signal: new AbortController().signal,
     exclusively: (_names: readonly string[], work: () => Promise<unknown>) => work(),
@@ -39,6 +43,7 @@ const deploymentsOn = ({ log, pipeline, guard, clock }: CommandBench): Deploymen
   };
   return new Deployments({
     ...{ log, pipeline, guard, clock, logger: quiet, projections: [], snapshots: undefined, backups: '' },
+    ...{ quarantines, quarantine_two_people: two_people },
     readStore: { health: () => Promise.resolve({ status: 'ok' }) },
     models: { reached: () => Promise.resolve(true) },
     host: { status: async () => ({ head: await log.head(), state: 'running', projections: [] }) },
@@ -47,10 +52,10 @@ const deploymentsOn = ({ log, pipeline, guard, clock }: CommandBench): Deploymen
   });
 };
 
-const machine = async (): Promise<Machine> => {
+const machine = async (two_people = false): Promise<Machine> => {
   const bench = commandBench();
   await registered(bench);
-  return { bench, deployments: deploymentsOn(bench), running: 'old' };
+  return { bench, deployments: deploymentsOn(bench, two_people), two_people, running: 'old' };
 };
 
 /** The server dies and is started again on the same log: what it was doing is lost. */
@@ -59,7 +64,7 @@ const restart = async (machine: Machine): Promise<void> => {
   const { log, clock, store, random } = machine.bench;
   machine.bench = commandBench({ log, clock, store, random });
   await restoreGuard(log, machine.bench.guard);
-  machine.deployments = deploymentsOn(machine.bench);
+  machine.deployments = deploymentsOn(machine.bench, machine.two_people);
 };
 
 type Fault = 'none' | 'command fails' | 'release writes' | 'server does not come back';
@@ -187,14 +192,28 @@ describe('carrying a deployment out', () => {
     },
   );
 
-  it('leaves the guard up where the release wrote records that nobody has set aside', async () => {
+  it('sets aside what the release wrote past the guard', async () => {
     const { result, machine } = await carriedOut('release writes', Infinity, false);
     expect([result.outcome, machine.running, machine.bench.guard.state.mode]).toEqual([
-      'stuck',
+      'rolled_back',
       'old',
-      'strict',
+      'open',
     ]);
-    expect(result).toMatchObject({ why: expect.stringContaining('1 things') });
+    expect(result.journal.reason).toContain('found 1 things');
+    expect(typesOf(machine).slice(-8)).toEqual([
+      ...['DeploymentBegun', 'DeploymentMeasured', 'AlertRuleDefined', 'DeploymentVerified'],
+      ...['QuarantineProposed', 'QuarantineApproved', 'DeploymentVerified', 'DeploymentRolledBack'],
+    ]);
+  });
+
+  it('leaves the guard up where another person has to approve of that', async () => {
+    const on = await machine(true);
+    const directory = await mkdtemp(join(tmpdir(), 'pulsestream-journal-'));
+    const { world } = worldOn(on, directory, 'release writes', Infinity);
+    const result = await carryOut(journal, world);
+    expect([result.outcome, on.running, on.bench.guard.state.mode]).toEqual(['stuck', 'old', 'strict']);
+    await rm(directory, { recursive: true });
+    await on.deployments.close();
   });
 
   it('begins nothing where another deployment is under way', async () => {
@@ -231,7 +250,7 @@ describe('killed at any point and gone on with', () => {
 
   it('a deployment ends exactly as before, or after and verified', async () => {
     let points = 0;
-    for (const fault of ['none', 'command fails', 'server does not come back'] as const)
+    for (const fault of ['none', 'command fails', 'server does not come back', 'release writes'] as const)
       for (const restarts of [false, true]) {
         const { acts } = await carriedOut(fault, Infinity, false);
         for (let dies_at = 1; dies_at <= acts; dies_at += 1) {
@@ -239,17 +258,21 @@ describe('killed at any point and gone on with', () => {
           points += 1;
           const where = [fault, restarts, dies_at];
           expect(ends).toContainEqual([result.outcome, machine.running]);
-          if (fault === 'command fails') expect([where, result.outcome]).toEqual([where, 'rolled_back']);
+          if (fault === 'command fails' || fault === 'release writes')
+            expect([where, result.outcome]).toEqual([where, 'rolled_back']);
           expect([where, machine.bench.guard.state.mode]).toEqual([where, 'open']);
           const types = typesOf(machine);
           const after = types.slice(types.indexOf('DeploymentBegun'));
-          expect([where, after.filter((type) => !type.startsWith('Deployment'))]).toEqual([where, []]);
+          const written = after.filter((type) => !/^(Deployment|Quarantine)/.test(type));
+          const planted =
+            fault === 'release writes' ? written.filter((type) => type === 'AlertRuleDefined') : [];
+          expect([where, written]).toEqual([where, planted]);
           expect([where, after.filter((type) => type === 'DeploymentBegun').length]).toEqual([where, 1]);
           const verified = after.lastIndexOf('DeploymentVerified');
           const end = result.outcome === 'deployed' ? 'DeploymentCompleted' : 'DeploymentRolledBack';
           expect([where, after.slice(verified)]).toEqual([where, ['DeploymentVerified', end]]);
         }
       }
-    expect(points).toBeGreaterThanOrEqual(50);
+    expect(points).toBeGreaterThanOrEqual(100);
   }, 120_000);
 });
