@@ -1,8 +1,13 @@
-import { KeptConnection, requestBytes } from './connection.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KeptConnection, requestBytes, type Answer } from './connection.js';
 import type { History } from './history.js';
 import type { Run } from '../step.js';
 
 const CONNECTIONS = 4;
+
+/** After how many seconds the same is to be sent again; undefined where it is not. */
+const pauseOf = ({ status, head }: Answer): number | undefined =>
+  status === 503 ? Number(/\r\nretry-after: *(\d+)/i.exec(head)?.[1] ?? 1) : undefined;
 
 /** What was sent. */
 export interface Filled {
@@ -11,8 +16,8 @@ export interface Filled {
 }
 
 /**
- * Sends bodies of a history, from one up to another, each once; `seen` is shown what went. Throws where one is not
- * stored whole.
+ * Sends bodies of a history, from one up to another, each until it is stored: what the server has no room for it gets
+ * again when it says. `seen` is shown what went. Throws where one is refused.
  */
 export const fill = async (
   { server, tenant }: Pick<Run, 'server' | 'tenant'>,
@@ -32,8 +37,13 @@ export const fill = async (
       const request = requestBytes(url, headers, body);
       bytes += body.length;
       await seen(request.subarray(request.length - body.length), number);
-      const { status, body: said } = await connection.exchange(request);
-      if (status !== 200) throw new Error(`A batch was answered ${String(status)}: ${said}`);
+      let answer = await connection.exchange(request);
+      for (let wait = pauseOf(answer); wait !== undefined; wait = pauseOf(answer)) {
+        await sleep(wait * 1000);
+        answer = await connection.exchange(request);
+      }
+      if (answer.status !== 200)
+        throw new Error(`A batch was answered ${String(answer.status)}: ${answer.body}`);
     }
   };
   const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => KeptConnection.open(url)));

@@ -1,8 +1,11 @@
+import { setImmediate as otherWork } from 'node:timers/promises';
 import type { Routing } from '../../domain/telemetry/routes/shown.js';
 import type { ModelReader } from '../read-models.js';
 import { OTHER, resolutionMs, type MetricsBucket, type Resolution, type Series } from './projection.js';
 
 const PAGE = 500;
+/** So many may hold thousands of series, and take milliseconds: others get their turn between them. */
+const PAGE_OF_MANY = 25;
 
 /** A stretch of time, in epoch milliseconds: from the beginning up to, not including, the end. */
 export interface Span {
@@ -25,23 +28,46 @@ const underRoutes = (series: readonly Series[], routing: Routing): readonly Seri
 export const loadBuckets = async (
   reader: ModelReader<MetricsBucket>,
   resolution: Resolution,
-  { from, to }: Span,
+  span: Span,
   routing: Routing,
 ): Promise<readonly MetricsBucket[]> => {
   const buckets: MetricsBucket[] = [];
-  for (;;) {
-    const last = buckets.at(-1);
-    const page = await reader.find({
+  for await (const page of pagesOf(reader, resolution, span, PAGE)) buckets.push(...page);
+  return buckets.map((bucket) => ({ ...bucket, series: underRoutes(bucket.series, routing) }));
+};
+
+/** The same for more buckets than anybody should hold: one after another, and others have their turn in between. */
+export async function* walkBuckets(
+  reader: ModelReader<MetricsBucket>,
+  resolution: Resolution,
+  span: Span,
+  routing: Routing,
+): AsyncGenerator<Pick<MetricsBucket, 'time' | 'series'>, void> {
+  for await (const page of pagesOf(reader, resolution, span, PAGE_OF_MANY)) {
+    for (const { time, series } of page) yield { time, series: underRoutes(series, routing) };
+    await otherWork();
+  }
+}
+
+async function* pagesOf(
+  reader: ModelReader<MetricsBucket>,
+  resolution: Resolution,
+  { from, to }: Span,
+  limit: number,
+): AsyncGenerator<readonly MetricsBucket[], void> {
+  for (let last: MetricsBucket | undefined; ;) {
+    const page: readonly MetricsBucket[] = await reader.find({
       index: 'by_time',
       equals: [resolution],
       range: { from, to: to - 1 },
       ...(last && { after: { values: [resolution, last.time], id: last.id } }),
-      limit: PAGE,
+      limit,
     });
-    buckets.push(...page.map((bucket) => ({ ...bucket, series: underRoutes(bucket.series, routing) })));
-    if (page.length < PAGE) return buckets;
+    yield page;
+    if (page.length < limit) return;
+    last = page.at(-1);
   }
-};
+}
 
 const coarser: Readonly<Record<Resolution, Resolution | undefined>> = {
   '1m': '1h',

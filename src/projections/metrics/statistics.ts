@@ -3,16 +3,9 @@ import { isClientError, isError } from '../../domain/telemetry/event.js';
 import type { Position } from '../../eventstore/event-store.js';
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';
-import { cover, extent, loadBuckets, type Span } from './buckets.js';
-import {
-  metrics,
-  OTHER,
-  resolutionMs,
-  type MetricsBucket,
-  type Resolution,
-  type Series,
-} from './projection.js';
-import { statusCounts, Summary, type Latency, type Volume } from './summary.js';
+import { cover, extent, walkBuckets, type Span } from './buckets.js';
+import { metrics, OTHER, resolutionMs, type Resolution, type Series } from './projection.js';
+import { StatusCounts, Summary, type Latency, type Volume } from './summary.js';
 
 export type Dimension = 'type' | 'service' | 'route' | 'method' | 'status' | 'status_class';
 
@@ -95,32 +88,33 @@ export const statistics = async (
     };
 
   const { book } = await currentRoutes(models, tenant);
-  const buckets: MetricsBucket[] = [];
-  for (const part of resolution ? [{ ...span, resolution }] : cover(span))
-    buckets.push(...(await loadBuckets(reader, part.resolution, part, book)));
-  const series = buckets.flatMap((bucket) => bucket.series);
   const total = new Summary();
-  for (const one of series) total.add(one);
+  const status = new StatusCounts();
+  const is_grouped = interval_ms !== undefined || group_by.length > 0;
+  const rows = new Rows(interval_ms, group_by);
+  for (const part of resolution ? [{ ...span, resolution }] : cover(span))
+    for await (const { time, series } of walkBuckets(reader, part.resolution, part, book))
+      for (const one of series) {
+        total.add(one);
+        status.add(one);
+        if (is_grouped) rows.add(time, one);
+        if (rows.size > MAX_ROWS)
+          return {
+            ok: false,
+            code: 'too_many_rows',
+            detail: `There are more than ${MAX_ROWS} groups; ask for fewer fields, less time or longer intervals.`,
+          };
+      }
   const seconds = (span.to - span.from) / 1000;
   const empty = span.from === span.to;
-  const data =
-    interval_ms === undefined && group_by.length === 0
-      ? []
-      : rowsOf(buckets, interval_ms, group_by, interval_ms === undefined ? seconds : interval_ms / 1000);
-  if (!data)
-    return {
-      ok: false,
-      code: 'too_many_rows',
-      detail: `There are more than ${MAX_ROWS} groups; ask for fewer fields, less time or longer intervals.`,
-    };
   return {
     ok: true,
     position,
     from: empty ? null : new Date(span.from).toISOString(),
     to: empty ? null : new Date(span.to).toISOString(),
     totals: { ...total.volume(), ...total.latency(), per_second: rate(total.requests, seconds) },
-    status: statusCounts(series),
-    data,
+    status: status.whole(),
+    data: rows.rows(interval_ms === undefined ? seconds : interval_ms / 1000),
   };
 };
 
@@ -131,72 +125,86 @@ const widen = ({ from, to }: StatisticsQuery, all: Span, step: number): Span => 
   to: Math.ceil((to ?? Math.max(all.to, from ?? 0)) / step) * step,
 });
 
-const nameIn = (series: Series, field: Exclude<Dimension, 'status'>): string => {
+const nameIn = (series: Series, code: string, field: Dimension): string => {
+  if (field === 'status') return code === '0' ? '' : code;
   if (field !== 'status_class') return series[field];
   return series.status_class === 0 ? '' : `${String(series.status_class)}xx`;
 };
 
-/** The rows, or undefined where there are too many. */
-const rowsOf = (
-  buckets: readonly MetricsBucket[],
-  interval_ms: number | undefined,
-  group_by: readonly Dimension[],
-  seconds: number,
-): readonly StatisticsRow[] | undefined => {
-  const groups = new Map<string, { readonly names: Partial<StatisticsRow>; readonly summary: Summary }>();
-  for (const bucket of buckets)
-    for (const whole of bucket.series)
-      for (const { status, series } of group_by.includes('status')
-        ? byStatus(whole)
-        : [{ status: '', series: whole }]) {
-        const names: Partial<StatisticsRow> = {
-          ...(interval_ms !== undefined && {
-            time: new Date(bucket.time - (bucket.time % interval_ms)).toISOString(),
-          }),
-          ...Object.fromEntries(
-            group_by.map((field) => [field, field === 'status' ? status : nameIn(series, field)] as const),
-          ),
-        };
-        const key = JSON.stringify(names);
-        const group = groups.get(key) ?? { names, summary: new Summary() };
-        groups.set(key, group);
-        if (groups.size > MAX_ROWS) return undefined;
-        group.summary.add(series);
-      }
-  return [...groups.values()]
-    .map(({ names, summary }) => ({
-      ...names,
-      ...summary.volume(),
-      ...summary.latency(),
-      per_second: rate(summary.requests, seconds),
-    }))
-    .sort((one, other) =>
-      one.time === other.time
-        ? other.requests - one.requests
-        : (one.time ?? '') < (other.time ?? '')
-          ? -1
-          : 1,
-    );
-};
+/** The values of a row's fields, in the order of the fields asked for. */
+interface Row {
+  readonly interval: number;
+  readonly names: readonly string[];
+  readonly summary: Summary;
+}
 
-/** A series cut up by exact status. Durations are kept by status class: they are known for a status that is alone in its. */
-const byStatus = (series: Series): readonly { readonly status: string; readonly series: Series }[] => {
-  const statuses = Object.entries(series.statuses);
-  const named = (code: string): string => (code === '0' ? '' : code);
-  if (statuses.length <= 1) return statuses.map(([code]) => ({ status: named(code), series }));
-  return statuses.map(([code, count]) => {
-    const status = Number(code);
-    // Overflow mixes types, but only those of one status class.
-    const type = series.type === OTHER ? 'api_call' : series.type;
-    return {
-      status: named(code),
-      series: {
-        ...series,
-        count,
-        errors: isError(type, status) ? count : 0,
-        client_errors: isClientError(type, status) ? count : 0,
-        timed: 0,
-      },
-    };
-  });
-};
+const NO_CODES: readonly string[] = [];
+
+/** Adds series up by interval and by fields. */
+class Rows {
+  readonly #rows = new Map<string, Row>();
+  /** For each field its values, each with a number: numbers make keys that texts of any kind cannot mix up. */
+  readonly #numbers: readonly Map<string, number>[];
+
+  constructor(
+    private readonly interval_ms: number | undefined,
+    private readonly group_by: readonly Dimension[],
+  ) {
+    this.#numbers = group_by.map(() => new Map());
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Adds a series of the bucket that begins at a time. */
+  add(time: number, series: Series): void {
+    const interval = this.interval_ms === undefined ? 0 : time - (time % this.interval_ms);
+    const codes = this.group_by.includes('status') ? Object.keys(series.statuses) : NO_CODES;
+    // Durations are kept by status class: they are known for a status that is alone in its.
+    if (codes.length <= 1) this.#row(interval, codes[0] ?? '0', series).add(series);
+    else
+      for (const code of codes) {
+        const count = series.statuses[code] ?? 0;
+        // Overflow mixes types, but only those of one status class.
+        const type = series.type === OTHER ? 'api_call' : series.type;
+        const status = Number(code);
+        this.#row(interval, code, series).count(
+          count,
+          isError(type, status) ? count : 0,
+          isClientError(type, status) ? count : 0,
+        );
+      }
+  }
+
+  #row(interval: number, code: string, series: Series): Summary {
+    let key = String(interval);
+    for (let i = 0; i < this.group_by.length; i += 1) {
+      const numbers = this.#numbers[i] as Map<string, number>;
+      const name = nameIn(series, code, this.group_by[i] as Dimension);
+      let number = numbers.get(name);
+      if (number === undefined) numbers.set(name, (number = numbers.size));
+      key += ` ${number}`;
+    }
+    let row = this.#rows.get(key);
+    if (!row) {
+      const names = this.group_by.map((field) => nameIn(series, code, field));
+      row = { interval, names, summary: new Summary() };
+      this.#rows.set(key, row);
+    }
+    return row.summary;
+  }
+
+  /** The rows, the earliest first and in an interval the largest; each interval has so many seconds. */
+  rows(seconds: number): readonly StatisticsRow[] {
+    return [...this.#rows.values()]
+      .sort((one, other) => one.interval - other.interval || other.summary.requests - one.summary.requests)
+      .map(({ interval, names, summary }) => ({
+        ...(this.interval_ms !== undefined && { time: new Date(interval).toISOString() }),
+        ...Object.fromEntries(this.group_by.map((field, i) => [field, names[i]])),
+        ...summary.volume(),
+        ...summary.latency(),
+        per_second: rate(summary.requests, seconds),
+      }));
+  }
+}

@@ -22,6 +22,8 @@ export interface Volume {
 }
 
 const sum = new HistogramSum();
+/** Histograms that a summary holds: of more it makes one. */
+const MOST_HISTOGRAMS = 1_000;
 
 const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
@@ -46,6 +48,15 @@ export class Summary {
     this.#min_ms = Math.min(this.#min_ms, series.min_ms ?? Infinity);
     this.#max_ms = Math.max(this.#max_ms, series.max_ms ?? 0);
     this.#latencies.push(series.latency);
+    if (this.#latencies.length >= MOST_HISTOGRAMS) this.#merged();
+    return this;
+  }
+
+  /** Adds requests of whose durations nothing is known. */
+  count(requests: number, errors: number, client_errors: number): this {
+    this.requests += requests;
+    this.errors += errors;
+    this.client_errors += client_errors;
     return this;
   }
 
@@ -120,11 +131,26 @@ export const summarise = <T, K>(
   return groups;
 };
 
-/** Requests by exact status code, to whole ones; `0` where events have none. */
+/** Requests by exact status code; `0` where events have none. */
+export class StatusCounts {
+  readonly #counts: Record<string, number> = {};
+
+  add({ statuses }: Pick<Series, 'statuses'>): this {
+    for (const status in statuses)
+      this.#counts[status] = (this.#counts[status] ?? 0) + (statuses[status] ?? 0);
+    return this;
+  }
+
+  /** To whole requests. */
+  whole(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(this.#counts).map(([status, count]) => [status, Math.round(count)]),
+    );
+  }
+}
+
 export const statusCounts = (series: Iterable<Series>): Record<string, number> => {
-  const counts: Record<string, number> = {};
-  for (const { statuses } of series)
-    for (const [status, count] of Object.entries(statuses)) counts[status] = (counts[status] ?? 0) + count;
-  for (const status of Object.keys(counts)) counts[status] = Math.round(counts[status] ?? 0);
-  return counts;
+  const counts = new StatusCounts();
+  for (const one of series) counts.add(one);
+  return counts.whole();
 };

@@ -44,7 +44,11 @@ export type SearchOutcome =
  */
 const READ_A_PAGE = 300_000;
 const PRICE_OF_A_CHUNK = 200;
-/** How many chunks are looked through together: one at first, and twice as many each time up to these. */
+/**
+ * How many chunks are looked through together: one at first, then up to so many times as many each time, and no more
+ * than should fill the page by what was found in those before.
+ */
+const MORE_EACH_TIME = 4;
 const MOST_CHUNKS = 64;
 const MOST_EVENTS = 100_000;
 
@@ -117,13 +121,18 @@ export const searchEvents = async (
     return 'take';
   };
   let ended = false;
-  for (let most = 1; !ended; most = Math.min(2 * most, MOST_CHUNKS)) {
+  let looked = 0;
+  for (let most = 1; !ended;) {
     const group = await take(chunks, most, choose);
     ended = group.ended;
+    looked += group.entries.length;
     const sifted = await log.sift(group.entries, sought);
     const found = group.entries.flatMap(({ chunk }, i) => hitsIn(chunk, sifted[i], wanted, routes.book));
     if (found.length > 0) hits = [...hits, ...found].sort(newestFirst).slice(0, query.limit + 1);
     for (const one of sifted) read += one?.price ?? 0;
+    const missing = Math.max(1, query.limit + 1 - hits.length);
+    const enough = hits.length === 0 ? MOST_CHUNKS : Math.ceil((missing * looked) / hits.length);
+    most = Math.min(MORE_EACH_TIME * most, enough, MOST_CHUNKS);
   }
 
   // Where reading stopped early, only what is newer than every chunk not read is sure to be the newest.
