@@ -1,6 +1,14 @@
-import { START, type EventBatch, type EventLog, type Position } from '../eventstore/event-store.js';
+import { quarantineEventTypes } from '../domain/quarantine/quarantine.js';
+import {
+  START,
+  type EventBatch,
+  type EventLog,
+  type Position,
+  type RecordedEvent,
+} from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
 import type { Logger } from '../platform/logger.js';
+import { isQuarantineEvent, QuarantineShelf } from '../quarantine/shelf.js';
 import { TimeSlice } from '../projections/runner/time-slice.js';
 import type { Process, ProcessDetails, ReactionOutcome, Run } from './process.js';
 import type { Snapshots } from './snapshots.js';
@@ -46,6 +54,10 @@ export class ProcessManager<Reaction> {
   #waiting: string | undefined;
   #failing: string | undefined;
   #refused = 0;
+  /** What is set aside as of where the run began, or was resumed. */
+  #shelf: QuarantineShelf | undefined;
+  /** The state was made of what is set aside by now, or without what is back: it is of no use any more. */
+  #outdated = false;
   #save = { at: 0, every: SAVE_EVERY_MS };
 
   constructor(
@@ -105,7 +117,7 @@ export class ProcessManager<Reaction> {
     const { log, clock } = this.dependencies;
     const run = await this.#begin();
     const end = new AbortController();
-    const filter = { types: this.process.reads };
+    const filter = { types: [...this.process.reads, ...quarantineEventTypes] };
     const batches = log.subscribe(this.#position, filter, AbortSignal.any([signal, end.signal]));
     const iterator = batches[Symbol.asyncIterator]();
     const slice = new TimeSlice(clock);
@@ -138,9 +150,12 @@ export class ProcessManager<Reaction> {
 
   async #begin(): Promise<Run<Reaction>> {
     const { snapshots, log, clock } = this.dependencies;
-    const snapshot = await snapshots.load(this.process.name);
+    const snapshot = this.#outdated ? undefined : await snapshots.load(this.process.name);
     const resumed = snapshot && this.process.resume(snapshot.state);
-    const run = resumed ?? (await this.process.begin(log));
+    const shelf = new QuarantineShelf(log, resumed ? snapshot.position : await log.head());
+    const run = resumed ?? (await this.process.begin(shelf.over(log)));
+    this.#shelf = shelf;
+    this.#outdated = false;
     this.#position = resumed ? snapshot.position : START;
     this.#caughtUp = false;
     this.#waiting = undefined;
@@ -174,11 +189,29 @@ export class ProcessManager<Reaction> {
   }
 
   async #take(run: Run<Reaction>, batch: EventBatch, signal: AbortSignal): Promise<boolean> {
-    const reactions = batch.events.flatMap((event) => run.take(event));
+    const visible = await this.#sight(batch.events);
+    if (!visible) return false;
+    const reactions = visible.flatMap((event) => run.take(event));
     if (!(await this.#react(reactions, signal))) return false;
     this.#position = batch.position;
     this.#caughtUp = batch.caught_up;
     return true;
+  }
+
+  /**
+   * Events without what is set aside; undefined where a quarantine concerns what was taken in before. The run then
+   * begins anew, as it would had its state been lost: what it has decided stands in the log. A process that is killed
+   * meanwhile resumes before the quarantine and meets it again.
+   */
+  async #sight(events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[] | undefined> {
+    const shelf = this.#shelf;
+    if (!shelf) return events;
+    await shelf.meet(events);
+    const news = events.filter((event) => shelf.isNews(event));
+    this.#outdated = news.some((event) => shelf.changes(event, this.process.reads));
+    if (this.#outdated) return undefined;
+    for (const event of news) shelf.advance(event.position);
+    return events.flatMap((event) => (isQuarantineEvent(event) ? [] : (shelf.sight(event) ?? [])));
   }
 
   /** Carries reactions out; false where it was told to stop before all were. */

@@ -31,8 +31,8 @@ export interface Process<Reaction> {
   readonly name: string;
   /** The event types it reads. */
   readonly reads: readonly string[];
-  /** Begins at the log's beginning. */
-  begin(log: EventLog): Promise<Run<Reaction>>;
+  /** Begins at the log's beginning; `log` is without what is set aside. */
+  begin(log: Pick<EventLog, 'readAll'>): Promise<Run<Reaction>>;
   /** Goes on from a saved state; undefined where it is of no use any more. */
   resume(state: Uint8Array): Run<Reaction> | undefined;
   /** Cuts reactions into steps: those of one step may be carried out side by side, the steps only in order. */

@@ -8,7 +8,7 @@ import {
 import { NOTHING, setAsideBy, withoutAside, type SetAside } from '../domain/quarantine/set-aside.js';
 import { readEvent } from '../domain/stored-event.js';
 import { quarantineStream } from '../domain/streams.js';
-import type { EventLog, Position, RecordedEvent, StreamName } from '../eventstore/event-store.js';
+import type { EventBatch, EventLog, Position, RecordedEvent, StreamName } from '../eventstore/event-store.js';
 
 /** A tenant's quarantines with the events that they were made of, and how far into them. */
 interface Volume {
@@ -71,6 +71,36 @@ export class QuarantineShelf {
   of(tenant: TenantId): Quarantines {
     const volume = this.#volumes.get(tenant);
     return volume ? this.#upToDate(volume) : quarantineDecider.initial;
+  }
+
+  /** Whether a quarantine event, of a tenant that was met, changes what is seen of records of some types. */
+  changes(event: RecordedEvent, types: readonly string[]): boolean {
+    const said = readEvent<QuarantineEvent>(quarantineEventTypes, event);
+    const tenant = event.metadata.tenant_id;
+    if (!said || tenant === undefined) return false;
+    if (said.type !== 'QuarantineApproved' && said.type !== 'QuarantineReleased') return false;
+    const volume = this.#volumes.get(tenant);
+    const proposed = volume?.events
+      .map((one) => readEvent<QuarantineEvent>(['QuarantineProposed'], one))
+      .find((one) => one?.data.quarantine_id === said.data.quarantine_id);
+    return (
+      proposed?.type === 'QuarantineProposed' &&
+      proposed.data.records.some(({ type }) => types.includes(type))
+    );
+  }
+
+  /** The log as it is without what is set aside as of this position. */
+  over(log: Pick<EventLog, 'readAll'>): Pick<EventLog, 'readAll'> {
+    const seen = async function* (
+      this: QuarantineShelf,
+      batches: AsyncIterable<EventBatch>,
+    ): AsyncIterable<EventBatch> {
+      for await (const batch of batches) {
+        await this.meet(batch.events);
+        yield { ...batch, events: batch.events.flatMap((event) => this.sight(event) ?? []) };
+      }
+    };
+    return { readAll: (after, filter) => seen.call(this, log.readAll(after, filter)) };
   }
 
   #asideOf(tenant: TenantId | undefined): SetAside {

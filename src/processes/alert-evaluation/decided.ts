@@ -14,7 +14,7 @@ const factTypes: readonly Fact['type'][] = ['AlertPending', 'AlertFired', 'Alert
  * every one before the latest boundary is there, and of the latest those that are there hold. What somebody resolved by
  * hand at or after that boundary is still to be taken in. Undefined where nothing was ever decided.
  */
-export const readDecided = async (log: EventLog): Promise<Decided | undefined> => {
+export const readDecided = async (log: Pick<EventLog, 'readAll'>): Promise<Decided | undefined> => {
   const open = new Map<AlertId, RecordedAlert>();
   const by_hand = new Map<AlertId, number>();
   let until: number | undefined;
