@@ -18,6 +18,7 @@ import {
   verifyProjections,
 } from './operations.js';
 import { changeReplay, listReplays, showReplay, startReplay } from './replay.js';
+import { auditDeployment, decideQuarantine, listQuarantines, proposeQuarantine } from './quarantine.js';
 import { serve } from './serve.js';
 import { tenantLimits } from './tenants.js';
 
@@ -253,6 +254,44 @@ audit
   .description('print the verifier key of the log’s checkpoints, for auditors and witnesses')
   .option(...json)
   .action(showKey);
+
+audit
+  .command('deployment')
+  .description(
+    'list the records that a deployment introduced, each with its reasons; exits with 1 where any is shown',
+  )
+  .argument('<id>', 'the deployment')
+  .option('--tenant <id>', 'of one tenant only')
+  .option(...json)
+  .action(auditDeployment);
+
+/** What every command about quarantines takes. */
+const ofTenant = (command: Command): Command =>
+  command.requiredOption('--tenant <id>', 'whose records').option(...json);
+
+const quarantine = audit
+  .command('quarantine')
+  .description('set records aside, as the operator: they stay in the log and are shown nowhere');
+ofTenant(quarantine.command('list').description('what is set aside, was, or is proposed to be'))
+  .option('--status <status>', 'proposed, approved, released or withdrawn')
+  .action(listQuarantines);
+ofTenant(quarantine.command('propose').description('propose to set records aside'))
+  .requiredOption('--reason <text>', 'why')
+  .option('--deployment <id>', 'all that a deployment introduced')
+  .option('--event <id...>', 'telemetry events')
+  .option('--position <position...>', 'records')
+  .action(proposeQuarantine);
+ofTenant(quarantine.command('approve').description('set aside what was proposed').argument('<id>'))
+  .option('--note <text>', 'for the log')
+  .action(decideQuarantine('approve'));
+ofTenant(
+  quarantine
+    .command('release')
+    .description('bring back what was set aside, or take back a proposal')
+    .argument('<id>'),
+)
+  .option('--note <text>', 'for the log')
+  .action(decideQuarantine('release'));
 
 const env = program.command('env').description('look after the configuration');
 env
