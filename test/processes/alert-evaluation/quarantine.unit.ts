@@ -33,7 +33,7 @@ describe('the evaluation of alert rules, when telemetry is set aside', () => {
         settle: () => Promise.resolve(),
         logger: { info: quiet, warn: quiet, error: quiet },
       },
-    ) as ProcessManager<unknown>;
+    );
     manager.start();
   };
   const caughtUp = () =>
