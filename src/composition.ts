@@ -34,7 +34,8 @@ import { alertEvaluation } from './processes/alert-evaluation/alert-evaluation.j
 import { recordThrough } from './processes/alert-evaluation/record-transition.js';
 import { dropRetired } from './processes/retention/drop-retired.js';
 import { retention } from './processes/retention/retention.js';
-import { retireOldest } from './processes/retention/retire-telemetry.js';
+import { runRetention } from './processes/retention/run-retention.js';
+import { retireOldest, type RetireOldest } from './processes/retention/retire-telemetry.js';
 import { recordLessons } from './processes/route-learning/record-lessons.js';
 import { routeLearning } from './processes/route-learning/route-learning.js';
 import { ProcessManager, type ProcessDependencies } from './processes/process-manager.js';
@@ -276,6 +277,8 @@ export const compose = (given: Given): Container => {
         checkpointSealer(given, pipeline, clock, logger),
       [t.pipeline, t.clock, t.logger],
     );
+  const retiring = (pipeline: CommandPipeline, models: ProjectionHost): RetireOldest =>
+    retireOldest({ pipeline, models, log, tree: stores.tree, signer: given.signer });
   container.bind(t.processes).toResolvedValue(
     (
       pipeline: CommandPipeline,
@@ -300,7 +303,7 @@ export const compose = (given: Given): Container => {
       const evaluation = alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline));
       const learning = routeLearning(config.PULSESTREAM_ROUTE_LIMIT, recordLessons(pipeline));
       const keeping = retention({
-        retire: retireOldest({ pipeline, models: host, log, tree: stores.tree }),
+        retire: retiring(pipeline, host),
         drop: dropRetired(stores.dropping, () => guard.state.mode !== 'open'),
       });
       return [
@@ -313,15 +316,20 @@ export const compose = (given: Given): Container => {
     [t.pipeline, t.writer, t.sealer, t.host, t.guard, t.clock, t.logger],
   );
   container.bind(t.operations).toResolvedValue(
-    (host: ProjectionHost, clock: Clock, random: Random) =>
+    (pipeline: CommandPipeline, guard: DeploymentGuard, host: ProjectionHost, clock: Clock, random: Random) =>
       new Operations(
         { log, clock, maintenance: host.maintenance },
         projections.map(({ name }) => name),
         host,
         inspection,
+        runRetention({
+          ...{ log, models: host, clock, dropping: stores.dropping },
+          retire: retiring(pipeline, host),
+          isGuarded: () => guard.state.mode !== 'open',
+        }),
         () => uuidV7(clock, random),
       ),
-    [t.host, t.clock, t.random],
+    [t.pipeline, t.guard, t.host, t.clock, t.random],
   );
   container.bind(t.past).toResolvedValue((clock: Clock) => new Past(log, clock, projections), [t.clock]);
   container

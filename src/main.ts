@@ -64,13 +64,15 @@ const prepare = async (config: Config, opened: Opened): Promise<Given> => {
   };
 };
 
-/** The operator's work on the stores themselves, with no server: the read models are followed, nothing is written to the log. */
+/** The operator's work on the stores themselves, with no server: the read models are followed; retention alone writes to the log. */
 export const openOperations = (
   config: Config,
 ): Promise<{ readonly operations: Operations; readonly replays: Replays; close(): Promise<void> }> =>
   opening(async (opened) => {
     const given = await prepare(config, opened);
     const container = compose(given);
+    // Retention writes records: not while a deployment is under way.
+    await restoreGuard(given.stores.log, await container.getAsync(tokens.guard));
     const host = await container.getAsync(tokens.host);
     opened.add(() => host.stop());
     await host.start();

@@ -12,6 +12,7 @@ import {
   listProjections,
   rebuildProjections,
   retryProjections,
+  runRetention,
   sealLog,
   statLog,
   verifyLog,
@@ -19,6 +20,7 @@ import {
 } from './operations.js';
 import { changeReplay, listReplays, showReplay, startReplay } from './replay.js';
 import { auditDeployment, decideQuarantine, listQuarantines, proposeQuarantine } from './quarantine.js';
+import { tenantRetention } from './retention.js';
 import { serve } from './serve.js';
 import { tenantLimits } from './tenants.js';
 
@@ -292,6 +294,21 @@ ofTenant(
 )
   .option('--note <text>', 'for the log')
   .action(decideQuarantine('release'));
+
+const retention = program.command('retention').description('how long telemetry is kept');
+retention
+  .command('tenant')
+  .description('show how long a tenant’s telemetry is kept, or set it')
+  .argument('<tenant>', 'its id')
+  .argument('[days]', 'days by the events’ own times, or none')
+  .option(...json)
+  .action(tenantRetention);
+retention
+  .command('run')
+  .description('retire what is older, and drop it from the log’s files, now')
+  .option('--dry-run', 'say what would be retired, and do nothing', false)
+  .option(...json)
+  .action(runRetention);
 
 const env = program.command('env').description('look after the configuration');
 env

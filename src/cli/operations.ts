@@ -13,6 +13,7 @@ import { isGood, type Operations } from '../replay/operations.js';
 import { openOperations } from '../main.js';
 import { operatorClient } from './operator-client.js';
 import { CliError, configure, count, print, table } from './output.js';
+import { shownRetention } from './retention.js';
 import { showProgress } from './progress.js';
 import { findServer } from './server-address.js';
 
@@ -159,6 +160,14 @@ export const sealLog = (options: { json: boolean }): Promise<void> =>
         ? '✓ Every full segment is sealed.'
         : `✓ ${count(records)} records in ${count(segments)} segments take ${count(bytes)} bytes where they took ${count(raw_bytes)}; telemetry as received: ${count(line_bytes)}.`,
     );
+  });
+
+/** `retention run [--dry-run]` */
+export const runRetention = (options: { dryRun: boolean; json: boolean }): Promise<void> =>
+  atWork(async (workplace) => {
+    const wanted = { dry_run: options.dryRun };
+    const { retention } = await follow(workplace, 'retention', wanted, 'Retiring', options.json);
+    if (retention) print(options.json, { ok: true, retention }, () => shownRetention(retention));
   });
 
 /** `log verify`: of a log that is too damaged to be opened, too. */

@@ -29,6 +29,7 @@ export const retireTelemetry = defineCommand({
       last_position: text,
       recorded_on: Type.Array(text, { minItems: 1 }),
       leaf_root: Type.Optional(text),
+      statement: Type.Optional(Type.String()),
     },
     { additionalProperties: false },
   ),

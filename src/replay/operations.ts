@@ -1,3 +1,4 @@
+import type { RetentionReport, runRetention } from '../processes/retention/run-retention.js';
 import type { Position } from '../eventstore/event-store.js';
 import type { RetryOutcome } from '../projections/runner/lane.js';
 import type { Parked, ParkedKey } from '../projections/runner/parking.js';
@@ -55,7 +56,7 @@ export interface LogProblem {
   readonly detail: string;
 }
 
-export type JobKind = 'rebuild' | 'verify' | 'retry' | 'log-verify' | 'log-seal';
+export type JobKind = 'rebuild' | 'verify' | 'retry' | 'log-verify' | 'log-seal' | 'retention';
 
 /** A long piece of work that was asked for, and how far it is. */
 export interface Job {
@@ -72,6 +73,7 @@ export interface Job {
   readonly retried?: readonly Retried[];
   readonly log?: LogVerification;
   readonly sealed?: LogSealing;
+  readonly retention?: RetentionReport;
   readonly error?: string;
 }
 
@@ -80,6 +82,8 @@ export interface JobOptions {
   readonly projections?: readonly string[];
   /** Begins a rebuild anew even where an unfinished one could be gone on with. */
   readonly fresh?: boolean;
+  /** Of retention: says what would be done, and does nothing. */
+  readonly dry_run?: boolean;
 }
 
 /** How the read models stand, and the first of what is parked in them. */
@@ -103,7 +107,7 @@ interface Host {
 }
 
 type Report = (share: number, done: number) => void;
-type Result = Pick<Job, 'rebuilt' | 'verified' | 'retried' | 'log' | 'sealed'>;
+type Result = Pick<Job, 'rebuilt' | 'verified' | 'retried' | 'log' | 'sealed' | 'retention'>;
 
 /** A job that cannot be started, and why. */
 export class JobRefused extends Error {
@@ -127,6 +131,7 @@ export class Operations {
     private readonly projections: readonly string[],
     private readonly host: Host,
     private readonly inspection: LogInspection | undefined,
+    private readonly retention: ReturnType<typeof runRetention>,
     private readonly newId: () => string,
   ) {}
 
@@ -184,6 +189,14 @@ export class Operations {
         return this.#run(kind, async (report) => ({
           sealed: await inspection.seal(({ bytes, total }) => {
             report(total === 0 ? 1 : bytes / total, bytes);
+          }),
+        }));
+      case 'retention':
+        return this.#run(kind, async (report) => ({
+          retention: await this.retention({
+            dry_run: options.dry_run ?? false,
+            signal: this.replay.maintenance.signal,
+            onProgress: report,
           }),
         }));
     }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { isGood, Operations, type Job, type JobKind } from '../../src/replay/operations.js';
+import type { RetentionReport } from '../../src/processes/retention/run-retention.js';
 import type { Replay } from '../../src/replay/rebuild.js';
 import type { ProjectionHost } from '../../src/projections/runner/host.js';
 import { systemClock } from '../../src/platform/clock.js';
@@ -7,6 +8,8 @@ import { acme, ledger, perform } from '../support/ledger.js';
 import { MemoryEventLog } from '../support/memory-event-log.js';
 import { MemoryReadStore } from '../support/memory-read-store.js';
 import { caughtUp, hostOver } from '../support/projected.js';
+
+const noRetention = (): Promise<RetentionReport> => Promise.resolve({ dry_run: true, tenants: [] });
 
 describe('the operator’s view', () => {
   let host: ProjectionHost | undefined;
@@ -20,7 +23,7 @@ describe('the operator’s view', () => {
     );
     host = await hostOver(log, new MemoryReadStore(), [ledger]);
     await caughtUp(host, log, [ledger]);
-    const operations = new Operations({} as Replay, ['ledger'], host, undefined, () => 'job');
+    const operations = new Operations({} as Replay, ['ledger'], host, undefined, noRetention, () => 'job');
     expect(await operations.status()).toMatchObject({
       projections: [{ name: 'ledger', parked: 1 }],
       parked: [
@@ -39,7 +42,14 @@ describe('the operator’s view', () => {
     host = await hostOver(log, readStore, [ledger]);
     await caughtUp(host, log, [ledger]);
     const operationsOf = (of: ProjectionHost) =>
-      new Operations({ clock: systemClock } as unknown as Replay, ['ledger'], of, undefined, () => 'job');
+      new Operations(
+        { clock: systemClock } as unknown as Replay,
+        ['ledger'],
+        of,
+        undefined,
+        noRetention,
+        () => 'job',
+      );
     const ended = async (operations: Operations): Promise<Job> => {
       for (let job = operations.start('retry'); ; job = operations.job('job') ?? job) {
         if (job.state !== 'running') return job;
@@ -77,7 +87,7 @@ describe('the operator’s view', () => {
       parked: () => [],
       retry: () => Promise.reject(new Error('not asked')),
     };
-    const operations = new Operations({} as Replay, ['ledger'], nobody, undefined, () => 'job');
+    const operations = new Operations({} as Replay, ['ledger'], nobody, undefined, noRetention, () => 'job');
     expect(() => operations.start(kind, { ...(projections && { projections }) })).toThrow(said);
   });
 });

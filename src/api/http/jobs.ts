@@ -52,14 +52,16 @@ const log = defineRoute({
 const start = defineRoute({
   method: 'POST',
   path: '/_ops/jobs',
-  summary: 'Starts rebuilding, verifying or retrying read models, or verifying or sealing the log.',
+  summary:
+    'Starts rebuilding, verifying or retrying read models, verifying or sealing the log, or retention.',
   tags: ['operations'],
   auth: 'operator',
   body: {
     schema: closed({
-      kind: Type.Enum(['rebuild', 'verify', 'retry', 'log-verify', 'log-seal']),
+      kind: Type.Enum(['rebuild', 'verify', 'retry', 'log-verify', 'log-seal', 'retention']),
       projections: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 64 })),
       fresh: Type.Optional(Type.Boolean()),
+      dry_run: Type.Optional(Type.Boolean()),
     }),
   },
   responses: { 202: { description: 'Started; follow it by its id.', schema: JobShape } },
@@ -91,5 +93,8 @@ const follow = defineRoute({
   },
 });
 
-/** The operator's long work on the running server; none of it writes a record, so it goes on under the guard. */
+/**
+ * The operator's long work on the running server. None of it writes a record but retention, which fails under the guard;
+ * the rest goes on.
+ */
 export const jobs: readonly Route[] = [projections, log, start, follow];

@@ -30,6 +30,8 @@ export interface RetiredTelemetry {
    * Absent where the log is kept by a server that has none.
    */
   readonly leaf_root?: string;
+  /** All of this as a note that the log's key has signed (c2sp.org/signed-note); absent where it has none. */
+  readonly statement?: string;
 }
 
 // Stored format: names and fields below are on disk for good. New fields are optional; a changed meaning is a new type.
@@ -114,3 +116,23 @@ export const statementOf = (
     recorded_on: [...new Set(chunks.map(({ recorded_at }) => recorded_at.slice(0, 10)))].sort(),
   };
 };
+
+/** The first line of a statement: no checkpoint of a log begins like this. */
+const STATEMENT = 'pulsestream/retention/v1';
+
+/** What is signed of a retirement: a line for each thing it says. */
+export const statementText = (tenant: TenantId, retired: RetiredTelemetry): string =>
+  [
+    STATEMENT,
+    `tenant ${tenant}`,
+    `kept ${retired.days} days`,
+    `before ${retired.before}`,
+    `chunks ${retired.chunks}`,
+    `events ${retired.events}`,
+    `happened ${retired.earliest} ${retired.latest}`,
+    `recorded ${retired.recorded_on.join(' ')}`,
+    `positions ${retired.first_position} ${retired.last_position}`,
+    `records ${JSON.stringify(retired.records)}`,
+    `leaf-root ${retired.leaf_root ?? 'none'}`,
+    '',
+  ].join('\n');

@@ -36,3 +36,31 @@ export const oldestRetirable = async (
   const end = Math.min(before, nextDay(oldest.max_time));
   return { chunks: (await oldestUpTo(end, MOST_CHUNKS)).slice(0, MOST_CHUNKS), before: end };
 };
+
+const PAGE = 1_000;
+
+/** How much of a tenant's telemetry may be retired. */
+export const countRetirable = async (
+  models: ReadModels,
+  tenant: TenantId,
+  before: number,
+): Promise<{ readonly chunks: number; readonly events: number }> => {
+  const reader = models.read(chunkIndex, tenant);
+  let chunks = 0;
+  let events = 0;
+  for (const span of SPAN_CLASSES_MS.keys())
+    for (let last: ChunkEntry | undefined; ;) {
+      const page = await reader.find({
+        index: 'by_time',
+        equals: [span],
+        range: { to: before - 1 },
+        ...(last && { after: { values: [span, last.max_time], id: last.id } }),
+        limit: PAGE,
+      });
+      chunks += page.length;
+      events += page.reduce((sum, { count }) => sum + count, 0);
+      last = page.at(-1);
+      if (page.length < PAGE) break;
+    }
+  return { chunks, events };
+};

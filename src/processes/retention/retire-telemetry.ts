@@ -1,7 +1,9 @@
 import type { CommandPipeline } from '../../commands/handle.js';
 import { retireTelemetry } from '../../commands/retire-telemetry.js';
 import { append, EMPTY, rootOf, type NodePlace } from '../../domain/integrity/merkle.js';
-import { statementOf, type RetiredTelemetry } from '../../domain/retention/retention.js';
+import { signNote, type NoteSigner } from '../../domain/integrity/signed-note.js';
+import type { TenantId } from '../../domain/ids.js';
+import { statementOf, statementText, type RetiredTelemetry } from '../../domain/retention/retention.js';
 import { rangesOf } from '../../domain/revision-ranges.js';
 import { processPrincipal } from '../../domain/tenancy/access.js';
 import type { EventLog, Position } from '../../eventstore/event-store.js';
@@ -26,24 +28,33 @@ export interface RetiringTools {
   readonly log: EventLog;
   /** Absent where the log has none. */
   readonly tree?: LogTree | undefined;
+  /** Signs what it says; absent: nobody does. */
+  readonly signer?: NoteSigner | undefined;
 }
 
 const behind: ReactionOutcome = { outcome: 'unavailable', detail: 'The index of chunks is behind the log.' };
+
+/** Retires what is due; `onRetired` is told how many chunks each record retires. */
+export type RetireOldest = (
+  due: DueRetirement,
+  signal: AbortSignal,
+  onRetired?: (chunks: number) => void,
+) => Promise<ReactionOutcome>;
 
 /**
  * Retires a tenant's telemetry from before a time, the oldest first, a day or less with each record. What a crash
  * leaves is found again: the index says what is still there.
  */
 export const retireOldest =
-  (tools: RetiringTools) =>
-  async (due: DueRetirement, signal: AbortSignal): Promise<ReactionOutcome> => {
+  (tools: RetiringTools): RetireOldest =>
+  async (due, signal, onRetired = () => undefined) => {
     const { pipeline, models, log } = tools;
     const { tenant_id, days, before, cause } = due;
     for (let reached = await log.head(); !signal.aborted;) {
       if (!(await models.reached([chunkIndex], reached, CATCH_UP_MS))) return behind;
       const retirable = await oldestRetirable(models, tenant_id, before);
       if (!retirable) return { outcome: 'done' };
-      const retired = await describe(tools, days, retirable);
+      const retired = await describe(tools, tenant_id, days, retirable);
       const result = await pipeline.execute(retireTelemetry, retired, {
         principal: processPrincipal(RETENTION, tenant_id, 'tenant:admin'),
         origin: 'process_manager',
@@ -52,24 +63,27 @@ export const retireOldest =
         causation_id: cause.event_id,
       });
       if (!result.ok) return outcomeOf(result);
+      onRetired(retired.chunks);
       reached = result.position;
     }
     return { outcome: 'unavailable', detail: 'The process is to end.' };
   };
 
 const describe = async (
-  { tree }: RetiringTools,
+  { tree, signer }: RetiringTools,
+  tenant: TenantId,
   days: number,
   { chunks, before }: Retirable,
 ): Promise<RetiredTelemetry> => {
   const positions = chunks.map(({ position }) => position).toSorted();
-  return {
+  const retired: RetiredTelemetry = {
     days,
     before: new Date(before).toISOString(),
     records: rangesOf(chunks),
     ...statementOf(chunks),
     ...(tree && { leaf_root: await leafRoot(tree, positions) }),
   };
+  return signer ? { ...retired, statement: signNote(statementText(tenant, retired), signer) } : retired;
 };
 
 /** The root of a Merkle tree over the leaf hashes of some records, in hexadecimal digits. */

@@ -2,6 +2,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { TenantId } from '../../../src/domain/ids.js';
+import { checkSignature, readNote } from '../../../src/domain/integrity/signed-note.js';
+import { statementText, type RetiredTelemetry } from '../../../src/domain/retention/retention.js';
+import { readKey } from '../../../src/platform/secrets.js';
+import { verifyEd25519 } from '../../../src/platform/signing.js';
+import { logSigner } from '../../../src/processes/checkpoints/log-signer.js';
 import {
   registerTestTenant,
   startTestServer,
@@ -123,6 +129,28 @@ describe('retention', () => {
     expect((await stored()).includes('ten years')).toBe(false);
     expect(await found(ada)).toEqual(['ada, today']);
     await agrees();
+  });
+
+  it('leaves a signed statement of what was there', async () => {
+    const path = `/api/v2/audit/streams/retention-${ada.id}`;
+    const { status, text } = await server.call('GET', path, { as: ada.token });
+    expect(status).toBe(200);
+    const records = (JSON.parse(text) as { data: { type: string; data: RetiredTelemetry }[] }).data;
+    // Of ten years ago, of the old one's day and of last week.
+    expect(records.map(({ type }) => type)).toEqual([
+      'TelemetryRetired',
+      'TelemetryRetired',
+      'TelemetryRetired',
+    ]);
+    const { key } = logSigner(await readKey(directory, 'logSigning'));
+    for (const { data } of records) {
+      expect(data).toMatchObject({ days: 7, chunks: 1, events: 1 });
+      expect(data.leaf_root).toMatch(/^[0-9a-f]{64}$/);
+      const note = readNote(data.statement ?? '');
+      if (!note) throw new Error('It is no note.');
+      expect(checkSignature(verifyEd25519, note, key).found).toBe('valid');
+      expect(note.text).toBe(statementText(ada.id as TenantId, data));
+    }
   });
 
   it('refuses events that are older, by name', async () => {

@@ -1,0 +1,114 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  freshData,
+  postJson,
+  registerTenant,
+  removeData,
+  runCli,
+  runCliJson,
+  startServer,
+  type RegisteredTenant,
+  type StartedServer,
+} from '../support/started-server.js';
+
+const DAY_MS = 86_400_000;
+const SECRET = 'nobody-may-find-this-any-more';
+let data: string;
+let server: StartedServer;
+let tenant: RegisteredTenant;
+
+beforeAll(async () => {
+  data = await freshData();
+  server = await startServer(data);
+  tenant = await registerTenant(server.url);
+});
+afterAll(async () => {
+  await server.stop();
+  await removeData(data);
+});
+
+/** Events so many days ago, in one batch. */
+const send = (days: number, count: number, message: string): Promise<unknown> =>
+  postJson(
+    `${server.url}/api/v1/ingestion/events/batch`,
+    Array.from({ length: count }, (_, i) => ({
+      ...{
+        type: 'api_call',
+        service: 'shop',
+        route: `/r${i % 7}`,
+        status_code: 200,
+        duration_ms: i,
+        message,
+      },
+      timestamp: Date.now() - days * DAY_MS - i,
+    })),
+    { 'x-api-key': tenant.api_key },
+  );
+
+const found = async (): Promise<readonly string[]> => {
+  const response = await fetch(`${server.url}/api/v1/ingestion/events/search?limit=1000`, {
+    headers: { 'x-api-key': tenant.api_key },
+  });
+  const { data: events } = (await response.json()) as { data: { message: string }[] };
+  return [...new Set(events.map(({ message }) => message))];
+};
+
+const stored = async (): Promise<Buffer> => {
+  const log = join(data, 'log');
+  return Buffer.concat(await Promise.all((await readdir(log)).map((name) => readFile(join(log, name)))));
+};
+
+interface Run {
+  readonly retention: {
+    readonly dry_run: boolean;
+    readonly tenants: readonly {
+      readonly tenant_id: string;
+      readonly days: number;
+      readonly chunks: number;
+    }[];
+  };
+}
+
+const agrees = async (): Promise<void> => {
+  const { verified } = (await runCliJson(data, ['projections', 'verify'])) as {
+    verified: { projection: string; equal: boolean }[];
+  };
+  expect(verified.length).toBeGreaterThan(5);
+  expect(verified.filter(({ equal }) => !equal)).toEqual([]);
+};
+
+describe('a server whose tenant keeps its telemetry for a week', () => {
+  it('killed while it retires and drops, goes on where it was, or the command does', async () => {
+    for (let day = 30; day > 8; day -= 1) await send(day, 200, SECRET);
+    await send(0, 50, 'young');
+    expect((await stored()).includes(SECRET)).toBe(true);
+    const set = await runCliJson(data, ['retention', 'tenant', tenant.tenant_id, '7']);
+    expect(set).toMatchObject({ days: 7 });
+    await server.stop('SIGKILL');
+
+    // Without a server, on the stores themselves.
+    const planned = (await runCliJson(data, ['retention', 'run', '--dry-run'])) as Run;
+    expect(planned.retention.tenants).toMatchObject([{ tenant_id: tenant.tenant_id, days: 7 }]);
+    await runCliJson(data, ['retention', 'run']);
+    const after = (await runCliJson(data, ['retention', 'run', '--dry-run'])) as Run;
+    expect(after.retention.tenants).toMatchObject([{ chunks: 0 }]);
+    expect((await stored()).includes(SECRET)).toBe(false);
+
+    server = await startServer(data);
+    expect(await found()).toEqual(['young']);
+    await agrees();
+    const { code, stdout } = await runCli(data, ['log', 'verify']);
+    expect(stdout).toContain('that were retired the leaf hash is there');
+    expect(code).toBe(0);
+  }, 120_000);
+
+  it('says what is wrong with a number of days', async () => {
+    const { code, stderr } = await runCli(data, ['retention', 'tenant', tenant.tenant_id, '0']);
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('0 is no number') as unknown,
+    });
+  });
+});
