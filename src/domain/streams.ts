@@ -13,12 +13,6 @@ export const alertStream = (id: AlertId): string => `alert-${id}`;
 export const routesStream = (id: TenantId): string => `routes-${id}`;
 /** What was retired of a tenant's telemetry. */
 export const retirementsStream = (id: TenantId): string => `retention-${id}`;
-/** Telemetry of a tenant that one instance recorded on a UTC day, `20260301`. */
-export const telemetryStream = (id: TenantId, shard: string, day: string): string =>
-  `telemetry-${id}-${shard}-${day}`;
-/** Whose telemetry a stream holds; undefined where it holds none. */
-export const tenantOfTelemetry = (stream: string): TenantId | undefined =>
-  /^telemetry-(ten_[0-9a-f]{32})-/.exec(stream)?.[1] as TenantId | undefined;
 /** What is set aside of a tenant's records, and what sets it aside. */
 export const quarantineStream = (id: TenantId): string => `quarantine-${id}`;
 /** All deployments: one stream, so that one at a time is a matter of the exact revision. */

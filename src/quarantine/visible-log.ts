@@ -1,5 +1,5 @@
 import { asideAt, setAsideBy, type Aside } from '../domain/quarantine/set-aside.js';
-import { tenantOfTelemetry } from '../domain/streams.js';
+import { tenantOfTelemetry } from '../domain/telemetry/address.js';
 import type { Sought } from '../domain/telemetry/query/sift.js';
 import type {
   ChunkPlace,

@@ -1,6 +1,5 @@
 import type { EventId, TenantId } from '../../domain/ids.js';
-import { telemetryStream } from '../../domain/streams.js';
-import { chunkIdOf } from '../../domain/telemetry/address.js';
+import { chunkIdOf, telemetryStream } from '../../domain/telemetry/address.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import { keepColumns, MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
 import type { ExpectedRevision } from '../../eventstore/event-log-writer.js';

@@ -7,6 +7,12 @@ import {
   type DeploymentEvent,
   type GuardState,
 } from '../deployment/deployment.js';
+import {
+  quarantineDecider,
+  quarantineEventTypes,
+  type QuarantineEvent,
+  type Quarantines,
+} from '../quarantine/quarantine.js';
 import type { AlertId, ApiKeyId, RuleId, TenantId, UserId } from '../ids.js';
 import { sealEventTypes, sealsDecider, type CheckpointSealed, type Seals } from '../integrity/seals.js';
 import type { Json } from '../json.js';
@@ -22,6 +28,7 @@ import {
   apiKeyStream,
   deploymentsStream,
   emailStream,
+  quarantineStream,
   retirementsStream,
   routesStream,
   ruleStream,
@@ -83,6 +90,13 @@ const withoutTokens = (session: Session): object => {
  */
 export const aggregates: readonly Aggregate[] = [
   aggregate<Tenant, TenantEvent>('tenant', tenantStream('' as TenantId), tenantDecider, tenantEventTypes),
+  aggregate<Quarantines, QuarantineEvent>(
+    'quarantine',
+    quarantineStream('' as TenantId),
+    quarantineDecider,
+    quarantineEventTypes,
+    (quarantines) => ({ quarantines: [...quarantines.values()] }),
+  ),
   aggregate<Retirements, RetirementEvent>(
     'retention',
     retirementsStream('' as TenantId),

@@ -1,4 +1,4 @@
-import { publicId, uuidOf, type EventId } from '../ids.js';
+import { publicId, uuidOf, type EventId, type TenantId } from '../ids.js';
 
 /**
  * A telemetry event's public id is its address: a chunk's id is a UUID whose low 20 bits are zero, and the event's
@@ -26,3 +26,11 @@ export const addressOf = (
     ? undefined
     : { chunk: chunkIdOf(uuid), index: parseInt(uuid.slice(-INDEX_DIGITS), 16) };
 };
+
+/** Telemetry of a tenant that one instance recorded on a UTC day, `20260301`. */
+export const telemetryStream = (id: TenantId, shard: string, day: string): string =>
+  `telemetry-${id}-${shard}-${day}`;
+
+/** Whose telemetry a stream holds; undefined where it holds none. */
+export const tenantOfTelemetry = (stream: string): TenantId | undefined =>
+  /^telemetry-(ten_[0-9a-f]{32})-/.exec(stream)?.[1] as TenantId | undefined;
