@@ -48,6 +48,18 @@ describe('sending events', () => {
     });
   });
 
+  it('says with each attempt what the clock shows by then', async () => {
+    const it = world({ batch: { events: 1 } });
+    it.api.reply = (_, attempt) => (attempt < 3 ? { status: 503, headers: { 'retry-after': '7' } } : 'store');
+    it.client.record(call());
+    await drained(it);
+    const times = it.api.requests.map(({ request }) => Number(request.headers['x-pulsestream-sent-at']));
+    expect(times).toHaveLength(3);
+    expect(times[0]).toBeGreaterThanOrEqual(Date.UTC(2025, 0, 1));
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(7_000);
+    expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThanOrEqual(7_000);
+  });
+
   it('has one request on its way at a time', async () => {
     const it = world({ batch: { events: 1 } });
     it.api.hanging = true;
