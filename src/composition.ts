@@ -43,6 +43,7 @@ import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { usage } from './projections/usage/projection.js';
 import { usageOf } from './projections/usage/query.js';
+import type { Ahead } from './projections/decoding/decoding-threads.js';
 import { ProjectionHost } from './projections/runner/host.js';
 import { CheckpointSealer } from './processes/checkpoints/checkpoint-sealer.js';
 import { recordSeal } from './processes/checkpoints/record-seal.js';
@@ -65,6 +66,8 @@ export interface Given {
   /** Absent: no checkpoint of the log is signed. */
   readonly signer?: NoteSigner;
   readonly stores: Stores;
+  /** Makes ready in threads what a rebuild reads; absent: it is done where it comes up. */
+  readonly ahead?: Ahead;
 }
 
 /** Reads what the log has new when it is started, and keeps up with it until it is closed. */
@@ -267,7 +270,10 @@ export const compose = (given: Given): Container => {
   container
     .bind(t.host)
     .toResolvedValue(
-      (clock: Clock, random: Random) => new ProjectionHost(projections, log, readStore, clock, random),
+      (clock: Clock, random: Random) =>
+        new ProjectionHost(projections, log, readStore, clock, random, {
+          ...(given.ahead && { ahead: given.ahead }),
+        }),
       [t.clock, t.random],
     );
   container

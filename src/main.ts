@@ -6,6 +6,7 @@ import type { Config } from './platform/config.js';
 import type { Logger } from './platform/logger.js';
 import { deriveKeys, readKey, readKeyIfThere } from './platform/secrets.js';
 import { logSigner } from './processes/checkpoints/log-signer.js';
+import { decodingAhead, decodingProgram } from './projections/decoding/decoding-threads.js';
 import type { Operations } from './replay/operations.js';
 import type { Replays } from './replay/replays/replays.js';
 import { openStores, type SealingReport } from './stores.js';
@@ -61,6 +62,7 @@ const prepare = async (config: Config, opened: Opened): Promise<Given> => {
     keys: deriveKeys(secret),
     operator_token,
     stores,
+    ahead: decodingAhead(decodingProgram),
   };
 };
 

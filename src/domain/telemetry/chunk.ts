@@ -223,7 +223,7 @@ const storedColumns = (stored: StoredChunk): PackedColumns | undefined => {
 };
 
 /** Makes a chunk's columns of its bytes; lines that the scanner does not take are parsed. */
-const scanColumns = (stored: StoredChunk): PackedColumns => {
+export const readColumns = (stored: StoredChunk): PackedColumns => {
   const bytes = bytesOf(stored);
   const header = headerOf(stored);
   const { count, received_at, time_offset_ms = 0 } = header;
@@ -289,11 +289,16 @@ const takeColumns = (stored: StoredChunk): PackedColumns | undefined => {
 
 const decoded = new WeakMap<StoredChunk, ReadChunk>();
 
+/** Hands in a chunk's columns, as {@link readColumns} made them elsewhere: it need not be read here any more. */
+export const giveColumns = (stored: StoredChunk, columns: PackedColumns): void => {
+  if (!decoded.has(stored)) decoded.set(stored, new ReadChunk(stored, columns));
+};
+
 /** Reads a chunk; once for each event object, however many projections and process managers look at it. */
 const readChunk = (stored: StoredChunk): ReadChunk => {
   const known = decoded.get(stored);
   if (known) return known;
-  const chunk = new ReadChunk(stored, takeColumns(stored) ?? storedColumns(stored) ?? scanColumns(stored));
+  const chunk = new ReadChunk(stored, takeColumns(stored) ?? storedColumns(stored) ?? readColumns(stored));
   decoded.set(stored, chunk);
   return chunk;
 };

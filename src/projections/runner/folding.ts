@@ -11,6 +11,7 @@ import type { Clock } from '../../platform/clock.js';
 import { recordsAt } from '../../quarantine/records.js';
 import { QuarantineShelf } from '../../quarantine/shelf.js';
 import type { Collection, Document, DocumentKey, ReadStore } from '../../readstore/read-store.js';
+import type { Ahead } from '../decoding/decoding-threads.js';
 import { typesOf, type Part, type Projection, type Sweep } from '../projection.js';
 import { RouteShelf } from '../routes/shelf.js';
 import { DocumentCache, keyText, type CacheBounds, type Cached } from './document-cache.js';
@@ -24,6 +25,8 @@ export interface LaneContext {
   readonly log: Pick<EventLog, 'readStream' | 'readAll' | 'head'>;
   readonly store: ReadStore;
   readonly clock: Clock;
+  /** Makes ready what is read of the log, before it is folded. */
+  readonly ahead?: Ahead | undefined;
   /** Unique to this run: whose checkpoints these are. */
   readonly owner: string;
   readonly cache: CacheBounds;

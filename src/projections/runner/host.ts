@@ -4,6 +4,7 @@ import { START, type EventBatch, type EventLog, type Position } from '../../even
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import type { Document, ReadStore } from '../../readstore/read-store.js';
+import type { Ahead } from '../decoding/decoding-threads.js';
 import { typesOf, type AnyProjection, type Projection } from '../projection.js';
 import type { ModelChange, ModelReader, ReadModels } from '../read-models.js';
 import type { CacheBounds } from './document-cache.js';
@@ -26,6 +27,8 @@ export interface HostOptions {
   readonly window: Window;
   /** The same for what is folded beside the loop: nobody waits for it, so fewer and larger writes. */
   readonly bulk: Window;
+  /** Makes ready what is read for that. */
+  readonly ahead?: Ahead;
 }
 
 const defaults: HostOptions = {
@@ -79,6 +82,7 @@ export class ProjectionHost implements ReadModels {
       clock,
       owner: random.bytes(16).toString('hex'),
       cache: this.#options.cache,
+      ahead: this.#options.ahead,
       attempt: (operation) => this.#attempt(operation),
     };
     this.#served = new Served(store, clock, () => this.#errands.wake());

@@ -1,7 +1,8 @@
+import type { TenantId } from '../../domain/ids.js';
 import type { RecordedEvent } from '../../eventstore/event-store.js';
-import type { Collection, Document, IndexValue, Query } from '../../readstore/read-store.js';
+import type { Collection, Document, IndexSpec, IndexValue, Query } from '../../readstore/read-store.js';
 import { placeOf } from '../../readstore/place.js';
-import type { Projection, Sweep } from '../projection.js';
+import type { AnyProjection, Projection, Sweep } from '../projection.js';
 import type { Cached, DocumentCache } from './document-cache.js';
 
 const PAGE = 500;
@@ -28,11 +29,7 @@ export class Sweeping {
 
   /** Whether an event removes a document. */
   removes(event: RecordedEvent, { tenant, document }: Pick<Cached, 'tenant' | 'document'>): boolean {
-    return (
-      document !== undefined &&
-      document.position < event.position &&
-      this.of(event).some((sweep) => sweep.tenant === tenant && this.#holds(sweep, document))
-    );
+    return document !== undefined && isSwept(this.projection, event, tenant, document);
   }
 
   /** Carries one of an event's sweeps out. `keeps`: documents that are not to be touched. */
@@ -45,13 +42,14 @@ export class Sweeping {
     const { tenant } = sweep;
     for (const entry of cache.entries()) {
       if (entry.tenant !== tenant || keeps(entry) || !entry.document) continue;
-      if (entry.document.position >= event.position || !this.#holds(sweep, entry.document)) continue;
+      if (entry.document.position >= event.position || !holds(this.projection, sweep, entry.document))
+        continue;
       entry.document = undefined;
       cache.touch(entry);
     }
     const { index, equals, range } = sweep;
     for (let last: Document | undefined; ;) {
-      const after = last && placeOf(last, this.#index(index));
+      const after = last && placeOf(last, indexOf(this.projection, index));
       const page = await this.attempt(() =>
         this.find(sweep, { index, equals, range, limit: PAGE, ...(after && { after }) }),
       );
@@ -64,20 +62,36 @@ export class Sweeping {
       if (page.length < PAGE) return;
     }
   }
-
-  /** Whether a document is in a sweep's stretch of its index. */
-  #holds({ index, equals, range, matches }: Sweep, document: Document): boolean {
-    const { values } = placeOf(document, this.#index(index)) ?? {};
-    if (!values || !equals.every((value, i) => values[i] === value)) return false;
-    return isBetween(values[equals.length], range) && (matches?.(document) ?? true);
-  }
-
-  #index(name: string) {
-    const index = this.projection.indexes.find((one) => one.name === name);
-    if (!index) throw new Error(`${this.projection.name} has no index "${name}" to sweep along.`);
-    return index;
-  }
 }
+
+/** Whether an event removes a document of a tenant's. */
+export const isSwept = (
+  projection: AnyProjection,
+  event: RecordedEvent,
+  tenant: TenantId,
+  document: Document,
+): boolean =>
+  document.position < event.position &&
+  ((projection as Projection<Document, unknown>).sweeps?.(event) ?? []).some(
+    (sweep) => sweep.tenant === tenant && holds(projection, sweep, document),
+  );
+
+/** Whether a document is in a sweep's stretch of its index. */
+const holds = (
+  projection: AnyProjection,
+  { index, equals, range, matches }: Sweep,
+  document: Document,
+): boolean => {
+  const { values } = placeOf(document, indexOf(projection, index)) ?? {};
+  if (!values || !equals.every((value, i) => values[i] === value)) return false;
+  return isBetween(values[equals.length], range) && (matches?.(document) ?? true);
+};
+
+const indexOf = ({ name, indexes }: AnyProjection, wanted: string): IndexSpec => {
+  const index = indexes.find((one) => one.name === wanted);
+  if (!index) throw new Error(`${name} has no index "${wanted}" to sweep along.`);
+  return index;
+};
 
 const isBetween = (value: IndexValue | undefined, { from, to }: Sweep['range']): boolean =>
   value !== undefined && value >= from && value <= to;

@@ -4,6 +4,7 @@ import { START, type EventLog, type Position } from '../../eventstore/event-stor
 import type { Clock } from '../../platform/clock.js';
 import { typesOf, type AnyProjection, type Projection } from '../../projections/projection.js';
 import { RouteShelf } from '../../projections/routes/shelf.js';
+import { isSwept } from '../../projections/runner/sweeping.js';
 import { TimeSlice } from '../../projections/runner/time-slice.js';
 import type { Document, Value } from '../../readstore/read-store.js';
 import { LogView } from '../log-view.js';
@@ -69,6 +70,9 @@ export const documentsAt = async (
           if (next) documents.set(id, next);
           else documents.delete(id);
         }
+        if (folds.sweeps)
+          for (const [id, document] of documents)
+            if (isSwept(projection, event, tenant, document)) documents.delete(id);
       } catch (error) {
         return {
           outcome: 'unfoldable',
