@@ -461,13 +461,13 @@ const checkpointSealer = (
   });
 };
 
-/** What proves the log, where it has a tree and checkpoints are signed. */
+/** What proves the log, where it has a tree and a key to sign it with. */
 const proofsOf = (
   { stores: { log, tree }, signer }: Given,
   sealer: CheckpointSealer | undefined,
 ): Pick<ApiDependencies, 'proofs'> =>
-  tree && signer && sealer
-    ? { proofs: new Proofs({ log, tree, key: signer.key, latest: () => sealer.latest() }) }
+  tree && signer
+    ? { proofs: new Proofs({ log, tree, key: signer.key, latest: () => sealer?.latest() }) }
     : {};
 
 type ApiParts = [

@@ -53,18 +53,17 @@ const checkpoint = defineRoute({
   problems: [409],
   responses: {
     200: {
-      description: 'Keep a copy: the log can be held against it for good.',
-      schema: open({ size: Size, checkpoint: Note, verifier_key: VerifierKey }),
+      description: 'Keep a copy: the log can be held against it for good. Before the first one size is 0.',
+      schema: open({ size: Size, checkpoint: Type.Optional(Note), verifier_key: VerifierKey }),
     },
   },
-  handle: proving((request, proofs) => {
+  handle: proving((_request, proofs) => {
+    const { verifier_key } = proofs;
     const latest = proofs.checkpoint();
-    if (!latest) return Promise.resolve(notSealed(request));
-    const { size, note } = latest;
-    return Promise.resolve({
-      status: 200,
-      body: { size, checkpoint: note, verifier_key: proofs.verifier_key },
-    });
+    const body = latest
+      ? { size: latest.size, checkpoint: latest.note, verifier_key }
+      : { size: 0, verifier_key };
+    return Promise.resolve({ status: 200, body });
   }),
 });
 
@@ -136,7 +135,7 @@ const consistency = defineRoute({
   tags: ['audit'],
   auth: 'audit:read',
   query: closed({
-    from: Type.Integer({ minimum: 0, description: 'The earlier size.' }),
+    from: Type.Optional(Type.Integer({ minimum: 0, default: 0, description: 'The earlier size.' })),
     to: Type.Optional(
       Type.Integer({ minimum: 0, description: 'The later size; absent: that of the newest checkpoint.' }),
     ),
@@ -148,8 +147,8 @@ const consistency = defineRoute({
       schema: open({ from: Head, to: Head, proof: ProofShape }),
     },
   },
-  handle: proving(async (request: ApiRequest<unknown, { from: number; to?: number }>, proofs) => {
-    const { from, to } = request.query;
+  handle: proving(async (request: ApiRequest<unknown, { from?: number; to?: number }>, proofs) => {
+    const { from = 0, to } = request.query;
     const found = await proofs.consistency(from, to);
     if (!found)
       return refuse(problem(422, 'no_such_size', 'The log never had these sizes, in this order.'), request);
