@@ -34,7 +34,7 @@ export class DeploymentGuard {
   get state(): GuardState {
     let state = this.#state;
     for (const event of this.#raised) state = newer(state, event);
-    return this.forced && state.mode === 'open' ? { ...state, mode: 'strict' } : state;
+    return this.forced ? { ...state, mode: 'strict' } : state;
   }
 
   /** Takes an event of the deployments stream into account; older epochs change nothing. */

@@ -287,3 +287,27 @@ describe('the guard that takes telemetry', () => {
     expect((await streamsAfter(begun)).length).toBeGreaterThan(1);
   });
 });
+
+describe('DEPLOYMENT_MODE=true', () => {
+  it('holds the guard up over whatever the log says, and says so', async () => {
+    await server.stop();
+    server = await startTestServer({ PULSESTREAM_DATA_DIR: directory, DEPLOYMENT_MODE: 'true' });
+    const before = await server.head();
+    const refused = await server.call('POST', '/api/v1/ingestion/events', { as: ada.key, json: event });
+    expect([refused.status, refused.body.code]).toEqual([403, 'deployment_in_progress']);
+    const { body } = await server.call('GET', '/health');
+    expect(body.deployment_guard).toEqual({
+      mode: 'strict',
+      warning: 'Nothing is written while DEPLOYMENT_MODE is true.',
+    });
+    const json = { email: ada.email, password: 'correct horse' };
+    expect((await server.call('POST', '/api/v1/auth/login', { json })).status).toBe(200);
+    expect(await server.head()).toBe(before);
+    deployment_id = await begin('allow_ingest');
+    await prepared();
+    await overrule();
+    expect((await server.call('POST', '/api/v1/alerting/rules', { as: ada.token, json: rule })).status).toBe(
+      403,
+    );
+  });
+});

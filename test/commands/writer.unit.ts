@@ -161,6 +161,14 @@ describe('the guard', () => {
     const forced = new DeploymentGuard(true);
     expect(forced.admit('telemetry')).toBeUndefined();
     expect(forced.state.mode).toBe('strict');
+    const data = {
+      deployment_id: 'dep_1' as DeploymentId,
+      release: '2',
+      mode: 'allow_ingest',
+      epoch: 1,
+    } as const;
+    forced.apply({ type: 'DeploymentBegun', data });
+    expect(forced.admit('telemetry')).toBeUndefined();
   });
 
   it('is not moved by an older epoch', () => {

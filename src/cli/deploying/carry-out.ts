@@ -127,12 +127,20 @@ const begin = async (journal: Journal, world: DeployWorld): Promise<Next> => {
     if (end) return done(journal, end);
     if (status.deployment_id !== journal.deployment_id)
       return done({ ...journal, reason: refused ?? 'The server knows nothing of it.' }, 'not_begun');
-    if (status.phase === 'ready' && status.before)
+    if (status.phase === 'ready' && status.before) {
+      world.tell(backedUp(status.backup));
       return { ...journal, step: 'run', root: status.before.root };
+    }
   }
   const reason = status?.error ?? `it could not be prepared: ${status?.phase ?? ''}`;
   return { ...journal, step: 'roll_back', reason };
 };
+
+/** Where the backup is; of a log that is a server's, what that server's own has to hold. */
+const backedUp = (backup: DeploymentStatus['backup']): string =>
+  backup?.place === undefined
+    ? `the log is a server’s: its own backup has to reach position ${backup?.position ?? ''}`
+    : `backed up, and read back: ${backup.place}`;
 
 /** Asks for a verification, again where the server died over it, and waits for what it came to. */
 const asked = async (

@@ -35,6 +35,7 @@ interface Machine {
 const deploymentsOn = (
   { log, pipeline, guard, clock, quarantines }: CommandBench,
   two_people = false,
+  processes: readonly { readonly name: string; readonly state: string; readonly detail: string }[] = [],
 ): Deployments => {
   const maintenance = {
     signal: new AbortController().signal,
@@ -47,7 +48,7 @@ const deploymentsOn = (
     readStore: { health: () => Promise.resolve({ status: 'ok' }) },
     models: { reached: () => Promise.resolve(true) },
     host: { status: async () => ({ head: await log.head(), state: 'running', projections: [] }) },
-    processes: () => [],
+    processes: () => processes,
     replay: { log, clock, maintenance } as unknown as Replay,
   });
 };
@@ -222,6 +223,23 @@ describe('carrying a deployment out', () => {
     const directory = await mkdtemp(join(tmpdir(), 'pulsestream-journal-'));
     const result = await carryOut(journal, worldOn(on, directory, 'none', Infinity).world);
     expect([result.outcome, on.running]).toEqual(['not_begun', 'old']);
+    await rm(directory, { recursive: true });
+    await on.deployments.close();
+  });
+
+  it('begins nothing where something is not well', async () => {
+    const on = await machine();
+    on.deployments = deploymentsOn(on.bench, false, [
+      { name: 'alert-evaluation', state: 'failing', detail: 'out of order' },
+    ]);
+    const directory = await mkdtemp(join(tmpdir(), 'pulsestream-journal-'));
+    const before = on.bench.log.events.length;
+    const result = await carryOut(journal, worldOn(on, directory, 'none', Infinity).world);
+    expect(result).toMatchObject({
+      outcome: 'not_begun',
+      journal: { reason: expect.stringContaining('alert-evaluation fails: out of order') },
+    });
+    expect(on.bench.log.events).toHaveLength(before);
     await rm(directory, { recursive: true });
     await on.deployments.close();
   });
