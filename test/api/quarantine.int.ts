@@ -143,3 +143,37 @@ describe('setting aside other records', () => {
     expect(proposed.status).toBe(422);
   });
 });
+
+describe('telemetry that came in during a deployment', () => {
+  it('is no client’s fault: it is not held to have been introduced, and named where it looks made up', async () => {
+    const as = server.operator_token;
+    const ordinary = Array.from({ length: 30 }, (_, n) => ({
+      type: 'sale',
+      service: 'till',
+      duration_ms: n + 0.5,
+    }));
+    await send(ada, ordinary);
+    const json = { release: '2', mode: 'allow_ingest' };
+    const begun = await server.call('POST', '/_deploy/begin', { as, json });
+    const deployment_id = String(begun.body.deployment_id);
+    await until(async () => (await server.call('GET', '/_deploy/status', { as })).body.phase === 'ready');
+    const [first] = await send(ada, [{ type: 'sale', service: 'till', duration_ms: 3.25 }]);
+    const [made_up] = await send(ada, [{ type: 'seed', service: 'till', user_id: 'john.doe@example.com' }]);
+    const override = { by: 'ada', reason: 'a test' };
+    const completed = await server.call('POST', '/_deploy/complete', {
+      as,
+      json: { deployment_id, override },
+    });
+    expect([completed.status, completed.text]).toEqual([200, expect.anything()]);
+    const path = `/api/v2/audit/deployments/${deployment_id}`;
+    const introduced = await server.call('GET', `${path}/records`, { as: ada.token });
+    expect(introduced.body).toMatchObject({ release: '2', mode: 'allow_ingest', records: [], count: 0 });
+    const suspected = await server.call('GET', `${path}/suspected`, { as: ada.token });
+    expect(suspected.body).toMatchObject({ count: 1, all: true, data: [{ event_id: made_up }] });
+    expect(suspected.text).not.toContain(String(first));
+    const others = await server.call('GET', `${path}/suspected?tenant_id=${ada.id}`, { as: bob.token });
+    expect(others.status).toBe(404);
+    const operators = await server.call('GET', `${path}/suspected?tenant_id=${ada.id}`, { as });
+    expect(operators.body).toMatchObject({ count: 1 });
+  });
+});

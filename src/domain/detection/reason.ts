@@ -15,6 +15,14 @@ const weights = {
   no_client_command: 1,
   caused_by_introduced: 1,
   by_introduced_actor: 1,
+  test_data: 0.8,
+  repeated: 0.6,
+  burst: 0.5,
+  new_type: 0.5,
+  new_service: 0.5,
+  new_field: 0.4,
+  new_shape: 0.25,
+  new_route: 0.25,
 } as const;
 
 /** How sure several reasons make one, from 0 to 1: that not all of them mislead. */

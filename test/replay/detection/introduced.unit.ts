@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { DeploymentId, TenantId } from '../../../src/domain/ids.js';
 import type { JsonObject } from '../../../src/domain/json.js';
 import { introducedBy } from '../../../src/replay/detection/introduced.js';
+import { randomOf } from '../../support/planted.js';
 import { MemoryEventLog } from '../../support/memory-event-log.js';
 
 const acme = 'ten_a' as TenantId;
@@ -62,6 +63,15 @@ class World {
   }
 }
 
+/** As whom start-up code may write. */
+const origins: readonly object[] = [
+  {},
+  { origin: 'process_manager', actor: { kind: 'process', id: 'migration' }, causation_id: 'migration-7' },
+  { origin: 'process_manager', actor: { kind: 'process', id: 'alert-evaluator' }, causation_id: 'nothing' },
+  { origin: 'api', actor: { kind: 'process', id: 'seed' } },
+  { origin: 'cli', actor: { kind: 'operator', id: 'operator' }, causation_id: 'no request' },
+];
+
 const positions = (records: readonly { readonly position: string }[]) =>
   records.map(({ position }) => position);
 
@@ -82,6 +92,48 @@ describe('what a deployment introduced', () => {
       reasons: [{ code: 'written_under_guard' }, { code: 'no_client_command' }],
     });
   });
+
+  it.each([10_007, 20_011, 30_011])(
+    'is found, all of it and only it, a thousand records among ten thousand of a dozen kinds (seed %d)',
+    async (seed) => {
+      const random = randomOf(seed);
+      const of = (count: number): number => Math.floor(random() * count);
+      const kinds = [
+        'AlertRuleDefined',
+        'AlertRuleChanged',
+        'AlertRuleDeleted',
+        'AlertAcknowledged',
+        'ApiKeyRevoked',
+      ];
+      kinds.push(
+        'RoutePatternsDefined',
+        'UserRoleChanged',
+        'AlertEscalated',
+        'AlertResolved',
+        'TelemetryRecorded',
+      );
+      const world = new World();
+      let cause = world.client();
+      const ordinary = (types: readonly string[]): void => {
+        if (random() < 0.2) world.process(cause, `alert-alr_${of(50)}`);
+        else cause = world.client(`thing-${of(500)}`, types[of(types.length)], {}, `usr_${of(20)}`);
+      };
+      for (let n = 0; n < 5_000; n += 1) ordinary(kinds);
+      world.begin('allow_ingest');
+      const planted: string[] = [];
+      for (let n = 0; n < 3_000; n += 1) {
+        // While it is under way process managers wait: clients' telemetry comes in, and nothing else of theirs.
+        if (n < 2_000) cause = world.client(`telemetry-${of(9)}`, 'TelemetryRecorded');
+        else planted.push(world.startup(kinds[of(kinds.length)], {}, origins[of(origins.length)]).position);
+      }
+      world.deployment('DeploymentCompleted');
+      for (let n = 0; n < 3_000; n += 1) ordinary(kinds);
+      const report = await introducedBy(world.log, deployment_id);
+      expect(positions(report?.records ?? [])).toEqual(planted);
+      expect(report).toMatchObject({ only_by_provenance: [], only_by_window: [] });
+    },
+    60_000,
+  );
 
   it('leaves alone the telemetry that clients send where the guard lets it in, and what follows from it', async () => {
     const world = new World();

@@ -1,6 +1,12 @@
 import { Type } from 'typebox';
 import { isAllAside, setAsideBy } from '../../../../domain/quarantine/set-aside.js';
-import { introducedBy, type IntroducedRecord } from '../../../../replay/detection/introduced.js';
+import { TELEMETRY_RECORDED } from '../../../../domain/telemetry/chunk.js';
+import {
+  deploymentWindow,
+  introducedBy,
+  type IntroducedRecord,
+} from '../../../../replay/detection/introduced.js';
+import { suspectedIn } from '../../../../replay/detection/suspected.js';
 import type { ApiServices } from '../../../dependencies.js';
 import { notFound } from '../../answers.js';
 import { defineRoute, type Route } from '../../route.js';
@@ -88,6 +94,54 @@ const records = defineRoute({
   },
 });
 
+const suspected = defineRoute({
+  method: 'GET',
+  path: '/api/v2/audit/deployments/{deployment_id}/suspected',
+  summary: 'Telemetry recorded during a deployment whose content looks made up, or as nothing before did.',
+  description:
+    'It only suggests what to look at. Weighed against all of the tenant’s telemetry from before: new types, services, ' +
+    'routes, fields and shapes, test data, repetitions, bursts.',
+  tags: ['audit'],
+  auth: 'audit:read',
+  operator: true,
+  params: closed({ deployment_id: Type.String({ maxLength: 64 }) }),
+  query: closed({ tenant_id: Type.Optional(Type.String({ maxLength: 64 })) }),
+  responses: {
+    200: {
+      description: 'The first thousand, the most suspicious first.',
+      schema: open({
+        deployment_id: Type.String(),
+        count: Type.Integer(),
+        all: Type.Boolean({ description: 'Whether every event of the window was looked at.' }),
+        data: Type.Array(
+          open({
+            event_id: Type.String(),
+            ...auditedRecord,
+            index: Type.Integer({ minimum: 0 }),
+            reasons: Type.Array(open({ code: Type.String(), detail: Type.String() })),
+            score: Type.Number({ minimum: 0, maximum: 1 }),
+          }),
+        ),
+      }),
+    },
+  },
+  async handle(request, { visible_log }) {
+    const tenant = auditedTenant(request, request.query.tenant_id);
+    if (!tenant) return notFound(request, 'tenant');
+    const window = await deploymentWindow(visible_log, request.params.deployment_id);
+    if (!window) return notFound(request, 'deployment');
+    const found = await suspectedIn(visible_log, window, tenant);
+    const data = found.suspected
+      .toSorted((one, other) => other.score - one.score)
+      .slice(0, MOST_SUSPECTED)
+      .map((one) => ({ ...one, type: TELEMETRY_RECORDED }));
+    const { deployment_id } = window;
+    return { status: 200, body: { deployment_id, count: found.suspected.length, all: found.all, data } };
+  },
+});
+
+const MOST_SUSPECTED = 1_000;
+
 /** Whether no part of a record is shown now. */
 const isSetAside = async (
   { quarantines }: Pick<ApiServices, 'quarantines'>,
@@ -95,4 +149,4 @@ const isSetAside = async (
 ): Promise<boolean> =>
   tenant_id !== undefined && isAllAside(setAsideBy(await quarantines.of(tenant_id)), record, count);
 
-export const auditDeployments: readonly Route[] = [records];
+export const auditDeployments: readonly Route[] = [records, suspected];
