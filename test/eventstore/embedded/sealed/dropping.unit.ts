@@ -3,7 +3,7 @@ import type { RevisionRanges } from '../../../../src/domain/revision-ranges.js';
 import { EmbeddedEventStore } from '../../../../src/eventstore/embedded/embedded-event-store.js';
 import { isSealed } from '../../../../src/eventstore/embedded/sealed/format.js';
 import { DroppingForbidden, type DroppingOptions } from '../../../../src/eventstore/dropping.js';
-import { START, type Position } from '../../../../src/eventstore/event-store.js';
+import { START, toPosition, type Position } from '../../../../src/eventstore/event-store.js';
 import {
   afterCrash,
   errorWithCode,
@@ -249,6 +249,60 @@ describe('Dropping that fails', () => {
       }
     // Nothing of it, all of it, and some segments of it.
     expect(counts.size).toBeGreaterThan(2);
+  });
+
+  it('where the segment is the one that is written to, at whatever operation and moment, loses nothing', async () => {
+    const load = new SealableLoad();
+    const { files: first, log: small } = await newSimulatedLog();
+    for (let i = 0; i < 12; i += 1) await load.append(small);
+    const records: RevisionRanges = { [TELEMETRY]: [[0, 2]] };
+    const said = await small.append(stream('retention-a'), 'none', [
+      eventFactory(6).json({ records }, 'TelemetryRetired'),
+    ]);
+    if (said.outcome !== 'appended') throw new Error(said.outcome);
+    const { chain, records: count } = await small.verify();
+    await small.close();
+    const reopened = (files: FaultyFiles) =>
+      EmbeddedEventStore.open(DIRECTORY, simulated(files, { index: new MemoryLogIndex() }));
+    const dropped = async (log: EmbeddedEventStore): Promise<void> => {
+      await log.drop(records, said.position, options());
+      expect(await log.verify()).toMatchObject({ chain, records: count, dropped: 3, problems: [] });
+    };
+
+    const files = new FaultyFiles(first.state);
+    const log = await reopened(files);
+    const moments: DiskState[] = [];
+    let all = 0;
+    files.observe = ({ write }, before) => {
+      all += 1;
+      moments.push(before);
+      if (write) moments.push(insideWrite(before, write, (sector) => sector % 2 === 0));
+    };
+    await dropped(log);
+    files.observe = () => undefined;
+    await log.close();
+    const random = seededRandom(4);
+    for (const moment of moments)
+      for (const keeps of [survives.all, survives.nothing, survives.some(random)]) {
+        const opened = await reopened(new FaultyFiles(afterCrash(moment, keeps)));
+        expect(await opened.verify()).toMatchObject({ chain, records: count, problems: [] });
+        await dropped(opened);
+        await opened.close();
+      }
+    // A full disk is told, and there is room later; what was appended meanwhile is there.
+    for (let fails = 0; fails < all; fails += 1) {
+      const full = new FaultyFiles(first.state);
+      const opened = await reopened(full);
+      let operations = 0;
+      full.fault = () => (operations++ === fails ? errorWithCode('ENOSPC') : undefined);
+      await opened.drop(records, said.position, options()).catch(() => undefined);
+      full.fault = () => undefined;
+      await opened.health();
+      await dropped(opened);
+      const more = await opened.append(stream('things-2'), 'none', [eventFactory(7).json()]);
+      expect(more).toMatchObject({ outcome: 'appended', position: toPosition(count + 1) });
+      await opened.close();
+    }
   });
 
   it('because the segment is damaged leaves it as it is', async () => {
