@@ -1,8 +1,10 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Json } from '../../domain/json.js';
-import { START, type EventLog, type Position } from '../../eventstore/event-store.js';
+import { quarantineStream } from '../../domain/streams.js';
+import { START, type EventLog, type Position, type StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import { typesOf, type AnyProjection, type Projection } from '../../projections/projection.js';
+import { QuarantineShelf } from '../../quarantine/shelf.js';
 import { RouteShelf } from '../../projections/routes/shelf.js';
 import { isSwept } from '../../projections/runner/sweeping.js';
 import { TimeSlice } from '../../projections/runner/time-slice.js';
@@ -52,19 +54,22 @@ export const documentsAt = async (
     giveWay(clock, never),
   );
   const shelf = new RouteShelf(view);
+  const quarantines = new QuarantineShelf(view, await quarantinedUpTo(log, tenant, moment));
   const documents = new Map<string, Document>();
   const deadline = clock.monotonic() + PATIENCE_MS;
   const slice = new TimeSlice(clock);
   let reached = START;
   walk: for await (const { events } of view.readAll(START, { types: typesOf(projection) })) {
     if (projection.shows_routes) await shelf.meet(events);
+    await quarantines.meet(events);
     for (const event of events) {
       if (isAfter(event, moment)) break walk;
       const { position } = event;
       reached = position;
-      if (!folds.reads.includes(event.type)) continue;
+      const seen = quarantines.sight(event);
+      if (!seen || !folds.reads.includes(event.type)) continue;
       try {
-        for (const { tenant: whose, id, part } of folds.parts(event, shelf.at(tenant, position))) {
+        for (const { tenant: whose, id, part } of folds.parts(seen, shelf.at(tenant, position))) {
           if (whose !== tenant || (wanted !== undefined && id !== wanted)) continue;
           const next = folds.fold(documents.get(id), part, { id, position });
           if (next) documents.set(id, next);
@@ -92,6 +97,21 @@ export const documentsAt = async (
     documents: sorted.slice(0, limit).map((document) => jsonOf(document as unknown as Value)),
     more: sorted.length > limit,
   };
+};
+
+/** Up to where quarantines hold: what was set aside by then is not in what was shown then. */
+const quarantinedUpTo = async (
+  log: Pick<EventLog, 'readStream'>,
+  tenant: TenantId,
+  moment: Moment,
+): Promise<Position> => {
+  if ('position' in moment) return moment.position;
+  let last = START;
+  for await (const event of log.readStream(quarantineStream(tenant) as StreamName)) {
+    if (isAfter(event, moment)) break;
+    last = event.position;
+  }
+  return last;
 };
 
 /** A document's value as JSON has it; bytes as base64. */

@@ -122,13 +122,16 @@ export class CarryingOut {
     const lanes: Lane[] = [];
     for (const name of pass.names)
       lanes.push(await maintenance.apart(name, this.#nameOf(name, pass.side), view));
-    const whole = distance(after, pass.until ?? (await log.head()));
+    // Taken once: an end that moved on with the log might never be reached.
+    const until = pass.until ?? (await log.head());
+    const whole = distance(after, until);
     const share = (position: Position): number =>
       whole === 0 ? 1 : Math.min(1, distance(after, position) / whole);
     report(share(lowest(lanes)), 0);
     await maintenance.follow(lanes, {
       log: view,
       signal: this.signal,
+      until,
       onProgress: (events, position) => {
         report(share(position), events);
       },

@@ -1,4 +1,4 @@
-import type { Position } from '../../eventstore/event-store.js';
+import type { EventLog, Position } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Lane } from '../../projections/runner/lane.js';
 import type { Maintenance } from '../../projections/runner/maintenance.js';
@@ -23,13 +23,19 @@ interface Comparison {
   readonly signal: AbortSignal;
 }
 
+interface ReplayTools {
+  readonly log: Pick<EventLog, 'head'>;
+  readonly maintenance: Maintenance;
+  readonly clock: Clock;
+}
+
 /**
  * Compares with documents that are being served and go on changing. What has not changed since the candidate's
  * position is compared while it is served; for what has, little by then, the read model rests for a moment at one
  * position, still served. Ends early where the signal aborts.
  */
 export const compareServed = async (
-  { maintenance, clock }: { readonly maintenance: Maintenance; readonly clock: Clock },
+  { maintenance, clock, log }: ReplayTools,
   { projection, candidate, view, theirs, count, signal }: Comparison,
 ): Promise<void> => {
   const served = await servedAt(maintenance, clock, projection, candidate.position, signal);
@@ -47,11 +53,14 @@ export const compareServed = async (
   }
   if (maintenance.served(projection) !== served)
     throw new Error(`${projection} was rebuilt while it was compared; start the replay again.`);
-  await maintenance.follow([candidate], { log: view, signal });
+  // To where the log ends now: who writes faster than this folds shall not keep it from its end.
+  await maintenance.follow([candidate], { log: view, signal, until: await log.head() });
   while (!signal.aborted) {
     const compared = await maintenance.exclusively([projection], () =>
       maintenance.whileHeld(projection, async (held) => {
-        await maintenance.follow([candidate], { log: view, until: held.folded });
+        const until = held.as_of > candidate.as_of ? held.as_of : candidate.as_of;
+        await maintenance.follow([held], { until });
+        await maintenance.follow([candidate], { log: view, until });
         for (let from = 0; from < moved.length; from += LOADED_AT_ONCE) {
           const keys = moved.slice(from, from + LOADED_AT_ONCE);
           const [here, there] = [await loaded(held.documents, keys), await loaded(candidate.documents, keys)];

@@ -271,19 +271,17 @@ export class Replays {
     ).clear();
   }
 
-  /** Which positions are meant. */
+  /** Which positions are meant. Two foldings of one range end at one position, though the log goes on meanwhile. */
   async #range(
-    { after, until }: ReplayWanted,
+    { after, until, baseline }: ReplayWanted,
     signal: AbortSignal,
   ): Promise<{ readonly after: Position; readonly until?: Position }> {
+    const { log } = this.context;
     const position = (moment: Moment): Promise<Position> =>
-      'position' in moment
-        ? Promise.resolve(moment.position)
-        : positionAt(this.context.log, moment.time, signal);
-    return {
-      after: after ? await position(after) : START,
-      ...(until && { until: await position(until) }),
-    };
+      'position' in moment ? Promise.resolve(moment.position) : positionAt(log, moment.time, signal);
+    const from = after ? await position(after) : START;
+    if (until) return { after: from, until: await position(until) };
+    return baseline === 'replayed' ? { after: from, until: await log.head() } : { after: from };
   }
 }
 

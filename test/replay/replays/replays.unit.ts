@@ -124,12 +124,15 @@ describe('a replay', () => {
     ]);
   });
 
-  it('finds nothing wrong however much is written while it compares', async () => {
+  it.each<[string, Partial<ReplayWanted>]>([
+    ['with what is served', {}],
+    ['a range with itself', { baseline: 'replayed', without: { actor_ids: ['usr_nobody'] } }],
+  ])('finds nothing wrong however much is written while it compares %s', async (_what, wanted) => {
     const { log, replays } = await world(many(30));
-    const started = await replays.start(acme, served, ada);
-    let writing = true;
+    const started = await replays.start(acme, { ...served, ...wanted }, ada);
+    let writing = true as boolean;
     const written = (async () => {
-      while (writing) {
+      for (let count = 0; writing && count < 3000; count += 1) {
         perform(log, [add()]);
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -137,6 +140,24 @@ describe('a replay', () => {
     const done = await ended(replays, started);
     writing = false;
     await written;
+    expect(done.state).toBe('done');
+    expect(counts(done).map(([, { missing, surplus, changed }]) => missing + surplus + changed)).toEqual([
+      0, 0,
+    ]);
+  });
+
+  it('ends though the log grows with each batch that is read of it', async () => {
+    const log = new GatedLog(() => 5);
+    const { replays } = await world(many(30), { log });
+    const read = log.readAll.bind(log);
+    let more = 2000;
+    log.readAll = async function* (...of) {
+      for await (const batch of read(...of)) {
+        for (let count = 0; count < 10 && more > 0; count += 1, more -= 1) perform(log, [add()]);
+        yield batch;
+      }
+    };
+    const done = await ended(replays, await replays.start(acme, served, ada));
     expect(counts(done).map(([, { missing, surplus, changed }]) => missing + surplus + changed)).toEqual([
       0, 0,
     ]);
