@@ -42,7 +42,7 @@ export type SearchOutcome =
  * is then found over several requests instead of in one that never answers. Counted in events that are parsed; a
  * chunk has its price.
  */
-const READ_A_PAGE = 300_000;
+const READ_A_PAGE = 150_000;
 const PRICE_OF_A_CHUNK = 200;
 /**
  * How many chunks are looked through together: one at first, then up to so many times as many each time, and no more

@@ -255,8 +255,8 @@ describe('searching', () => {
 
   it('ends a page early rather than reading without end, and goes on with the next', async () => {
     const log = logOf(
-      Array.from({ length: 1600 }, (_, i) =>
-        chunkOf([{ type: 'a', message: i === 1550 ? 'needle' : '', timestamp: NOW - i * 1000 }], {
+      Array.from({ length: 900 }, (_, i) =>
+        chunkOf([{ type: 'a', message: i === 850 ? 'needle' : '', timestamp: NOW - i * 1000 }], {
           number: i + 1,
         }),
       ),
