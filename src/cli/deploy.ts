@@ -9,8 +9,8 @@ import type { Config } from '../platform/config.js';
 import { systemRandom } from '../platform/random.js';
 import { uuidV7 } from '../platform/uuid.js';
 import { carryOut, type DeployResult, type DeployWorld } from './deploying/carry-out.js';
-import { gitTree, runCommand } from './deploying/commands.js';
-import { readJournal, writeJournal, type Journal } from './deploying/journal.js';
+import { gitTree, isRunning, passOn, runCommand } from './deploying/commands.js';
+import { readJournal, writeJournal, type CommandProcess, type Journal } from './deploying/journal.js';
 import { waitingServer } from './deploying/waiting-server.js';
 import { operatorClient, type OperatorClient } from './operator-client.js';
 import { CliError, configure, print } from './output.js';
@@ -87,7 +87,18 @@ export const deployResume = async (options: {
   const found = await readJournal(config.PULSESTREAM_DATA_DIR);
   if (!found || found.outcome)
     throw new CliError('There is no deployment to go on with.', 'pulsestream deploy status shows the guard.');
+  await ended(found);
   await finish(from(found, options), config, { patience_ms, json: options.json });
+};
+
+/** Waits for a command that outlived the process which started it: two of them at once would undo each other. */
+const ended = async ({ step, process: started }: Journal): Promise<void> => {
+  if (!started || (step !== 'running' && step !== 'undoing')) return;
+  for (let told = false; await isRunning(started); told = true) {
+    if (!told)
+      console.error(`· the command still runs, as process ${String(started.pid)}: waiting for its end`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 };
 
 /** Where to go on: a command that may have run in part is taken back, unless it is said that it may run again. */
@@ -117,6 +128,7 @@ const finish = async (
 ): Promise<void> => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
+      passOn(signal);
       console.error('✖ Interrupted: the guard stays as it is. Go on with: pulsestream deploy resume');
       process.exit(INTERRUPTED);
     });
@@ -159,10 +171,19 @@ const sentence = (result: DeployResult, why = ''): string => {
 const worldOf = (config: Config, patience_ms: number): DeployWorld => {
   let told = '';
   let at = 0;
+  const noting = (journal: Journal) => (process: CommandProcess) =>
+    writeJournal(config.PULSESTREAM_DATA_DIR, { ...journal, process });
   return {
     server: waitingServer(config, patience_ms),
-    deploy: (journal) => runCommand(journal.command, journal, { shell: false }),
-    undo: (journal) => runCommand([journal.rollback_command ?? ''], journal, { shell: true }),
+    deploy: (journal) =>
+      runCommand(journal.command, journal, {
+        shell: false,
+        started: noting({ ...journal, step: 'running' }),
+      }),
+    undo: (journal) => {
+      const started = noting({ ...journal, step: 'undoing' });
+      return runCommand([journal.rollback_command ?? ''], journal, { shell: true, started });
+    },
     keep: (journal) => writeJournal(config.PULSESTREAM_DATA_DIR, journal),
     tell: (what, share) => {
       // On a terminal each step is told as it comes, and how far it is every few seconds.

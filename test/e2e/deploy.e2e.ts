@@ -89,26 +89,45 @@ describe('pulsestream deploy', () => {
     expect(await readFile(join(data, 'rolled-back'), 'utf8')).toBe('taken back\n');
   }, 120_000);
 
-  it('goes on after it was killed: what may have run in part is taken back', async () => {
+  const step = async (release: string): Promise<string | undefined> => {
+    const text = await readFile(join(data, 'deployments', 'current.json'), 'utf8');
+    const journal = JSON.parse(text) as { release: string; step: string; process?: object };
+    return journal.release === release && journal.process ? journal.step : undefined;
+  };
+
+  it('goes on after it was killed: waits for the command that outlived it, and takes that back', async () => {
     const rollback = ['--rollback-command', 'echo killed > rolled-back'];
-    const args = ['deploy', 'run', '--release', 'r4', ...rollback, '--', 'sleep', '600'];
+    const waiting = 'until [ -e go ]; do sleep 0.2; done';
+    const args = ['deploy', 'run', '--release', 'r4', ...rollback, '--', 'sh', '-c', waiting];
     const child = spawnCli(data, args);
-    const step = async (): Promise<unknown> => {
-      const text = await readFile(join(data, 'deployments', 'current.json'), 'utf8');
-      return (JSON.parse(text) as { release: string; step: string }).release === 'r4'
-        ? (JSON.parse(text) as { step: string }).step
-        : undefined;
-    };
-    await until(async () => (await step()) === 'running', 60_000);
-    const closed = once(child, 'exit');
+    await until(async () => (await step('r4')) === 'running', 60_000);
+    const killed = once(child, 'exit');
     child.kill('SIGKILL');
-    await closed;
-    expect(await guard()).toBe('strict');
+    await killed;
     const second = await deploy('run', '--', 'true');
     expect([second.code, second.stderr]).toEqual([1, expect.stringContaining('deploy resume')]);
-    const { code, stdout } = await deploy('resume');
-    expect([code, resultOf(stdout).outcome]).toEqual([1, 'rolled_back']);
+
+    const resumed = spawnCli(data, ['deploy', 'resume', '--json']);
+    const closed = once(resumed, 'close');
+    let [stdout, stderr] = ['', ''];
+    resumed.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    resumed.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    await until(() => stderr.includes('the command still runs'), 60_000);
+    await writeFile(join(data, 'go'), '');
+    expect(await closed).toEqual([1, null]);
+    expect(resultOf(stdout).outcome).toBe('rolled_back');
     expect(await readFile(join(data, 'rolled-back'), 'utf8')).toBe('killed\n');
+  }, 120_000);
+
+  it('is interrupted by a signal, and its command with it; the guard stays up until it is gone on with', async () => {
+    const child = spawnCli(data, ['deploy', 'run', '--release', 'r5', '--', 'sleep', '600']);
+    await until(async () => (await step('r5')) === 'running', 60_000);
+    const closed = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await closed).toEqual([5, null]);
+    expect(await guard()).toBe('strict');
+    const { code, stdout } = await deploy('resume', '--roll-back');
+    expect([code, resultOf(stdout).outcome]).toEqual([1, 'rolled_back']);
   }, 120_000);
 
   it('begins nothing in a git tree with changes', async () => {

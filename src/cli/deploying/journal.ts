@@ -9,6 +9,13 @@ import { errorCode } from '../../platform/errors.js';
 export type DeployStep =
   'begin' | 'run' | 'running' | 'verify' | 'complete' | 'undo' | 'undoing' | 'roll_back' | 'done';
 
+/** A process by its number and by when it was started, since numbers are used again. */
+export interface CommandProcess {
+  readonly pid: number;
+  /** As the system counts it; absent where it does not say. */
+  readonly started?: string;
+}
+
 /** `ended_by_hand`: a person lowered the guard meanwhile. */
 export type DeployOutcome = 'deployed' | 'rolled_back' | 'not_begun' | 'ended_by_hand';
 
@@ -21,6 +28,8 @@ export interface Journal {
   /** For the shell. */
   readonly rollback_command?: string;
   readonly step: DeployStep;
+  /** The command that runs, or did when the journal was written. */
+  readonly process?: CommandProcess;
   /** The log's root before the deployment: what is verified against it, whatever the log says. */
   readonly root?: string;
   /** Why it is rolled back. */
