@@ -8,7 +8,7 @@ import { freshData, registerTenant, removeData, startServer } from '../test/supp
 
 const names = steps.map(({ name }) => name);
 /** These take a minute each, and are measured where they are asked for. */
-const unusual = ['dashboards', 'overload'];
+const unusual = ['dashboards', 'overload', 'sealing'];
 const usual = names.filter((name) => !unusual.includes(name));
 
 const help = `npm run bench -- [--seconds N] [--events N] [--only NAME,…] [--peers] [--json FILE]
@@ -24,7 +24,7 @@ the CPU time of the server alone stands beside them.
   --events N    how many events are searched, 10,000 to 100 million (default
                 1,000,000)
   --only NAMES  some of ${names.join(', ')}
-                (default: all but ${unusual.join(' and ')})
+                (default: all but ${unusual.join(', ')})
   --peers       PostgreSQL, InfluxDB and emmett besides, where they are installed
   --json FILE   writes the figures there as well; - writes nothing else to standard output
   --help        this`;

@@ -3,7 +3,7 @@ import { checksums, type Checksum } from './checksum.js';
 import type { Report } from './problem.js';
 
 /**
- * A segment as it was written (docs/audit.md has the format): a header, then commits, each a header and frames. This
+ * A segment as it was written (docs/integrity.md has the format): a header, then commits, each a header and frames. This
  * reader shares no line with the server's, and takes nothing on trust that a checksum or hash could tell.
  */
 const HEADER_BYTES = 64;

@@ -1,4 +1,4 @@
-/** What a record says, as far as verifying goes (docs/audit.md has the format). */
+/** What a record says, as far as verifying goes (docs/integrity.md has the format). */
 export interface ReadRecord {
   readonly stream: string;
   readonly revision: number;

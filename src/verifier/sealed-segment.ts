@@ -6,7 +6,7 @@ import type { Report } from './problem.js';
 import { sha256, type FoundRecord, type Standing } from './raw-segment.js';
 
 /**
- * A segment that was encoded anew, column by column (docs/audit.md has the format). Its records are put together
+ * A segment that was encoded anew, column by column (docs/integrity.md has the format). Its records are put together
  * again, and each must be what its leaf hash was made of: so nothing depends on how they are encoded.
  */
 const HEADER_BYTES = 128;
