@@ -267,15 +267,13 @@ export const compose = (given: Given): Container => {
     );
 
   // What follows the log.
-  container
-    .bind(t.host)
-    .toResolvedValue(
-      (clock: Clock, random: Random) =>
-        new ProjectionHost(projections, log, readStore, clock, random, {
-          ...(given.ahead && { ahead: given.ahead }),
-        }),
-      [t.clock, t.random],
-    );
+  container.bind(t.host).toResolvedValue(
+    (clock: Clock, random: Random) =>
+      new ProjectionHost(projections, log, readStore, clock, random, {
+        ...(given.ahead && { ahead: given.ahead }),
+      }),
+    [t.clock, t.random],
+  );
   container
     .bind(t.sealer)
     .toResolvedValue(
