@@ -44,6 +44,8 @@ export interface Projection<D extends Document, P = RecordedEvent> {
   /** Shows routes: what it makes of an event depends on the tenant's route book, too. */
   readonly shows_routes?: true;
   readonly history?: History;
+  /** Shows what is set aside, too: it tells what was written, not what holds. */
+  readonly whole?: true;
   readonly indexes: readonly IndexSpec[];
   /**
    * The documents that an event touches, each at most once, with what it says to each. Pure. `routing`: the tenant's

@@ -19,6 +19,7 @@ export const auditTrail = defineProjection<TrailDocument>({
   version: 1,
   // A checkpoint is nobody's act: it says that the log is what it is.
   reads: aggregates.filter(({ kind }) => kind !== 'seals').flatMap(({ types }) => types),
+  whole: true,
   indexes: [byTime, byActor],
   parts: (event) => [{ tenant: event.metadata.tenant_id ?? SYSTEM_TENANT, id: event.id, part: event }],
   fold: (_, event, { id, position }) => ({ id, position, ...entryOf(event) }),

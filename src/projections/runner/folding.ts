@@ -124,7 +124,8 @@ export class Folding {
     await this.#quarantines.meet(events);
     for (const event of events) {
       if (event.position > upto) break;
-      if (event.position <= this.#folded || !this.#quarantines.isNews(event)) continue;
+      if (this.projection.whole || event.position <= this.#folded || !this.#quarantines.isNews(event))
+        continue;
       await this.#take(events, event.position);
       await this.#takeQuarantine(event);
     }
@@ -203,7 +204,9 @@ export class Folding {
   /** Events without what is set aside, their tenants' route books at hand. */
   async #sight(events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {
     await this.#quarantines.meet(events);
-    const visible = events.flatMap((event) => this.#quarantines.sight(event) ?? []);
+    const visible = this.projection.whole
+      ? events
+      : events.flatMap((event) => this.#quarantines.sight(event) ?? []);
     await this.#shelf?.meet(visible);
     return visible;
   }
