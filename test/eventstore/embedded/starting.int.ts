@@ -115,6 +115,7 @@ describe('Starting', () => {
     const { chain } = await log.stat();
     expect(await log.verify()).toEqual({
       records: 600,
+      dropped: 0,
       bytes: (await log.stat()).bytes,
       head: await log.head(),
       chain,
