@@ -29,11 +29,14 @@ export interface EventStoreHarness {
   close(): Promise<void>;
 }
 
-/** What every event store keeps to. `interruptible`: the harness can `interrupt`. */
+/**
+ * What every event store keeps to. `interruptible`: the harness can `interrupt`. `long_stream`: how many events the
+ * longest stream has; a million, but where the time that takes is that of an imitation.
+ */
 export const eventStoreContract = (
   name: string,
   makeHarness: () => Promise<EventStoreHarness>,
-  { interruptible = false } = {},
+  { interruptible = false, long_stream = 1_000_000 } = {},
 ): void => {
   describe(`${name} keeps the event store's contract`, () => {
     let harness: EventStoreHarness;
@@ -523,8 +526,8 @@ export const eventStoreContract = (
       expect(await harness.log.health()).toMatchObject({ status: 'ok' });
     });
 
-    it('holds a million events in one stream', async () => {
-      const total = 1_000_000;
+    it(`holds ${long_stream.toLocaleString('en')} events in one stream`, async () => {
+      const total = long_stream;
       for (let next = 0; next < total; next += 1_000)
         await append('orders-1', next === 0 ? 'none' : next - 1, event.many(1_000));
 
@@ -543,8 +546,10 @@ export const eventStoreContract = (
         total - 2,
         total - 1,
       ]);
-      expect(revisions(await readStream('orders-1', { from: 500_000, limit: 2 }))).toEqual([
-        500_000, 500_001,
+      const middle = total / 2;
+      expect(revisions(await readStream('orders-1', { from: middle, limit: 2 }))).toEqual([
+        middle,
+        middle + 1,
       ]);
       expect(await harness.log.append(stream('orders-1'), revision(0), [event.json()])).toEqual({
         outcome: 'conflict',

@@ -41,7 +41,8 @@ eventStoreContract(
       },
     };
   },
-  { interruptible: true },
+  // The imitation and the client in one process of tests take half a millisecond an event.
+  { interruptible: true, long_stream: 100_000 },
 );
 
 const url = process.env['EVENTSTOREDB_URL'];
