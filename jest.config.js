@@ -20,7 +20,7 @@ export default {
   coverageProvider: 'v8',
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.mjs'],
   // Ends a test that hangs; a busy machine must not.
-  testTimeout: 240_000,
+  testTimeout: 600_000,
   // Tests wait for disks and servers more than they compute. A worker that has loaded many modules is replaced.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',

@@ -24,7 +24,7 @@ export const caughtUp = async (
   log: EventLog,
   projections: readonly AnyProjection[],
 ): Promise<void> => {
-  if (!(await host.reached(projections, await log.head(), 20_000)))
+  if (!(await host.reached(projections, await log.head(), 120_000)))
     throw new Error(`The read models did not get to the log's end: ${JSON.stringify(await host.status())}`);
 };
 

@@ -111,7 +111,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
       return found;
     },
     settled: async () => {
-      if (!(await host.reached(projections, await stores.log.head(), 20_000)))
+      if (!(await host.reached(projections, await stores.log.head(), 120_000)))
         throw new Error(`The read models did not get there: ${JSON.stringify(await host.status())}`);
     },
     call: async (
