@@ -61,6 +61,8 @@ export class GroupCommit {
   #appended = 0;
   /** How far behind the tail a write that failed may have left bytes. */
   #soiled = 0;
+  /** How large the commit was that a full disk refused. */
+  #refused = 0;
   #flushFailed = false;
   #marking: Promise<void> | undefined;
   readonly #closing = new AbortController();
@@ -88,10 +90,13 @@ export class GroupCommit {
     return this.#appended;
   }
 
-  /** A disk that was full is looked at again: the next append may go through. */
+  /** A disk that was full is looked at again: what it refused may go through. */
   async health(): Promise<StoreHealth> {
     if (this.#health.status === 'disk_full' && !this.#running) {
-      this.#running = this.#work(() => this.#clean(this.limits.roomBytes));
+      this.#running = this.#work(async () => {
+        if (!this.#fits(this.#refused)) await this.#roll();
+        await this.#clean();
+      });
       await this.#running;
     }
     return this.#health;
@@ -266,30 +271,38 @@ export class GroupCommit {
 
   /** Writes and flushes at the end of the log. */
   async #write(parts: readonly Buffer[]): Promise<void> {
-    if (this.#soiled > 0) await this.#clean(this.#soiled);
+    if (this.#soiled > 0) await this.#clean();
     const { file, offset, size } = this.tail;
     const bytes = sum(parts.map(({ length }) => length));
     const end = offset + bytes;
     // A mark comes where nothing else does: it needs no room behind it.
     const makesRoom = end > size && bytes < this.limits.roomBytes && bytes > HEADER_BYTES;
-    const room = makesRoom ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
+    let room = makesRoom ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
     this.#soiled = bytes;
-    await file.write([...parts, ZEROS.subarray(0, room)], offset);
+    await file.write([...parts, ZEROS.subarray(0, room)], offset).catch(async (error: unknown) => {
+      if (room === 0 || !isDiskFull(error)) throw error;
+      room = 0;
+      await file.write(parts, offset);
+    });
     await this.#flush();
     this.#soiled = 0;
     this.tail = { ...this.tail, size: Math.max(size, end + room) };
-    if (this.#health.status === 'disk_full') this.#health = { status: 'ok' };
+    this.#hasRoomFor(bytes);
   }
 
-  /** Makes sure that zeros follow the last commit. */
-  async #clean(bytes: number): Promise<void> {
+  /** Makes sure that zeros follow the last commit, where a refused one would stand. */
+  async #clean(): Promise<void> {
     const { file, offset, size } = this.tail;
-    const end = offset + Math.max(bytes, this.#soiled);
-    await writeZeros(file, offset, end);
+    const bytes = Math.max(this.#refused, this.#soiled);
+    await writeZeros(file, offset, offset + bytes);
     await this.#flush();
     this.#soiled = 0;
-    this.tail = { ...this.tail, size: Math.max(size, end) };
-    if (this.#health.status === 'disk_full') this.#health = { status: 'ok' };
+    this.tail = { ...this.tail, size: Math.max(size, offset + bytes) };
+    this.#hasRoomFor(bytes);
+  }
+
+  #hasRoomFor(bytes: number): void {
+    if (this.#health.status === 'disk_full' && bytes >= this.#refused) this.#health = { status: 'ok' };
   }
 
   async #flush(): Promise<void> {
@@ -321,6 +334,8 @@ export class GroupCommit {
     const status = isDiskFull(error) && !this.#flushFailed ? 'disk_full' : 'halted';
     this.#health = { status, detail };
     const failed = [...this.#inFlight, ...this.#queue];
+    const first = failed.find(({ write }) => write)?.write;
+    if (first) this.#refused = Math.max(this.#soiled, commitBytes(first.length));
     this.#inFlight = [];
     this.#queue = [];
     this.listener.dropped(this.durable);

@@ -170,6 +170,38 @@ describe('A full disk', () => {
     expect(await allEvents(await afterPowerFailure(files))).toHaveLength(next + 1);
   });
 
+  it('is not called full while what it refused would fit, nor well again before it does', async () => {
+    // Enough for some commits and, each time, for a different part of the room that is made behind them.
+    for (let capacity = 40_000; capacity < 120_000; capacity += 1_531) {
+      const { files, log } = await newSimulatedLog({ roomBytes: 12 * 1024 });
+      files.capacity = capacity;
+      let next = 0;
+      let refused = false;
+      while (!refused)
+        await log.append(stream('orders-1'), next === 0 ? 'none' : revision(next - 1), big()).then(
+          () => (next += 1),
+          () => (refused = true),
+        );
+      expect({ capacity, health: await log.health() }).toMatchObject({
+        capacity,
+        health: { status: 'disk_full' },
+      });
+      const small = one();
+      const outcome = await log
+        .append(stream('orders-1'), revision(next - 1), small)
+        .catch((error: unknown) => error);
+      const fitted = !(outcome instanceof EventStoreUnavailable);
+      // A small one that went through, and the mark behind it, are no room for the large one.
+      expect(await log.health()).toMatchObject({ status: 'disk_full' });
+      files.capacity = Infinity;
+      expect(await log.health()).toEqual({ status: 'ok' });
+      await log.append(stream('orders-1'), revision(fitted ? next : next - 1), big());
+      expect((await log.verify()).problems).toEqual([]);
+      await log.close();
+      expect(await allEvents(await afterPowerFailure(files))).toHaveLength(next + (fitted ? 2 : 1));
+    }
+  });
+
   it('takes nothing of what was under way by halves, with all that built on it', async () => {
     const { files, log } = await newSimulatedLog();
     await log.append(stream('orders-1'), 'none', one());
