@@ -8,8 +8,8 @@ interface ServerAddress {
   readonly pid: number;
 }
 
-/** How long a server may take to say that it lives. */
-const ANSWER_MS = 2_000;
+/** How long a server may take to say that it lives, on a machine that is busy; where none listens it is known at once. */
+const ANSWER_MS = 30_000;
 
 const fileOf = (data_directory: string): string => join(data_directory, 'run', 'server.json');
 

@@ -58,7 +58,7 @@ describe('the server by itself', () => {
       expect([start, logFiles()]).toEqual([start, before]);
     }
     server = await startTestServer(environment());
-  }, 180_000);
+  });
 
   describe('while the guard is up', () => {
     let files: Record<string, string>;

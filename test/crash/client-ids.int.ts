@@ -75,5 +75,5 @@ describe('A program that is killed while it stores events with ids', () => {
     expect(ids).toHaveLength(sent.size);
     expect(new Set(ids)).toEqual(sent);
     await log.close();
-  }, 600_000);
+  });
 });

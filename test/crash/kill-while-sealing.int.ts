@@ -77,5 +77,5 @@ describe('A program that is killed while it seals under load', () => {
     expect((await log.verify()).problems).toEqual([]);
     await log.close();
     expect((await forms()).raw).toBe(1);
-  }, 600_000);
+  });
 });

@@ -100,7 +100,7 @@ describe('A program that is killed while it writes', () => {
     const events = await allEvents(log);
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
     await log.close();
-  }, 600_000);
+  });
 
   it('holds the log against others as long as it lives, and not a moment longer', async () => {
     const child = start(KILLS);

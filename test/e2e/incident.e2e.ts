@@ -68,5 +68,5 @@ describe('docs/incident.md', () => {
     expect(seen).not.toContain('✖');
     expect(polite).toContain('2.0.1-polite is deployed and verified');
     expect(readFileSync(join(data, 'report.html'), 'utf8')).toContain('failed with 8 findings');
-  }, 240_000);
+  });
 });

@@ -53,7 +53,7 @@ describe('starting and stopping', () => {
       await server.stop(start % 4 === 3 ? 'SIGKILL' : 'SIGTERM');
       expect(await logFiles()).toEqual(before);
     }
-  }, 600_000);
+  });
 
   it('leaves the data directory to one process', async () => {
     const server = await startServer(data);

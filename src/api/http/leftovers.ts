@@ -4,6 +4,8 @@ import type { IncomingMessage } from 'node:http';
 const LIMIT = 64 * 1024 * 1024;
 /** How fast it is read, of all connections together: a few hundredths of a core. */
 const BYTES_PER_MS = 32 * 1024;
+/** Whose body takes longer to come shares its turn with the next. */
+const TURN_MS = 500;
 
 interface Leftover {
   readonly request: IncomingMessage;
@@ -12,9 +14,9 @@ interface Leftover {
 }
 
 /**
- * Reads on where the answer came before the end of the body, so that the client gets to read it: closing with bytes
+ * Reads on where the answer is known before the end of the body, so that the client gets to read it: closing with bytes
  * unread would reset the connection under the answer. One body is read at a time, and no faster than so; the others'
- * bytes stay with their senders, who have been told to come back later.
+ * bytes stay with their senders.
  */
 export class Leftovers {
   readonly #waiting = new Set<Leftover>();
@@ -37,13 +39,19 @@ export class Leftovers {
     const { request, done } = leftover;
     let size = 0;
     let over = false;
+    let passed = false;
+    const passOn = (): void => {
+      if (passed) return;
+      passed = true;
+      this.#next();
+    };
+    const late = setTimeout(passOn, TURN_MS).unref();
     const end = (): void => {
       if (over) return;
       over = true;
+      clearTimeout(late);
       done();
-      setTimeout(() => {
-        this.#next();
-      }, size / BYTES_PER_MS).unref();
+      setTimeout(passOn, size / BYTES_PER_MS).unref();
     };
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;

@@ -19,8 +19,8 @@ export interface TurnOptions {
 const DEFAULT_TURNS: TurnOptions = {
   // One alone has half of it: two chunks, of which one is being flushed and one collects.
   window: 4 * 1024 * 1024,
-  // Little enough to be done soon on any machine, and more than who sends less than their share ever has.
-  ahead: 4 * 1024 * 1024,
+  // Little enough to be done soon on any machine, and more than who sends less than their share mostly has.
+  ahead: 1024 * 1024,
   slice_ms: 4,
   target_ms: 100,
   interval_ms: 500,
@@ -108,7 +108,10 @@ export class Turns {
     const [first] = flow.queue;
     const waits = first ? now - first.since : 0;
     const expected = ahead * Math.max(1, this.#busy) * this.#pace;
-    return Math.max(waits, expected) > this.#limit(flow, now);
+    if (Math.max(waits, expected) <= this.#limit(flow, now)) return false;
+    // What is refused here stands in no queue, which may then be empty now and again and is too long all the same.
+    if (first && now < flow.standing_until) flow.standing_until = now + this.options.interval_ms;
+    return true;
   }
 
   /**

@@ -8,6 +8,9 @@ import { Leftovers } from './leftovers.js';
 import type { ApiResponse } from './message.js';
 import type { Route } from './route.js';
 
+/** How long an answer that says when to come back waits for the end of the body that it is to. */
+const PATIENCE_MS = 5_000;
+
 /** Between node's messages and ours: for Express and for the hot routes in front of it, one way of answering. */
 export class Wire {
   readonly #leftovers = new Leftovers();
@@ -61,16 +64,27 @@ export class Wire {
     if (content !== undefined) headers['Content-Type'] = answer.content_type ?? 'application/json';
     if (answer.status !== 204) headers['Content-Length'] = String(Buffer.byteLength(content ?? ''));
     if (this.#closing) headers['Connection'] = 'close';
-    response.writeHead(answer.status, headers);
     const sent = request.method === 'HEAD' ? undefined : content;
     if (request.complete) {
-      response.end(sent);
+      response.writeHead(answer.status, headers).end(sent);
       return;
     }
-    // Said in full, and not ended: behind the end node would take the rest of the body off the wire at full speed.
-    if (sent === undefined) response.flushHeaders();
-    else response.write(sent);
-    this.#leftovers.add(request, () => response.end());
+    let said = false;
+    // In full, and not ended: behind the end node would take the rest of the body off the wire at full speed.
+    const say = (): void => {
+      if (said || response.destroyed) return;
+      said = true;
+      response.writeHead(answer.status, headers);
+      if (sent === undefined) response.flushHeaders();
+      else response.write(sent);
+    };
+    if (answer.headers?.['Retry-After'] === undefined) say();
+    // Who is to come back, and comes at once, would have its next request stand behind what is left of this one.
+    else setTimeout(say, PATIENCE_MS).unref();
+    this.#leftovers.add(request, () => {
+      say();
+      response.end();
+    });
   }
 }
 

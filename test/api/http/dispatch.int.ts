@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Type } from 'typebox';
 import {
@@ -413,6 +413,38 @@ describe('a body that was refused', () => {
     };
     const all = await Promise.all(Array.from({ length: 12 }, refusedThenServed));
     expect(all).toEqual(all.map(() => ['401', '200']));
+  });
+
+  it('for now is answered behind its end: what its sender sends next waits for nothing; or else soon', async () => {
+    let release = (): void => undefined;
+    held = new Promise((resolve) => (release = resolve));
+    const first = call('POST', '/telemetry', { as: 'ingest', body: `"${'x'.repeat(MB)}"` });
+    await until(() => intake.held_bytes >= MB);
+    const { port } = server.address() as AddressInfo;
+    const body = Buffer.alloc(1.5 * MB, 'x');
+    const begin = (): { socket: Socket; received: () => string } => {
+      const socket = connect(port, '127.0.0.1');
+      let received = '';
+      socket.setEncoding('latin1').on('data', (text: string) => (received += text));
+      socket.write(
+        'POST /telemetry HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ingest\r\n' +
+          `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`,
+      );
+      socket.write(body.subarray(0, MB));
+      return { socket, received: () => received };
+    };
+    const goesOn = begin();
+    const stands = begin();
+    expect((await call('GET', '/open')).status).toBe(200);
+    expect(goesOn.received()).toBe('');
+    goesOn.socket.write(body.subarray(MB));
+    await until(() => goesOn.received().startsWith('HTTP/1.1 503'));
+    expect(stands.received()).toBe('');
+    await until(() => stands.received().startsWith('HTTP/1.1 503'));
+    goesOn.socket.destroy();
+    stands.socket.destroy();
+    release();
+    expect((await first).status).toBe(200);
   });
 });
 

@@ -162,7 +162,7 @@ describe('a tenant’s limits', () => {
         expect.objectContaining({ outcome: 'refused', code: 'quota_exceeded', count: 5 }),
       ]),
     });
-  }, 180_000);
+  });
 
   it('are the same after a restart', async () => {
     await set(ada, { batch_events: 2 });

@@ -14,6 +14,8 @@ interface Arrival {
   readonly takes: number;
   /** Absent: 10,000 bytes a millisecond. */
   readonly cost?: number;
+  /** Milliseconds until its body is here; absent: none. */
+  readonly comes_in?: number;
 }
 
 interface Outcome extends Arrival {
@@ -48,7 +50,11 @@ const simulate = async (arrivals: readonly Arrival[], flush_ms = 0): Promise<rea
   const coming = arrivals.toSorted((one, other) => one.at - other.at);
   const outcomes: Outcome[] = [];
   const answered: Promise<unknown>[] = [];
-  for (let next = 0; next < coming.length || scheduled.length > 0 || flushing || unflushed.length > 0;) {
+  let received: { readonly at: number; readonly take: () => void }[] = [];
+  for (
+    let next = 0;
+    next < coming.length || scheduled.length > 0 || flushing || unflushed.length > 0 || received.length > 0;
+  ) {
     for (let arrival = coming[next]; arrival && arrival.at <= now; arrival = coming[(next += 1)]) {
       const each = arrival;
       const cost = each.cost ?? each.takes * 10_000;
@@ -57,26 +63,37 @@ const simulate = async (arrivals: readonly Arrival[], flush_ms = 0): Promise<rea
         continue;
       }
       held.set(each.owner, (held.get(each.owner) ?? 0) + cost);
-      const outcome = turns.take(each.owner, cost, () => {
-        now += each.takes;
-        return new Promise<void>((done) => unflushed.push(done)).then(() => {
-          outcomes.push({ ...each, refused: undefined, done: now });
+      const take = (): void => {
+        const outcome = turns.take(each.owner, cost, () => {
+          now += each.takes;
+          return new Promise<void>((done) => unflushed.push(done)).then(() => {
+            outcomes.push({ ...each, refused: undefined, done: now });
+          });
         });
-      });
-      answered.push(
-        outcome.then((result) => {
-          held.set(each.owner, (held.get(each.owner) ?? 0) - cost);
-          if (result === CROWDED) outcomes.push({ ...each, refused: 'in the queue', done: now });
-        }),
-      );
+        answered.push(
+          outcome.then((result) => {
+            held.set(each.owner, (held.get(each.owner) ?? 0) - cost);
+            if (result === CROWDED) outcomes.push({ ...each, refused: 'in the queue', done: now });
+          }),
+        );
+      };
+      if (each.comes_in === undefined) take();
+      else received.push({ at: each.at + each.comes_in, take });
     }
+    const here = received.filter(({ at }) => at <= now);
+    received = received.filter(({ at }) => at > now);
+    for (const { take } of here) take();
     const run = scheduled;
     scheduled = [];
     for (const work of run) work();
     flushed();
     await microtasks();
     if (scheduled.length > 0) continue;
-    const soonest = Math.min(coming[next]?.at ?? Infinity, flushing?.until ?? Infinity);
+    const soonest = Math.min(
+      coming[next]?.at ?? Infinity,
+      flushing?.until ?? Infinity,
+      ...received.map(({ at }) => at),
+    );
     if (soonest < Infinity) now = Math.max(now, soonest);
   }
   await Promise.all(answered);
@@ -131,6 +148,21 @@ describe('a tenant that sends ten times what the thread can do', () => {
     const late = refused.filter(({ refused }) => refused === 'in the queue');
     expect(late.length).toBeLessThan(0.1 * refused.length);
     expect(longest(outcomes)).toBeLessThanOrEqual(OPTIONS.interval_ms + 2 * ROUND);
+  });
+});
+
+describe('a tenant whose bodies take long to come', () => {
+  // What is let in comes all at once, 40 to 120 ms later, and may be done before the next comes.
+  const greedy = steady('greedy', 1, 4, 0, 6000, 2_000).map((each) => ({
+    ...each,
+    comes_in: 80 - (each.at % 80) + 40,
+  }));
+
+  it('has what is let in done soon, though its queue is empty now and again', async () => {
+    const outcomes = begun(of(await simulate(greedy), 'greedy')).filter(({ at }) => at > 1000);
+    const waits = outcomes.map(({ at, comes_in = 0, takes, done }) => done - takes - at - comes_in);
+    expect(outcomes.length).toBeGreaterThan(0.2 * (5000 / 4));
+    expect(Math.max(...waits)).toBeLessThanOrEqual(OPTIONS.target_ms + 2 * ROUND);
   });
 });
 

@@ -103,7 +103,7 @@ describe('read models of a log in which records are set aside', () => {
     );
     expect(set_aside).toBeGreaterThan(20);
     expect(deaths).toBeGreaterThan(5);
-  }, 120_000);
+  });
 
   it(
     'are what a replay makes, compared and switched to while records are set aside and brought back',
