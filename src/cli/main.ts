@@ -8,6 +8,7 @@ import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
 import { describeFormats, importFiles, type ImportOptions } from './import.js';
 import { init } from './init.js';
+import { listLegitimacyRules, removeLegitimacyRule, setLegitimacyRule } from './legitimacy.js';
 import {
   listProjections,
   rebuildProjections,
@@ -260,14 +261,15 @@ audit
 audit
   .command('deployment')
   .description(
-    'list the records that a deployment introduced, each with its reasons; exits with 1 where any is shown',
+    'list the records that a deployment introduced or a tenant’s rule declares illegitimate, each with its reasons; ' +
+      'exits with 1 where any is shown',
   )
   .argument('<id>', 'the deployment')
   .option('--tenant <id>', 'of one tenant only')
   .option(...json)
   .action(auditDeployment);
 
-/** What every command about quarantines takes. */
+/** What every command about a tenant's records takes. */
 const ofTenant = (command: Command): Command =>
   command.requiredOption('--tenant <id>', 'whose records').option(...json);
 
@@ -294,6 +296,20 @@ ofTenant(
 )
   .option('--note <text>', 'for the log')
   .action(decideQuarantine('release'));
+
+const legitimacy = audit
+  .command('legitimacy')
+  .description('rules by which a tenant says which of its records are legitimate, and which are not');
+ofTenant(legitimacy.command('list').description('the rules, by name')).action(listLegitimacyRules);
+ofTenant(legitimacy.command('set').description('say one, in place of the one of that name'))
+  .argument('<name>')
+  .argument('<verdict>', 'legitimate or illegitimate')
+  .argument('<condition>', 'JSON, or @FILE')
+  .option('--note <text>', 'for people')
+  .action(setLegitimacyRule);
+ofTenant(legitimacy.command('remove').description('remove one').argument('<name>')).action(
+  removeLegitimacyRule,
+);
 
 const retention = program.command('retention').description('how long telemetry is kept');
 retention

@@ -1,6 +1,7 @@
 import type { Config } from '../platform/config.js';
 import { readKey } from '../platform/secrets.js';
-import { CliError } from './output.js';
+import { CliError, configure } from './output.js';
+import { findServer } from './server-address.js';
 
 /** Asks a server's routes for operators; what it answers is taken for what the route says it is. */
 export type OperatorClient = <T>(
@@ -50,4 +51,18 @@ export const operatorClient = async (server: string, config: Config): Promise<Op
       );
     return answer;
   };
+};
+
+/** Talks to the server that runs on this data directory. */
+export const operatorOfServer = async (): Promise<OperatorClient> => {
+  const config = configure();
+  const address = await findServer(config);
+  if (!address) throw new CliError('No server runs on this data directory.', 'Start one: pulsestream serve.');
+  return operatorClient(address, config);
+};
+
+/** The query that says the parameters that are given; nothing where none is. */
+export const queryOf = (parameters: Readonly<Record<string, string | undefined>>): string => {
+  const given = Object.entries(parameters).filter((one): one is [string, string] => one[1] !== undefined);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 };

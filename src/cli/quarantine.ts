@@ -1,13 +1,12 @@
-import type { IntroducedRecord } from '../replay/detection/introduced.js';
-import { operatorClient, type OperatorClient } from './operator-client.js';
-import { CliError, configure, count, print, table } from './output.js';
-import { findServer } from './server-address.js';
+import type { ReportedRecord } from '../replay/detection/judged.js';
+import { operatorOfServer, queryOf } from './operator-client.js';
+import { CliError, count, print, table } from './output.js';
 
 interface Output {
   readonly json: boolean;
 }
 
-/** What the server says a deployment introduced. */
+/** What the server says of a deployment's records. */
 interface Report {
   readonly deployment_id: string;
   readonly release: string;
@@ -15,7 +14,7 @@ interface Report {
   readonly begin: string;
   readonly end?: string;
   readonly count: number;
-  readonly records: readonly (IntroducedRecord & { readonly set_aside: boolean })[];
+  readonly records: readonly (ReportedRecord & { readonly set_aside: boolean })[];
   readonly only_by_provenance: readonly string[];
   readonly only_by_window: readonly string[];
   readonly next_after: string | null;
@@ -29,28 +28,16 @@ interface Quarantine {
   readonly deployment_id?: string;
 }
 
-const server = async (): Promise<OperatorClient> => {
-  const config = configure();
-  const address = await findServer(config);
-  if (!address) throw new CliError('No server runs on this data directory.', 'Start one: pulsestream serve.');
-  return operatorClient(address, config);
-};
-
-const query = (parameters: Readonly<Record<string, string | undefined>>): string => {
-  const given = Object.entries(parameters).filter((one): one is [string, string] => one[1] !== undefined);
-  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
-};
-
-/** `audit deployment ID`: exits with 1 where it introduced something that is shown. */
+/** `audit deployment ID`: exits with 1 where something is found that is shown. */
 export const auditDeployment = async (
   id: string,
   { json, tenant }: Output & { readonly tenant?: string },
 ): Promise<void> => {
-  const ask = await server();
+  const ask = await operatorOfServer();
   const path = `/api/v2/audit/deployments/${encodeURIComponent(id)}/records`;
   const pages: Report[] = [];
   for (let after: string | null | undefined; after !== null; after = pages.at(-1)?.next_after ?? null)
-    pages.push(await ask<Report>('GET', path + query({ tenant_id: tenant, after: after ?? undefined })));
+    pages.push(await ask<Report>('GET', path + queryOf({ tenant_id: tenant, after: after ?? undefined })));
   const [first] = pages;
   if (!first) return;
   const report = { ...first, records: pages.flatMap(({ records }) => records), next_after: null };
@@ -61,15 +48,19 @@ export const auditDeployment = async (
 const told = (report: Report): string => {
   const { deployment_id, release, records, only_by_provenance, only_by_window } = report;
   const heading = `${deployment_id}, release ${release}, guard ${report.mode}, from ${report.begin} to ${report.end ?? 'now'}`;
-  if (records.length === 0) return `✓ ${heading}: it introduced nothing.`;
-  const rows = records.map(({ position, tenant_id = '-', type, count: events, reasons, set_aside }) => [
-    ...[position, tenant_id, type, events],
-    reasons.map(({ code }) => code).join(', '),
-    set_aside ? 'set aside' : '',
-  ]);
+  if (records.length === 0) return `✓ ${heading}: nothing is to be found in it.`;
+  const rows = records.map(
+    ({ position, tenant_id = '-', type, count: events, score, reasons, set_aside }) => [
+      ...[position, tenant_id, type, events, score.toFixed(2)],
+      reasons
+        .map(({ code, detail }) => (code.startsWith('declared_') ? `${code} (${detail})` : code))
+        .join(', '),
+      set_aside ? 'set aside' : '',
+    ],
+  );
   return [
-    `✖ ${heading}: it introduced ${count(report.count)} records.`,
-    table([['position', 'tenant', 'type', 'events', 'because', ''], ...rows]),
+    `✖ ${heading}: ${count(report.count)} records are to be looked at.`,
+    table([['position', 'tenant', 'type', 'events', 'score', 'because', ''], ...rows]),
     ...only_by_provenance.map((one) => `  ${one} is stamped with it and stands elsewhere.`),
     ...only_by_window.map((one) => `  ${one} stands in it and is not stamped with it.`),
   ].join('\n');
@@ -81,10 +72,10 @@ interface Naming extends Output {
 
 /** `audit quarantine list --tenant TENANT` */
 export const listQuarantines = async ({ json, tenant, status }: Naming & { readonly status?: string }) => {
-  const ask = await server();
+  const ask = await operatorOfServer();
   const quarantines: Quarantine[] = [];
   for (let cursor: string | null | undefined; cursor !== null;) {
-    const parameters = query({ tenant_id: tenant, status, cursor });
+    const parameters = queryOf({ tenant_id: tenant, status, cursor });
     const page = await ask<{ data: readonly Quarantine[]; next_cursor: string | null }>(
       'GET',
       `/api/v2/audit/quarantine${parameters}`,
@@ -119,7 +110,7 @@ export const proposeQuarantine = async ({
   const records = [...event.map((event_id) => ({ event_id })), ...position.map((one) => ({ position: one }))];
   if ((records.length === 0) === (deployment_id === undefined))
     throw new CliError('What is to be set aside?', 'Name a deployment, or events and positions.', 2);
-  const ask = await server();
+  const ask = await operatorOfServer();
   const proposed = await ask<{ quarantine_id: string; record_count: number; remaining: number }>(
     'POST',
     '/api/v2/audit/quarantine',
@@ -141,7 +132,7 @@ export const proposeQuarantine = async ({
 export const decideQuarantine =
   (word: 'approve' | 'release') =>
   async (id: string, { json, tenant: tenant_id, note }: Naming & { readonly note?: string }) => {
-    const ask = await server();
+    const ask = await operatorOfServer();
     const path = `/api/v2/audit/quarantine/${encodeURIComponent(id)}/${word}`;
     const decided = await ask<object>('POST', path, { tenant_id, ...(note !== undefined && { note }) });
     print(json, decided, () => (word === 'approve' ? `✓ ${id}: set aside.` : `✓ ${id}: released.`));

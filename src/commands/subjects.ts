@@ -40,6 +40,12 @@ import {
   type QuarantineEvent,
   type Quarantines,
 } from '../domain/quarantine/quarantine.js';
+import {
+  legitimacyDecider,
+  legitimacyEventTypes,
+  type LegitimacyEvent,
+  type LegitimacyRules,
+} from '../domain/detection/legitimacy/rules.js';
 import type { Subject } from './command.js';
 
 /** The kinds of streams that commands decide on. */
@@ -71,4 +77,8 @@ export const sealsSubject: Subject<Seals, CheckpointSealed> = { ...sealsDecider,
 export const quarantinesSubject: Subject<Quarantines, QuarantineEvent> = {
   ...quarantineDecider,
   types: quarantineEventTypes,
+};
+export const legitimacySubject: Subject<LegitimacyRules, LegitimacyEvent> = {
+  ...legitimacyDecider,
+  types: legitimacyEventTypes,
 };

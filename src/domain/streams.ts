@@ -15,6 +15,8 @@ export const routesStream = (id: TenantId): string => `routes-${id}`;
 export const retirementsStream = (id: TenantId): string => `retention-${id}`;
 /** What is set aside of a tenant's records, and what sets it aside. */
 export const quarantineStream = (id: TenantId): string => `quarantine-${id}`;
+/** What a tenant says of its records: which are legitimate, and which are not. */
+export const legitimacyStream = (id: TenantId): string => `legitimacy-${id}`;
 /** All deployments: one stream, so that one at a time is a matter of the exact revision. */
 export const deploymentsStream = 'deployments';
 /** Signed checkpoints of the log itself. */

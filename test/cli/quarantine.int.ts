@@ -83,3 +83,21 @@ describe('pulsestream audit deployment', () => {
     expect(answer.stderr).toContain('There is no such deployment');
   });
 });
+
+describe('pulsestream audit legitimacy', () => {
+  it('sets, lists and removes a tenant’s rules, as the operator', async () => {
+    const ours = ['--tenant', tenant.tenant_id];
+    const condition = '{"field":"/service","op":"is","value":"probe"}';
+    const set = (text: string) =>
+      runCli(data, ['audit', 'legitimacy', 'set', 'probes', 'legitimate', text, ...ours]);
+    expect(await set('service is probe')).toMatchObject({ code: 2 });
+    expect((await set('{"field":"nobody","op":"is","value":1}')).stderr).toContain('not valid');
+    expect(await set(condition)).toMatchObject({ code: 0 });
+    const listed = await runCli(data, ['audit', 'legitimacy', 'list', ...ours]);
+    expect(listed.stdout).toContain(condition);
+    expect(await runCli(data, ['audit', 'legitimacy', 'remove', 'probes', ...ours])).toMatchObject({
+      code: 0,
+    });
+    expect(await runCliJson(data, ['audit', 'legitimacy', 'list', ...ours])).toMatchObject({ data: [] });
+  });
+});

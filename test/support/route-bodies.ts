@@ -61,6 +61,10 @@ export const bodies: Readonly<Record<string, object>> = {
   '/api/v2/audit/quarantine': { reason: 'a test', records: [{ stream: 'no-such-stream', revision: 0 }] },
   '/api/v2/audit/quarantine/{quarantine_id}/approve': {},
   '/api/v2/audit/quarantine/{quarantine_id}/release': {},
+  '/api/v2/audit/legitimacy-rules/{name}': {
+    verdict: 'legitimate',
+    condition: { field: 'type', op: 'is', value: 'AlertRuleDefined' },
+  },
   '/api/v1/alerting/rules': rule,
   '/api/v1/alerting/rules/{rule_id}': rule,
   '/api/v2/audit/replays': { projections: ['users'] },

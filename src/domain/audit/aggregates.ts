@@ -8,6 +8,12 @@ import {
   type GuardState,
 } from '../deployment/deployment.js';
 import {
+  legitimacyDecider,
+  legitimacyEventTypes,
+  type LegitimacyEvent,
+  type LegitimacyRules,
+} from '../detection/legitimacy/rules.js';
+import {
   quarantineDecider,
   quarantineEventTypes,
   type QuarantineEvent,
@@ -28,6 +34,7 @@ import {
   apiKeyStream,
   deploymentsStream,
   emailStream,
+  legitimacyStream,
   quarantineStream,
   retirementsStream,
   routesStream,
@@ -96,6 +103,13 @@ export const aggregates: readonly Aggregate[] = [
     quarantineDecider,
     quarantineEventTypes,
     (quarantines) => ({ quarantines: [...quarantines.values()] }),
+  ),
+  aggregate<LegitimacyRules, LegitimacyEvent>(
+    'legitimacy',
+    legitimacyStream('' as TenantId),
+    legitimacyDecider,
+    legitimacyEventTypes,
+    (rules) => ({ rules: [...rules.values()] }),
   ),
   aggregate<Retirements, RetirementEvent>(
     'retention',

@@ -33,7 +33,7 @@ export interface Finding {
 }
 
 /** What tells of deployments, quarantines, seals and retirements is how the log is kept, not what a deployment introduced. */
-const isBookkeeping = (type: string): boolean => /^(?:Deployment|Quarantine)/.test(type);
+export const isBookkeeping = (type: string): boolean => /^(?:Deployment|Quarantine)/.test(type);
 
 const CLIENT_ORIGINS: ReadonlySet<string> = new Set(['api', 'otlp', 'import', 'cli']);
 const CLIENT_KINDS: ReadonlySet<string> = new Set(['user', 'api_key', 'anonymous', 'operator']);

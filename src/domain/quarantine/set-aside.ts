@@ -1,6 +1,6 @@
 import type { StoredChunk } from '../telemetry/chunk.js';
 import { withoutLines } from '../telemetry/chunk.js';
-import type { QuarantinedRecord, Quarantines } from './quarantine.js';
+import type { IndexRange, QuarantinedRecord, Quarantines } from './quarantine.js';
 
 /** Which numbers of a chunk's events are set aside; `all` of a whole record. */
 export type Aside = 'all' | ReadonlySet<number>;
@@ -60,8 +60,19 @@ export const withoutAside = <E extends StoredChunk & Place>(record: E, aside: Se
 /** What of a record is set aside; undefined: nothing. */
 export const asideAt = (aside: SetAside, place: Place): Aside | undefined => aside.get(placeKey(place));
 
-/** Whether all of a record is set aside, which has so many events. */
-export const isAllAside = (aside: SetAside, place: Place, count: number): boolean => {
+/** Whether all that is named of a record is set aside; where it is not said which of its events, so many first ones. */
+export const isAllAside = (
+  aside: SetAside,
+  {
+    count,
+    indexes = [[0, count - 1]],
+    ...place
+  }: Place & { readonly count: number; readonly indexes?: readonly IndexRange[] },
+): boolean => {
   const numbers = aside.get(placeKey(place));
-  return numbers === 'all' || numbers?.size === count;
+  if (numbers === undefined || numbers === 'all') return numbers === 'all';
+  return indexes.every(([first, last]) => {
+    for (let number = first; number <= last; number += 1) if (!numbers.has(number)) return false;
+    return true;
+  });
 };

@@ -8,7 +8,7 @@ import {
 import type { GuardMode } from '../../domain/deployment/deployment.js';
 import type { DeploymentId, TenantId } from '../../domain/ids.js';
 import type { Actor, Origin } from '../../domain/provenance.js';
-import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
+import type { IndexRange, QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { deploymentsStream } from '../../domain/streams.js';
 import {
   START,
@@ -135,13 +135,15 @@ const madeBy = (type: string, data: RecordedEvent['data']): { readonly makes_act
   return typeof id === 'string' ? { makes_actor: id } : {};
 };
 
-const introduced = (record: RecordedEvent) => {
+/** A record as a report has it, or some events of a chunk. */
+export const introduced = (record: RecordedEvent, indexes?: readonly IndexRange[]) => {
   const { tenant_id, actor, origin, release, deployment_id, causation_id, recorded_at, chunk } =
     record.metadata;
+  const count = indexes?.reduce((sum, [first, last]) => sum + last - first + 1, 0) ?? chunk?.count ?? 1;
   return {
-    ...named(record),
+    ...named(record, indexes),
     ...(tenant_id !== undefined && { tenant_id }),
     ...(deployment_id !== undefined && { deployment_id }),
-    ...{ actor, origin, release, causation_id, recorded_at, count: chunk?.count ?? 1 },
+    ...{ actor, origin, release, causation_id, recorded_at, count },
   };
 };

@@ -1,4 +1,6 @@
 import { Baseline, SUSPICIOUS, type Suspicion, type TimedEvent } from '../../domain/detection/content.js';
+import type { Legitimacy, Verdict } from '../../domain/detection/legitimacy/rules.js';
+import { declared, scoreOf } from '../../domain/detection/reason.js';
 import type { DeploymentWindow } from '../../domain/detection/structure.js';
 import type { TenantId } from '../../domain/ids.js';
 import { telemetryId } from '../../domain/telemetry/address.js';
@@ -13,20 +15,24 @@ export interface SuspectedEvent extends Suspicion {
   readonly revision: number;
   readonly position: Position;
   readonly index: number;
+  /** What the tenant's rules say of it; absent: nothing. */
+  readonly verdict?: Verdict;
 }
 
 /** Events of a window that are looked at; of more, the first. */
 const MOST_EVENTS = 200_000;
 
 /**
- * Looks at what the telemetry of a tenant in a deployment's window says, against what its telemetry was like before.
- * It only suggests: people decide. `log` is without what is set aside. `all`: whether every event of the window was
- * looked at.
+ * Looks at what the telemetry of a tenant in a deployment's window says, against what its telemetry was like before
+ * and the tenant's rules. It only suggests: people decide. What is suspicious and a rule declares legitimate is named,
+ * too, with a score below {@link SUSPICIOUS}. `log` is without what is set aside. `all`: whether every event of the
+ * window was looked at.
  */
 export const suspectedIn = async (
   log: Pick<EventLog, 'readAll'>,
   { begin, end }: DeploymentWindow,
   tenant: TenantId,
+  legitimacy: Legitimacy,
 ): Promise<{ readonly suspected: readonly SuspectedEvent[]; readonly all: boolean }> => {
   const baseline = new Baseline();
   const events: (TimedEvent & { readonly stored: RecordedEvent; readonly index: number })[] = [];
@@ -48,10 +54,17 @@ export const suspectedIn = async (
     }
   const suspected = baseline.assess(events).flatMap((suspicion, i): readonly SuspectedEvent[] => {
     const at = events[i];
-    if (!at || suspicion.score < SUSPICIOUS) return [];
-    const { id, stream, revision, position } = at.stored;
+    if (!at) return [];
+    const { id, stream, revision, position, type, metadata } = at.stored;
+    const judgement = legitimacy.judge({ type, stream, metadata, data: at.event });
+    if (suspicion.score < SUSPICIOUS && judgement?.verdict !== 'illegitimate') return [];
+    const reasons = judgement ? [...suspicion.reasons, declared(judgement)] : suspicion.reasons;
     return [
-      { ...suspicion, event_id: telemetryId(id, at.index), stream, revision, position, index: at.index },
+      {
+        ...{ reasons, score: scoreOf(reasons), event_id: telemetryId(id, at.index) },
+        ...{ stream, revision, position, index: at.index },
+        ...(judgement && { verdict: judgement.verdict }),
+      },
     ];
   });
   return { suspected, all };

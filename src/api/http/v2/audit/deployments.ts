@@ -1,11 +1,10 @@
 import { Type } from 'typebox';
+import { SUSPICIOUS } from '../../../../domain/detection/content.js';
+import { Legitimacy, verdicts } from '../../../../domain/detection/legitimacy/rules.js';
 import { isAllAside, setAsideBy } from '../../../../domain/quarantine/set-aside.js';
 import { TELEMETRY_RECORDED } from '../../../../domain/telemetry/chunk.js';
-import {
-  deploymentWindow,
-  introducedBy,
-  type IntroducedRecord,
-} from '../../../../replay/detection/introduced.js';
+import { deploymentWindow, introducedBy } from '../../../../replay/detection/introduced.js';
+import { judged, rulesBefore, type ReportedRecord } from '../../../../replay/detection/judged.js';
 import { suspectedIn } from '../../../../replay/detection/suspected.js';
 import type { ApiServices } from '../../../dependencies.js';
 import { notFound } from '../../answers.js';
@@ -14,6 +13,9 @@ import { closed, open, Position, Time } from '../../schemas.js';
 import { auditedTenant } from './quarantine.js';
 import { Actor, auditedRecord } from './shapes.js';
 
+const Verdict = Type.Enum([...verdicts], {
+  description: 'What the rules say that its tenant had when the deployment began; absent: nothing.',
+});
 const Introduced = open({
   ...auditedRecord,
   tenant_id: Type.Optional(Type.String()),
@@ -25,6 +27,7 @@ const Introduced = open({
   deployment_id: Type.Optional(Type.String({ description: 'What the record itself is stamped with.' })),
   reasons: Type.Array(open({ code: Type.String(), detail: Type.String() })),
   score: Type.Number({ minimum: 0, maximum: 1 }),
+  verdict: Type.Optional(Verdict),
   by_provenance: Type.Boolean(),
   by_window: Type.Boolean(),
   set_aside: Type.Boolean({ description: 'Whether no part of it is shown now.' }),
@@ -54,7 +57,8 @@ const records = defineRoute({
   summary: 'The records that a deployment introduced, each with its reasons.',
   description:
     'Found twice, by what records are stamped with and by where they stand; what only one of the two finds is a ' +
-    'finding of its own. A tenant sees its own records, the operator all or those of the tenant that it names.',
+    'finding of its own. Also named is what was recorded meanwhile and a rule of its tenant declares illegitimate; what ' +
+    'a rule declares legitimate stays a finding, with a lower score. A tenant sees its own records, the operator all or those of the tenant that it names.',
   tags: ['audit'],
   auth: 'audit:read',
   operator: true,
@@ -72,7 +76,12 @@ const records = defineRoute({
     if (!tenant && !everything) return notFound(request, 'tenant');
     const introduced = await introducedBy(api.log, request.params.deployment_id);
     if (!introduced) return notFound(request, 'deployment');
-    const shown = introduced.records.filter((record) => everything || record.tenant_id === tenant);
+    const shown = await judged(
+      api.log,
+      api.visible_log,
+      introduced,
+      (tenant_id) => everything || tenant_id === tenant,
+    );
     const positions = new Set(shown.map(({ position }) => position));
     const rest = shown.filter(({ position }) => position > after);
     const here = rest.slice(0, limit);
@@ -100,7 +109,8 @@ const suspected = defineRoute({
   summary: 'Telemetry recorded during a deployment whose content looks made up, or as nothing before did.',
   description:
     'It only suggests what to look at. Weighed against all of the tenant’s telemetry from before: new types, services, ' +
-    'routes, fields and shapes, test data, repetitions, bursts.',
+    'routes, fields and shapes, test data, repetitions, bursts; and by the rules that the tenant had when the ' +
+    'deployment began: what one declares legitimate is named with a low score and not counted.',
   tags: ['audit'],
   auth: 'audit:read',
   operator: true,
@@ -111,7 +121,7 @@ const suspected = defineRoute({
       description: 'The first thousand, the most suspicious first.',
       schema: open({
         deployment_id: Type.String(),
-        count: Type.Integer(),
+        count: Type.Integer({ description: 'Without those that a rule declares legitimate.' }),
         all: Type.Boolean({ description: 'Whether every event of the window was looked at.' }),
         data: Type.Array(
           open({
@@ -120,6 +130,7 @@ const suspected = defineRoute({
             index: Type.Integer({ minimum: 0 }),
             reasons: Type.Array(open({ code: Type.String(), detail: Type.String() })),
             score: Type.Number({ minimum: 0, maximum: 1 }),
+            verdict: Type.Optional(Verdict),
           }),
         ),
       }),
@@ -130,13 +141,15 @@ const suspected = defineRoute({
     if (!tenant) return notFound(request, 'tenant');
     const window = await deploymentWindow(visible_log, request.params.deployment_id);
     if (!window) return notFound(request, 'deployment');
-    const found = await suspectedIn(visible_log, window, tenant);
+    const legitimacy = new Legitimacy(await rulesBefore(visible_log, tenant, window.begin));
+    const found = await suspectedIn(visible_log, window, tenant, legitimacy);
     const data = found.suspected
       .toSorted((one, other) => other.score - one.score)
       .slice(0, MOST_SUSPECTED)
       .map((one) => ({ ...one, type: TELEMETRY_RECORDED }));
     const { deployment_id } = window;
-    return { status: 200, body: { deployment_id, count: found.suspected.length, all: found.all, data } };
+    const count = found.suspected.filter(({ score }) => score >= SUSPICIOUS).length;
+    return { status: 200, body: { deployment_id, count, all: found.all, data } };
   },
 });
 
@@ -145,8 +158,8 @@ const MOST_SUSPECTED = 1_000;
 /** Whether no part of a record is shown now. */
 const isSetAside = async (
   { quarantines }: Pick<ApiServices, 'quarantines'>,
-  { tenant_id, count, ...record }: IntroducedRecord,
+  { tenant_id, ...record }: ReportedRecord,
 ): Promise<boolean> =>
-  tenant_id !== undefined && isAllAside(setAsideBy(await quarantines.of(tenant_id)), record, count);
+  tenant_id !== undefined && isAllAside(setAsideBy(await quarantines.of(tenant_id)), record);
 
 export const auditDeployments: readonly Route[] = [records, suspected];

@@ -10,6 +10,7 @@ import { projections } from '../../../../projections/all.js';
 import { quarantines, type QuarantineDocument } from '../../../../projections/quarantines/projection.js';
 import { getQuarantine, listQuarantines } from '../../../../projections/quarantines/query.js';
 import { introducedBy } from '../../../../replay/detection/introduced.js';
+import { judged } from '../../../../replay/detection/judged.js';
 import { resolveRecords } from '../../../../replay/detection/resolve.js';
 import type { ApiServices } from '../../../dependencies.js';
 import { answer, found, listing, notFound, refuse } from '../../answers.js';
@@ -20,7 +21,8 @@ import { closed, listOf, open, page, Position, Time } from '../../schemas.js';
 import { Actor, AuditedRecord } from './shapes.js';
 
 const headers = { 'X-PulseStream-Position': 'The log position that this reached.' };
-const TenantParameter = Type.Optional(
+/** For the operator: whose things are meant. */
+export const TenantParameter = Type.Optional(
   Type.String({ maxLength: 64, description: 'For the operator: whose records are meant.' }),
 );
 const Status = Type.Enum(['proposed', 'approved', 'released', 'withdrawn']);
@@ -135,7 +137,7 @@ const propose = defineRoute({
   path: '/api/v2/audit/quarantine',
   summary: 'Proposes to set records aside.',
   description:
-    'Named by position, by stream and revision, by a telemetry event’s id, or all that a deployment introduced. What ' +
+    'Named by position, by stream and revision, by a telemetry event’s id, or all that a deployment’s report names. What ' +
     'began a thing (a rule, an alert, a key) takes along what became of that thing since.',
   tags: ['audit'],
   auth: 'quarantine',
@@ -191,7 +193,7 @@ const propose = defineRoute({
 /** The records that a proposal names, or the answer that says why there are none. */
 const recordsMeant = async (
   request: ApiRequest<unknown, unknown, { readonly records?: unknown; readonly deployment_id?: string }>,
-  { log, models }: ApiServices,
+  { log, visible_log, models }: ApiServices,
   tenant: TenantId,
 ) => {
   const { records: selectors, deployment_id } = request.body;
@@ -200,12 +202,11 @@ const recordsMeant = async (
   if (deployment_id !== undefined) {
     const introduced = await introducedBy(log, deployment_id);
     if (!introduced) return notFound(request, 'deployment');
-    return introduced.records
-      .filter((record) => record.tenant_id === tenant)
-      .map(({ stream, revision, position, type, indexes }) => ({
-        ...{ stream, revision, position, type },
-        ...(indexes && { indexes }),
-      }));
+    const reported = await judged(log, visible_log, introduced, (one) => one === tenant);
+    return reported.map(({ stream, revision, position, type, indexes }) => ({
+      ...{ stream, revision, position, type },
+      ...(indexes && { indexes }),
+    }));
   }
   const resolved = await resolveRecords(
     log,

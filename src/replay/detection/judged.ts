@@ -1,0 +1,133 @@
+import {
+  judgeTogether,
+  Legitimacy,
+  legitimacyDecider,
+  legitimacyEventTypes,
+  type LegitimacyEvent,
+  type LegitimacyRules,
+  type RecordJudgement,
+  type Verdict,
+} from '../../domain/detection/legitimacy/rules.js';
+import { declared, scoreOf } from '../../domain/detection/reason.js';
+import { isBookkeeping, isClientCommand } from '../../domain/detection/structure.js';
+import type { TenantId } from '../../domain/ids.js';
+import type { IndexRange } from '../../domain/quarantine/quarantine.js';
+import { readEvent } from '../../domain/stored-event.js';
+import { legitimacyStream } from '../../domain/streams.js';
+import { linesOf, numberIn, UnreadableChunk } from '../../domain/telemetry/chunk.js';
+import type { EventLog, Position, RecordedEvent, StreamName } from '../../eventstore/event-store.js';
+import { recordsAt } from '../../quarantine/records.js';
+import { introduced, type Introduced, type IntroducedRecord } from './introduced.js';
+import { normalised } from './resolve.js';
+
+/** A record of a deployment's report, with what its tenant's rules say of it. */
+export interface ReportedRecord extends IntroducedRecord {
+  /** Absent: the rules say nothing. */
+  readonly verdict?: Verdict;
+}
+
+/**
+ * The rules that a tenant had when a deployment began. What was said later does not count, and so no deployment can
+ * declare what it wrote itself to be legitimate; nor does what no client said, or what is set aside in `visible_log`.
+ */
+export const rulesBefore = async (
+  visible_log: Pick<EventLog, 'readStream'>,
+  tenant: TenantId,
+  begin: string,
+): Promise<LegitimacyRules> => {
+  let rules = legitimacyDecider.initial;
+  for await (const record of visible_log.readStream(legitimacyStream(tenant) as StreamName)) {
+    if (record.position >= begin) break;
+    if (record.metadata.tenant_id !== tenant || !isClientCommand(record.metadata)) continue;
+    const event = readEvent<LegitimacyEvent>(legitimacyEventTypes, record);
+    if (event) rules = legitimacyDecider.evolve(rules, event);
+  }
+  return rules;
+};
+
+/** The rules of those tenants that somebody meets in one deployment's report. */
+export class RulesOfTenants {
+  readonly #known = new Map<TenantId, Legitimacy>();
+
+  constructor(
+    private readonly visible_log: Pick<EventLog, 'readStream'>,
+    private readonly begin: string,
+  ) {}
+
+  async of(tenant: TenantId): Promise<Legitimacy> {
+    const known = this.#known.get(tenant);
+    if (known) return known;
+    const legitimacy = new Legitimacy(await rulesBefore(this.visible_log, tenant, this.begin));
+    this.#known.set(tenant, legitimacy);
+    return legitimacy;
+  }
+
+  /** What a record's tenant says of it; undefined: nothing. */
+  async judge(record: RecordedEvent): Promise<RecordJudgement | undefined> {
+    const { tenant_id } = record.metadata;
+    if (tenant_id === undefined) return undefined;
+    const legitimacy = await this.of(tenant_id);
+    if (legitimacy.isSilent) return undefined;
+    const { type, stream, metadata } = record;
+    return judgeTogether(dataIn(record).map((data) => legitimacy.judge({ type, stream, metadata, data })));
+  }
+}
+
+/** What a record says: one thing, or each event of a chunk; nothing where it cannot be read. */
+const dataIn = (record: RecordedEvent): readonly unknown[] => {
+  if (!(record.data instanceof Uint8Array)) return [record.data];
+  try {
+    return linesOf(record).map((line): unknown => JSON.parse(line));
+  } catch (error) {
+    // Whoever wrote past the writer may have written anything.
+    if (error instanceof UnreadableChunk || error instanceof SyntaxError) return [];
+    throw error;
+  }
+};
+
+/**
+ * What a deployment introduced, with what tenants' rules say of it, and besides, of what was recorded while it was under
+ * way, what the rules declare illegitimate. What structure proves stays a finding whatever a rule says: a rule tells by
+ * what a record says of itself, and whoever writes false records writes what the rule asks for.
+ */
+export const judged = async (
+  log: EventLog,
+  visible_log: Pick<EventLog, 'readStream'>,
+  { window, records }: Introduced,
+  wanted: (tenant: TenantId | undefined) => boolean,
+): Promise<readonly ReportedRecord[]> => {
+  const rules = new RulesOfTenants(visible_log, window.begin);
+  const reported = new Map<string, ReportedRecord>();
+  for (const record of records) if (wanted(record.tenant_id)) reported.set(record.position, record);
+  for (const record of await recordsAt(log, [...reported.values()])) {
+    const found = reported.get(record.position);
+    const judgement = await rules.judge(record);
+    if (!found || !judgement) continue;
+    const reasons = [...found.reasons, declared(judgement)];
+    const { verdict } = judgement;
+    reported.set(record.position, { ...found, reasons, score: scoreOf(reasons), verdict });
+  }
+  window: for await (const { events } of log.readAll(window.begin as Position))
+    for (const record of events) {
+      if (window.end !== undefined && record.position >= window.end) break window;
+      if (reported.has(record.position) || isBookkeeping(record.type)) continue;
+      if (!wanted(record.metadata.tenant_id)) continue;
+      const judgement = await rules.judge(record);
+      if (judgement?.verdict !== 'illegitimate') continue;
+      const reasons = [declared(judgement)];
+      reported.set(record.position, {
+        ...introduced(record, rangesIn(record, judgement)),
+        ...{ reasons, score: scoreOf(reasons), verdict: judgement.verdict },
+        by_provenance: record.metadata.deployment_id === window.deployment_id,
+        by_window: true,
+      });
+    }
+  return [...reported.values()].sort((one, other) => (one.position < other.position ? -1 : 1));
+};
+
+/** Which of a chunk's events a judgement is about; undefined: all of it. */
+const rangesIn = (record: RecordedEvent, { items }: RecordJudgement): readonly IndexRange[] | undefined => {
+  const { chunk } = record.metadata;
+  if (!chunk || items.length >= chunk.count) return undefined;
+  return normalised(items.map((n) => numberIn(record, n)));
+};
