@@ -15,6 +15,12 @@ export const requestBytes = (
   return Buffer.concat([Buffer.from(`POST ${url.pathname}${url.search} HTTP/1.1\r\n${head}\r\n`), body]);
 };
 
+/** The same of a GET. */
+export const getBytes = (url: URL, headers: Readonly<Record<string, string>>): Buffer => {
+  const lines = Object.entries({ host: url.host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(`GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}\r\n`);
+};
+
 export interface Answer {
   readonly status: number;
   /** Status line and headers, as they came. */

@@ -47,6 +47,21 @@ export const batches = (count: number, size: number): readonly Buffer[] => {
   );
 };
 
+/** A batch for each of the last minutes up to a time in epoch milliseconds, the newest first. */
+export const minutes = (count: number, size: number, until: number): readonly Buffer[] => {
+  const random = seeded(11);
+  return Array.from({ length: count }, (_, minute) =>
+    Buffer.from(
+      JSON.stringify(
+        Array.from({ length: size }, () => ({
+          ...apiCall(random),
+          timestamp: until - Math.floor((minute + random()) * 60_000),
+        })),
+      ),
+    ),
+  );
+};
+
 /** Single events, each different. */
 export const singles = (count: number): readonly Buffer[] => {
   const random = seeded(7);

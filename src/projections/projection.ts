@@ -62,6 +62,8 @@ export interface Projection<D extends Document, P = RecordedEvent> {
    * document that nobody else holds, so a fold may change it in place.
    */
   fold(document: D | undefined, part: P, at: FoldContext): D | undefined;
+  /** A document as people read it, where its own form is for machines. */
+  readonly legible?: (document: D) => Document;
 }
 
 export interface FoldContext {

@@ -2,7 +2,8 @@ import type { Document } from './read-store.js';
 
 /**
  * A document as both adapters store it: its JSON, and its byte arrays apart from it, in the order of their numbers.
- * In the text `{"$bytes":n}` stands for the n-th; an own key of that kind gets one more `$` in front.
+ * In the text `{"$bytes":n}` stands for the n-th, `{"$bytes":[n,m]}` for a list of m from the n-th on; an own key of
+ * that kind gets one more `$` in front.
  */
 export interface Body {
   readonly text: string;
@@ -18,7 +19,7 @@ export const toBody = (document: Document): Body => {
   return { text, bytes };
 };
 
-/** The document again, with bytes of its own. */
+/** The document again; its bytes are those that are given. */
 export const fromBody = ({ text, bytes }: Body): Document => {
   const value: unknown = JSON.parse(text);
   return (text.includes('$bytes"') ? withBytes(value, bytes) : value) as Document;
@@ -55,7 +56,9 @@ const specialWithoutBytes = (value: Readonly<Record<string, unknown>>, bytes: Ui
     ]),
   );
 
-const itemsWithoutBytes = (items: readonly unknown[], bytes: Uint8Array[]): readonly unknown[] => {
+const itemsWithoutBytes = (items: readonly unknown[], bytes: Uint8Array[]): unknown => {
+  if (items.length > 1 && items.every((item) => item instanceof Uint8Array))
+    return { $bytes: [bytes.push(...items) - items.length, items.length] };
   let copy: unknown[] | undefined;
   for (let index = 0; index < items.length; index += 1) {
     const before = items[index];
@@ -67,6 +70,9 @@ const itemsWithoutBytes = (items: readonly unknown[], bytes: Uint8Array[]): read
   return copy ?? items;
 };
 
+/** Where the key is ours its value is no list of anything else: an own one would have another name. */
+const isRange = (value: unknown): value is readonly [number, number] => Array.isArray(value);
+
 /** Changes the parsed value in place where it can: nobody else holds it. */
 const withBytes = (value: unknown, bytes: readonly Uint8Array[]): unknown => {
   if (typeof value !== 'object' || value === null) return value;
@@ -77,6 +83,7 @@ const withBytes = (value: unknown, bytes: readonly Uint8Array[]): unknown => {
   const held = value as Record<string, unknown>;
   const number = Object.hasOwn(held, '$bytes') ? held['$bytes'] : undefined;
   if (typeof number === 'number') return bytes[number];
+  if (isRange(number)) return bytes.slice(number[0], number[0] + number[1]);
   const keys = Object.keys(held);
   for (const key of keys) {
     const before = held[key];

@@ -1,4 +1,6 @@
-import { resolutionMs, type MetricsBucket, type Resolution, type Series } from '../metrics/projection.js';
+import type { Bucket } from '../metrics/buckets.js';
+import { resolutionMs, type Resolution } from '../metrics/projection.js';
+import type { Series } from '../metrics/series-table.js';
 import { summarise, Summary } from '../metrics/summary.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
 
@@ -49,7 +51,7 @@ const busiest = (one: { readonly requests: number }, other: { readonly requests:
 
 /** A point for every bucket of a stretch, also where nothing happened. */
 export const pointsOf = (
-  buckets: readonly MetricsBucket[],
+  buckets: readonly Bucket[],
   resolution: Resolution,
   from: number,
   count: number,

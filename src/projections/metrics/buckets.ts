@@ -1,7 +1,8 @@
 import { setImmediate as otherWork } from 'node:timers/promises';
 import type { Routing } from '../../domain/telemetry/routes/shown.js';
 import type { ModelReader } from '../read-models.js';
-import { OTHER, resolutionMs, type MetricsBucket, type Resolution, type Series } from './projection.js';
+import { OTHER, resolutionMs, type MetricsBucket, type Resolution } from './projection.js';
+import { seriesOf, type Series } from './series-table.js';
 
 const PAGE = 500;
 /** So many may hold thousands of series, and take milliseconds: others get their turn between them. */
@@ -12,6 +13,18 @@ export interface Span {
   readonly from: number;
   readonly to: number;
 }
+
+/** What a bucket holds, read. */
+export interface Bucket {
+  /** Where it begins, in epoch milliseconds. */
+  readonly time: number;
+  readonly series: readonly Series[];
+}
+
+const read = ({ time, series }: MetricsBucket, routing: Routing): Bucket => ({
+  time,
+  series: underRoutes(seriesOf(series), routing),
+});
 
 /** Series with the routes that were made of paths as they are made now. */
 const underRoutes = (series: readonly Series[], routing: Routing): readonly Series[] =>
@@ -30,10 +43,11 @@ export const loadBuckets = async (
   resolution: Resolution,
   span: Span,
   routing: Routing,
-): Promise<readonly MetricsBucket[]> => {
-  const buckets: MetricsBucket[] = [];
-  for await (const page of pagesOf(reader, resolution, span, PAGE)) buckets.push(...page);
-  return buckets.map((bucket) => ({ ...bucket, series: underRoutes(bucket.series, routing) }));
+): Promise<readonly Bucket[]> => {
+  const buckets: Bucket[] = [];
+  for await (const page of pagesOf(reader, resolution, span, PAGE))
+    buckets.push(...page.map((bucket) => read(bucket, routing)));
+  return buckets;
 };
 
 /** The same for more buckets than anybody should hold: one after another, and others have their turn in between. */
@@ -42,9 +56,9 @@ export async function* walkBuckets(
   resolution: Resolution,
   span: Span,
   routing: Routing,
-): AsyncGenerator<Pick<MetricsBucket, 'time' | 'series'>, void> {
+): AsyncGenerator<Bucket, void> {
   for await (const page of pagesOf(reader, resolution, span, PAGE_OF_MANY)) {
-    for (const { time, series } of page) yield { time, series: underRoutes(series, routing) };
+    for (const bucket of page) yield read(bucket, routing);
     await otherWork();
   }
 }

@@ -1,10 +1,4 @@
 import { decodeChunk, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
-import {
-  addToBucket,
-  addToBuckets,
-  emptyHistogram,
-  type Histogram,
-} from '../../domain/telemetry/histogram.js';
 import { retirementIn, startOfDay, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import { OTHER_ROUTE, ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { Document } from '../../readstore/read-store.js';
@@ -17,6 +11,7 @@ import {
   type SeriesName,
   type SeriesPartial,
 } from './partials.js';
+import { seriesOf, SeriesTable, type SeriesColumns } from './series-table.js';
 
 export type Resolution = '1m' | '1h' | '1d';
 
@@ -26,28 +21,12 @@ export const resolutionMs: Readonly<Record<Resolution, number>> = {
   '1d': 1440 * MINUTE_MS,
 };
 
-/** A series of a bucket. Everything adds up, so that series of any buckets can be merged. */
-export interface Series extends SeriesName {
-  /** Requests: each event as many as it stands for, in multiples of `COUNT_UNIT`. */
-  count: number;
-  errors: number;
-  client_errors: number;
-  timed: number;
-  sum_us: number;
-  /** Of durations; absent where no event had one. */
-  min_ms?: number;
-  max_ms?: number;
-  /** Exact status codes; `0`: events without one. */
-  readonly statuses: Record<string, number>;
-  latency: Histogram;
-}
-
 /** All series of one tenant in one minute, hour or day. */
 export interface MetricsBucket extends Document {
   readonly resolution: Resolution;
   /** Where the bucket begins, in epoch milliseconds. */
   readonly time: number;
-  readonly series: readonly Series[];
+  readonly series: SeriesColumns;
 }
 
 /** Series that one document may hold; what comes on top is counted under {@link OTHER}, by status class. */
@@ -69,70 +48,22 @@ const otherName = (status_class: number): SeriesName => ({
   status_class,
 });
 
-/** The series of a document that is being folded, by name. */
-class OpenBucket {
-  readonly #by_name = new Map<string, Series>();
+/** Tables of documents in memory, by what the document holds of them. */
+const open = new WeakMap<SeriesColumns, SeriesTable>();
 
-  constructor(readonly series: Series[]) {
-    for (const one of series) {
-      // From the store the bytes may be a view of memory that is not ours to write into.
-      one.latency = Uint8Array.from(one.latency);
-      this.#by_name.set(nameKey(one), one);
-    }
+const tableOf = (series?: SeriesColumns): SeriesTable =>
+  (series && open.get(series)) ?? new SeriesTable(series);
+
+/** Adds what one minute of a chunk says of a series: to its own, or where there are too many to that of the others. */
+const add = (table: SeriesTable, partial: SeriesPartial): void => {
+  const own = table.of(partial, partial.key, partial.type === OTHER ? Infinity : MAX_SERIES);
+  if (own !== undefined) {
+    table.add(own, partial);
+    return;
   }
-
-  take(name: SeriesName, key = nameKey(name)): Series {
-    const known = this.#by_name.get(key);
-    if (known) return known;
-    if (this.series.length >= MAX_SERIES && name.type !== OTHER)
-      return this.take(otherName(name.status_class));
-    const { type, service, route, route_made, method, status_class } = name;
-    // Written out field by field: objects made of spreads are several times slower to count in.
-    const made: Series = {
-      type,
-      service,
-      route,
-      route_made,
-      method,
-      status_class,
-      count: 0,
-      errors: 0,
-      client_errors: 0,
-      timed: 0,
-      sum_us: 0,
-      statuses: {},
-      latency: emptyHistogram(),
-    };
-    this.series.push(made);
-    this.#by_name.set(key, made);
-    return made;
-  }
-}
-
-const open = new WeakMap<readonly Series[], OpenBucket>();
-
-const openBucket = (series: readonly Series[]): OpenBucket => {
-  const known = open.get(series);
-  if (known) return known;
-  const made = new OpenBucket([...series]);
-  open.set(made.series, made);
-  return made;
-};
-
-const add = (series: Series, partial: SeriesPartial): void => {
-  series.count += partial.count;
-  series.errors += partial.errors;
-  series.client_errors += partial.client_errors;
-  for (const { status, count } of partial.statuses)
-    series.statuses[status] = (series.statuses[status] ?? 0) + count;
-  if (partial.timed === 0) return;
-  series.timed += partial.timed;
-  series.sum_us += partial.sum_us;
-  series.min_ms = Math.min(series.min_ms ?? Infinity, partial.min_ms);
-  series.max_ms = Math.max(series.max_ms ?? 0, partial.max_ms);
-  series.latency = addToBuckets(series.latency, partial.buckets);
-  for (const { bucket, times } of partial.weighted ?? [])
-    series.latency = addToBucket(series.latency, bucket, times);
+  const other = otherName(partial.status_class);
+  const others = table.of(other, nameKey(other), Infinity);
+  if (others !== undefined) table.add(others, partial);
 };
 
 /** What an event says to one bucket: the minutes of its chunk that lie in it. */
@@ -162,7 +93,7 @@ const partOf = (
 /** Volume, errors and latency by minute, hour and day, for each type, service, route, method and status class. */
 export const metrics = defineProjection<MetricsBucket, BucketPart>({
   name: 'metrics',
-  version: 100 * ROUTE_RULES_VERSION + 3,
+  version: 100 * ROUTE_RULES_VERSION + 4,
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   shows_routes: true,
   indexes: [{ name: 'by_time', fields: ['resolution', 'time'] }],
@@ -190,9 +121,12 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
   },
 
   fold: (document, { resolution, time, minutes }, { id, position }: FoldContext): MetricsBucket => {
-    const bucket = openBucket(document?.series ?? []);
-    for (const minute of minutes)
-      for (const partial of minute.series) add(bucket.take(partial, partial.key), partial);
-    return { id, position, resolution, time, series: bucket.series };
+    const table = tableOf(document?.series);
+    for (const minute of minutes) for (const partial of minute.series) add(table, partial);
+    const series = table.columns;
+    open.set(series, table);
+    return { id, position, resolution, time, series };
   },
+
+  legible: (document) => ({ ...document, series: seriesOf(document.series) }),
 });

@@ -4,7 +4,8 @@ import type { Position } from '../../eventstore/event-store.js';
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';
 import { cover, extent, walkBuckets, type Span } from './buckets.js';
-import { metrics, OTHER, resolutionMs, type Resolution, type Series } from './projection.js';
+import { metrics, OTHER, resolutionMs, type Resolution } from './projection.js';
+import type { Series } from './series-table.js';
 import { StatusCounts, Summary, type Latency, type Volume } from './summary.js';
 
 export type Dimension = 'type' | 'service' | 'route' | 'method' | 'status' | 'status_class';

@@ -1,5 +1,5 @@
 import { emptyHistogram, HistogramSum, type Histogram } from '../../domain/telemetry/histogram.js';
-import type { Series } from './projection.js';
+import type { Series } from './series-table.js';
 
 /** Durations in milliseconds; null where no event has one. */
 export interface Latency {

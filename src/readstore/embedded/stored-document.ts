@@ -7,10 +7,11 @@ import type { Document } from '../read-store.js';
  */
 const LENGTH = 4;
 
+const sizeOf = (part: Uint8Array | string): number =>
+  typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+
 const framed = (parts: readonly (Uint8Array | string)[]): Buffer => {
-  const frame = Buffer.allocUnsafe(
-    parts.reduce((sum, part) => sum + LENGTH + Buffer.byteLength(part), LENGTH),
-  );
+  const frame = Buffer.allocUnsafe(parts.reduce((sum, part) => sum + LENGTH + sizeOf(part), LENGTH));
   let at = frame.writeUInt32LE(parts.length, 0);
   for (const part of parts) {
     const start = at + LENGTH;
@@ -41,10 +42,15 @@ export const encodeDocument = (document: Document, entries: readonly Buffer[]): 
   return framed([framed(entries), text, ...bytes]);
 };
 
+/** The document; its bytes are views of what was stored. */
 export const decodeDocument = (stored: Buffer): Document => {
   const [, text = Buffer.alloc(0), ...bytes] = partsOf(stored);
-  return fromBody({ text: text.toString(), bytes: bytes.map((part) => Uint8Array.from(part)) });
+  return fromBody({ text: text.toString(), bytes: bytes.map(plainView) });
 };
+
+/** Documents hold plain arrays of bytes, not buffers. */
+const plainView = ({ buffer, byteOffset, length }: Buffer): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, length);
 
 /** The keys under which indexes name a stored document. */
 export const entriesOf = (stored: Buffer): readonly Buffer[] => {

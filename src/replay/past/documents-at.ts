@@ -94,7 +94,9 @@ export const documentsAt = async (
   return {
     outcome: 'folded',
     position: reached,
-    documents: sorted.slice(0, limit).map((document) => jsonOf(document as unknown as Value)),
+    documents: sorted
+      .slice(0, limit)
+      .map((document) => jsonOf((folds.legible?.(document) ?? document) as unknown as Value)),
     more: sorted.length > limit,
   };
 };

@@ -1,6 +1,7 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Clock } from '../../platform/clock.js';
 import { TimeSlice } from '../../projections/runner/time-slice.js';
+import type { Projection } from '../../projections/projection.js';
 import type { Collection, Document, Value } from '../../readstore/read-store.js';
 import { canonical, differingPaths } from '../canonical.js';
 import { pairs, type Found } from '../compare.js';
@@ -50,7 +51,10 @@ export class DifferenceCount {
   readonly #first: DocumentDifference[] = [];
 
   /** `ignoring_positions`: documents are the same though different records touched them last. */
-  constructor(private readonly ignoring_positions: boolean) {}
+  constructor(
+    private readonly ignoring_positions: boolean,
+    private readonly legible: Projection<Document>['legible'],
+  ) {}
 
   /** One document, as each side has it. */
   add({ tenant, id }: Found['key'], baseline: Document | undefined, candidate: Document | undefined): void {
@@ -66,11 +70,12 @@ export class DifferenceCount {
       const [one, other] = [this.#value(baseline), this.#value(candidate)];
       if (canonical(one) === canonical(other)) return;
       this.#changed += 1;
-      const paths = this.#first.length < KEPT_DIFFERENCES ? differingPaths(one, other, KEPT_CHANGES) : [];
-      const changes = paths.map((path) => ({
+      if (this.#first.length >= KEPT_DIFFERENCES) return;
+      const [before, after] = [this.#read(baseline), this.#read(candidate)];
+      const changes = differingPaths(before, after, KEPT_CHANGES).map((path) => ({
         path,
-        baseline: shown(one, path),
-        candidate: shown(other, path),
+        baseline: shown(before, path),
+        candidate: shown(after, path),
       }));
       this.#keep({ tenant, id, kind: 'changed', changes });
     }
@@ -89,6 +94,10 @@ export class DifferenceCount {
 
   #keep(difference: DocumentDifference): void {
     if (this.#first.length < KEPT_DIFFERENCES) this.#first.push(difference);
+  }
+
+  #read(document: Document): Value {
+    return this.#value(this.legible?.(document) ?? document);
   }
 
   #value(document: Document): Value {

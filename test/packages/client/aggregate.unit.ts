@@ -7,6 +7,7 @@ import { readBatch } from '../../../src/commands/ingest/read-events.js';
 import * as servers from '../../../src/domain/telemetry/histogram.js';
 import { routeOf } from '../../../src/domain/telemetry/route.js';
 import { metrics, type MetricsBucket } from '../../../src/projections/metrics/projection.js';
+import { seriesOf } from '../../../src/projections/metrics/series-table.js';
 import { chunkOf, foldAll } from '../../support/telemetry.js';
 import { until } from '../../support/until.js';
 import { accounted, call, drained, droppedOf, world, type World } from './world.js';
@@ -106,7 +107,7 @@ describe('requests that are added up', () => {
     [...foldAll(metrics, [chunkOf(events)]).values()]
       .map(({ id, series }: MetricsBucket) => ({
         id,
-        series: series
+        series: seriesOf(series)
           .map(({ sum_us, min_ms, max_ms, ...exact }) => ({ exact, near: { sum_us, min_ms, max_ms } }))
           .sort((a, b) => (JSON.stringify(a.exact) < JSON.stringify(b.exact) ? -1 : 1)),
       }))

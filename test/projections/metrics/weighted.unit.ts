@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { HistogramSum } from '../../../src/domain/telemetry/histogram.js';
 import { overview } from '../../../src/projections/dashboard/overview.js';
 import { metrics, type MetricsBucket } from '../../../src/projections/metrics/projection.js';
+import { seriesOf } from '../../../src/projections/metrics/series-table.js';
 import { statistics } from '../../../src/projections/metrics/statistics.js';
 import { chunkOf, foldAll, NOW, tenant, testModels } from '../../support/telemetry.js';
 
@@ -33,7 +34,7 @@ const sorted = (documents: Map<string, MetricsBucket>) =>
   [...documents.values()]
     .map(({ id, time, series }) => ({
       ...{ id, time },
-      series: series
+      series: seriesOf(series)
         .map((one) => ({ ...one, latency: Buffer.from(one.latency).toString('base64') }))
         .map((one) => ({ one, name: JSON.stringify(one) }))
         .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -123,7 +124,7 @@ describe('an event that stands for many requests', () => {
       fc.property(chunks, (parts) => {
         const totals = new Map<string, { count: number; timed: number; counted: number }>();
         for (const { resolution, series } of foldAll(metrics, recorded(parts)).values())
-          for (const { count, timed, latency } of series) {
+          for (const { count, timed, latency } of seriesOf(series)) {
             const total = totals.get(resolution) ?? { count: 0, timed: 0, counted: 0 };
             total.count += count;
             total.timed += timed;
