@@ -17,7 +17,9 @@ export const requestBytes = (
 
 /** The same of a GET. */
 export const getBytes = (url: URL, headers: Readonly<Record<string, string>>): Buffer => {
-  const lines = Object.entries({ host: url.host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({ host: url.host, ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   return Buffer.from(`GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}\r\n`);
 };
 

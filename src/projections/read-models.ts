@@ -8,6 +8,21 @@ import type { AnyProjection, Projection } from './projection.js';
 export interface ModelReader<D extends Document> {
   get(id: string): Promise<D | undefined>;
   find(query: Query): Promise<readonly D[]>;
+  /**
+   * What a derivation makes of each of some documents; undefined where there is none. Kept as long as they do not
+   * change: to be read, not to be changed.
+   */
+  derived<T extends object>(
+    ids: readonly string[],
+    derivation: Derivation<D, T>,
+  ): Promise<readonly (T | undefined)[]>;
+}
+
+/** Something that is made of one document and of nothing else. */
+export interface Derivation<D extends Document, T extends object> {
+  make(document: D): T;
+  /** About how much memory it takes. */
+  bytes(made: T): number;
 }
 
 /** What a projection has just made of the log. */

@@ -285,6 +285,15 @@ export const testModels = (log: () => readonly RecordedEvent[]): ReadModels => (
     return {
       get: async (id) => (await reader()).get<D>(name, id),
       find: async (query) => (await reader()).find<D>(name, query),
+      derived: async (ids, derivation) => {
+        const documents = await reader();
+        return Promise.all(
+          ids.map(async (id) => {
+            const document = await documents.get<D>(name, id);
+            return document && derivation.make(document);
+          }),
+        );
+      },
     };
   },
   position: (_projection: AnyProjection) => log().at(-1)?.position ?? START,

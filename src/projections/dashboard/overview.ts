@@ -1,14 +1,13 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Position } from '../../eventstore/event-store.js';
 import { newestEvent } from '../chunk-index/newest.js';
-import { loadBuckets } from '../metrics/buckets.js';
 import { MINUTE_MS } from '../metrics/partials.js';
 import { metrics } from '../metrics/projection.js';
-import { statusCounts } from '../metrics/summary.js';
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';
+import { digestsOf, pointsOf, routeSums, statusesOf } from './digest.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
-import { pointsOf, tablesOf } from './tables.js';
+import { tablesOf } from './tables.js';
 
 export interface Overview {
   readonly position: Position;
@@ -35,16 +34,15 @@ export const overview = async (models: ReadModels, tenant: TenantId, now: number
   const to = (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
   const from = to - MINUTES * MINUTE_MS;
   const { book } = await currentRoutes(models, tenant);
-  const buckets = await loadBuckets(models.read(metrics, tenant), '1m', { from, to }, book);
-  const series = buckets.flatMap((bucket) => bucket.series);
-  const { totals, services, routes: all } = tablesOf(series, MINUTES * 60);
+  const digests = await digestsOf(models.read(metrics, tenant), '1m', from, MINUTES);
+  const { totals, services, routes: all } = tablesOf(routeSums(digests, book), MINUTES * 60);
   const routes = all.filter(({ route }) => route !== '');
   return {
     position,
     generated_at: new Date(now).toISOString(),
     window_seconds: MINUTES * 60,
     totals,
-    series: pointsOf(buckets, '1m', from, MINUTES),
+    series: pointsOf(digests),
     services,
     slowest_routes: routes
       .filter(({ p95_ms }) => p95_ms !== null)
@@ -54,7 +52,7 @@ export const overview = async (models: ReadModels, tenant: TenantId, now: number
       .filter(({ errors }) => errors > 0)
       .sort((one, other) => other.error_rate - one.error_rate || other.errors - one.errors)
       .slice(0, ROWS),
-    status: statusCounts(series),
+    status: statusesOf(digests),
     ...(await newestEvent(models, tenant)),
   };
 };

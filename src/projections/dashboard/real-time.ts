@@ -1,12 +1,12 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Position } from '../../eventstore/event-store.js';
 import { newestEvent } from '../chunk-index/newest.js';
-import { loadBuckets } from '../metrics/buckets.js';
 import { metrics, resolutionMs, type Resolution } from '../metrics/projection.js';
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';
+import { digestsOf, pointsOf, routeSums } from './digest.js';
 import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
-import { pointsOf, tablesOf } from './tables.js';
+import { tablesOf } from './tables.js';
 
 export interface RealTimeMetrics {
   readonly position: Position;
@@ -51,15 +51,14 @@ export const realTimeMetrics = async (
   const to = (Math.floor(end / step) + 1) * step;
   const from = to - count * step;
   const { book } = await currentRoutes(models, tenant);
-  const buckets = await loadBuckets(models.read(metrics, tenant), resolution, { from, to }, book);
-  const series = buckets.flatMap((bucket) => bucket.series);
-  const { totals, services, routes } = tablesOf(series, window_seconds);
+  const digests = await digestsOf(models.read(metrics, tenant), resolution, from, count);
+  const { totals, services, routes } = tablesOf(routeSums(digests, book), window_seconds);
   return {
     position,
     window_seconds,
     resolution_seconds: step / 1000,
     totals,
-    series: pointsOf(buckets, resolution, from, count),
+    series: pointsOf(digests),
     by_service: services,
     by_route: routes.slice(0, ROUTES),
     ...(await newestEvent(models, tenant)),

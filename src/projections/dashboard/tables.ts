@@ -1,21 +1,19 @@
-import type { Bucket } from '../metrics/buckets.js';
-import { resolutionMs, type Resolution } from '../metrics/projection.js';
-import type { Series } from '../metrics/series-table.js';
 import { summarise, Summary } from '../metrics/summary.js';
-import type { RouteRow, SeriesPoint, ServiceRow, Totals } from './shapes.js';
+import type { RouteSum } from './digest.js';
+import type { RouteRow, ServiceRow, Totals } from './shapes.js';
 
-/** What series come to, by route, by service and as a whole; the busiest first. */
+/** What routes come to, by route, by service and as a whole; the busiest first. */
 export interface Tables {
   readonly totals: Totals;
   readonly services: readonly ServiceRow[];
   readonly routes: readonly RouteRow[];
 }
 
-/** Looks at each series once: services are made of their routes, and all of the services. */
-export const tablesOf = (series: readonly Series[], seconds: number): Tables => {
+/** Looks at each sum once: services are made of their routes, and all of the services. */
+export const tablesOf = (sums: readonly RouteSum[], seconds: number): Tables => {
   const names = new Map<string, Pick<RouteRow, 'service' | 'method' | 'route'>>();
   const by_route = summarise(
-    series,
+    sums,
     ({ service, method, route }) => {
       const key = `${service}\n${method}\n${route}`;
       if (!names.has(key)) names.set(key, { service, method, route });
@@ -48,21 +46,3 @@ const rowOf = (summary: Summary): Omit<ServiceRow, 'service'> => {
 
 const busiest = (one: { readonly requests: number }, other: { readonly requests: number }): number =>
   other.requests - one.requests;
-
-/** A point for every bucket of a stretch, also where nothing happened. */
-export const pointsOf = (
-  buckets: readonly Bucket[],
-  resolution: Resolution,
-  from: number,
-  count: number,
-): readonly SeriesPoint[] => {
-  const by_time = new Map(buckets.map((bucket) => [bucket.time, bucket]));
-  return Array.from({ length: count }, (_, i) => {
-    const time = from + i * resolutionMs[resolution];
-    const summary = new Summary();
-    for (const one of by_time.get(time)?.series ?? []) summary.add(one);
-    const { requests, errors, client_errors } = summary.volume();
-    const { p50_ms, p95_ms, p99_ms } = summary.latency();
-    return { time: new Date(time).toISOString(), requests, errors, client_errors, p50_ms, p95_ms, p99_ms };
-  });
-};

@@ -4,9 +4,8 @@ import type { ModelReader } from '../read-models.js';
 import { OTHER, resolutionMs, type MetricsBucket, type Resolution } from './projection.js';
 import { seriesOf, type Series } from './series-table.js';
 
-const PAGE = 500;
-/** So many may hold thousands of series, and take milliseconds: others get their turn between them. */
-const PAGE_OF_MANY = 25;
+/** So many may hold thousands of series, and take milliseconds. */
+const PAGE = 25;
 
 /** A stretch of time, in epoch milliseconds: from the beginning up to, not including, the end. */
 export interface Span {
@@ -35,29 +34,17 @@ const underRoutes = (series: readonly Series[], routing: Routing): readonly Seri
   });
 
 /**
- * The buckets of one resolution that begin inside a span, oldest first. What was counted under a route before more
- * was learned is shown under the route that it is now; several series of a bucket may then have the same name.
+ * The buckets of one resolution that begin inside a span, oldest first; others have their turn in between. What was
+ * counted under a route before more was learned is shown under the route that it is now; several series of a bucket
+ * may then have the same name.
  */
-export const loadBuckets = async (
-  reader: ModelReader<MetricsBucket>,
-  resolution: Resolution,
-  span: Span,
-  routing: Routing,
-): Promise<readonly Bucket[]> => {
-  const buckets: Bucket[] = [];
-  for await (const page of pagesOf(reader, resolution, span, PAGE))
-    buckets.push(...page.map((bucket) => read(bucket, routing)));
-  return buckets;
-};
-
-/** The same for more buckets than anybody should hold: one after another, and others have their turn in between. */
 export async function* walkBuckets(
   reader: ModelReader<MetricsBucket>,
   resolution: Resolution,
   span: Span,
   routing: Routing,
 ): AsyncGenerator<Bucket, void> {
-  for await (const page of pagesOf(reader, resolution, span, PAGE_OF_MANY)) {
+  for await (const page of pagesOf(reader, resolution, span)) {
     for (const bucket of page) yield read(bucket, routing);
     await otherWork();
   }
@@ -67,7 +54,6 @@ async function* pagesOf(
   reader: ModelReader<MetricsBucket>,
   resolution: Resolution,
   { from, to }: Span,
-  limit: number,
 ): AsyncGenerator<readonly MetricsBucket[], void> {
   for (let last: MetricsBucket | undefined; ;) {
     const page: readonly MetricsBucket[] = await reader.find({
@@ -75,10 +61,10 @@ async function* pagesOf(
       equals: [resolution],
       range: { from, to: to - 1 },
       ...(last && { after: { values: [resolution, last.time], id: last.id } }),
-      limit,
+      limit: PAGE,
     });
     yield page;
-    if (page.length < limit) return;
+    if (page.length < PAGE) return;
     last = page.at(-1);
   }
 }

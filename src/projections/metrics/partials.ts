@@ -19,8 +19,8 @@ export interface SeriesName {
 export const nameKey = ({ type, service, route, route_made, method, status_class }: SeriesName): string =>
   `${type}\n${status_class}\n${method}\n${route_made ? 'made' : ''}\n${service}\n${route}`;
 
-/** Requests with one exact status code. */
-interface StatusCount {
+/** Requests with one exact status code; `0`: events without one. */
+export interface StatusCount {
   readonly status: number;
   count: number;
 }

@@ -4,7 +4,7 @@ import {
   emptyHistogram,
   type Histogram,
 } from '../../domain/telemetry/histogram.js';
-import { nameKey, type SeriesName, type SeriesPartial } from './partials.js';
+import { nameKey, type SeriesName, type SeriesPartial, type StatusCount } from './partials.js';
 
 /** A series of a bucket. Everything adds up, so that series of any buckets can be merged. */
 export interface Series extends SeriesName {
@@ -17,8 +17,7 @@ export interface Series extends SeriesName {
   /** Of durations; undefined where no event had one. */
   readonly min_ms: number | undefined;
   readonly max_ms: number | undefined;
-  /** Exact status codes; `0`: events without one. */
-  readonly statuses: Readonly<Record<string, number>>;
+  readonly statuses: readonly StatusCount[];
   readonly latency: Histogram;
 }
 
@@ -211,11 +210,12 @@ export const seriesOf = (stored: SeriesColumns): readonly Series[] => {
   const names = numbersIn(Uint16Array, stored.names);
   const numbers = numbersIn(Float64Array, stored.numbers);
   const codes = numbersIn(Float64Array, stored.statuses);
-  const statuses = latencies.map((): Record<string, number> => ({}));
+  const statuses = latencies.map((): StatusCount[] => []);
   for (let at = 0; at < codes.length; at += STATUS) {
-    const its = statuses[codes[at] ?? 0];
-    if (its) its[codes[at + 1] ?? 0] = codes[at + 2] ?? 0;
+    statuses[codes[at] ?? 0]?.push({ status: codes[at + 1] ?? 0, count: codes[at + 2] ?? 0 });
   }
+  // In one order, whatever came first.
+  for (const its of statuses) if (its.length > 1) its.sort((one, other) => one.status - other.status);
   return latencies.map((latency, series) => {
     const { type, service, route, route_made, method, status_class } = nameAt(texts, names, series);
     const at = series * NUMBERS;
@@ -235,7 +235,7 @@ export const seriesOf = (stored: SeriesColumns): readonly Series[] => {
       sum_us: numbers[at + 4] ?? 0,
       min_ms: timed === 0 ? undefined : numbers[at + 5],
       max_ms: timed === 0 ? undefined : numbers[at + 6],
-      statuses: statuses[series] ?? {},
+      statuses: statuses[series] ?? [],
       latency,
     };
   });

@@ -139,7 +139,7 @@ interface Row {
   readonly summary: Summary;
 }
 
-const NO_CODES: readonly string[] = [];
+const NO_CODES: Series['statuses'] = [];
 
 /** Adds series up by interval and by fields. */
 class Rows {
@@ -161,16 +161,14 @@ class Rows {
   /** Adds a series of the bucket that begins at a time. */
   add(time: number, series: Series): void {
     const interval = this.interval_ms === undefined ? 0 : time - (time % this.interval_ms);
-    const codes = this.group_by.includes('status') ? Object.keys(series.statuses) : NO_CODES;
+    const codes = this.group_by.includes('status') ? series.statuses : NO_CODES;
     // Durations are kept by status class: they are known for a status that is alone in its.
-    if (codes.length <= 1) this.#row(interval, codes[0] ?? '0', series).add(series);
+    if (codes.length <= 1) this.#row(interval, String(codes[0]?.status ?? 0), series).add(series);
     else
-      for (const code of codes) {
-        const count = series.statuses[code] ?? 0;
+      for (const { status, count } of codes) {
         // Overflow mixes types, but only those of one status class.
         const type = series.type === OTHER ? 'api_call' : series.type;
-        const status = Number(code);
-        this.#row(interval, code, series).count(
+        this.#row(interval, String(status), series).count(
           count,
           isError(type, status) ? count : 0,
           isClientError(type, status) ? count : 0,

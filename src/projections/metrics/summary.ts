@@ -27,6 +27,12 @@ const MOST_HISTOGRAMS = 1_000;
 
 const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
+/** What adds up: of a series, or of many. */
+export type Summable = Pick<
+  Series,
+  'count' | 'errors' | 'client_errors' | 'timed' | 'sum_us' | 'min_ms' | 'max_ms' | 'latency'
+>;
+
 /** Adds series of any buckets up. */
 export class Summary {
   requests = 0;
@@ -38,7 +44,7 @@ export class Summary {
   #max_ms = 0;
   #latencies: Histogram[] = [];
 
-  add(series: Series): this {
+  add(series: Summable): this {
     this.requests += series.count;
     this.errors += series.errors;
     this.client_errors += series.client_errors;
@@ -72,6 +78,21 @@ export class Summary {
     this.#max_ms = Math.max(this.#max_ms, other.#max_ms);
     this.#latencies.push(other.#merged());
     return this;
+  }
+
+  /** All of it as one that can be added again. */
+  sum(): Summable {
+    const timed = this.#timed;
+    return {
+      count: this.requests,
+      errors: this.errors,
+      client_errors: this.client_errors,
+      timed,
+      sum_us: this.#sum_us,
+      min_ms: timed === 0 ? undefined : this.#min_ms,
+      max_ms: timed === 0 ? undefined : this.#max_ms,
+      latency: this.#merged(),
+    };
   }
 
   /** All durations in one histogram, which then stands for those that it was made of. */
@@ -133,24 +154,25 @@ export const summarise = <T, K>(
 
 /** Requests by exact status code; `0` where events have none. */
 export class StatusCounts {
-  readonly #counts: Record<string, number> = {};
+  readonly #counts = new Map<number, number>();
 
   add({ statuses }: Pick<Series, 'statuses'>): this {
-    for (const status in statuses)
-      this.#counts[status] = (this.#counts[status] ?? 0) + (statuses[status] ?? 0);
+    for (const { status, count } of statuses)
+      this.#counts.set(status, (this.#counts.get(status) ?? 0) + count);
+    return this;
+  }
+
+  /** Adds all that another one has. */
+  join(other: StatusCounts): this {
+    for (const [status, count] of other.#counts)
+      this.#counts.set(status, (this.#counts.get(status) ?? 0) + count);
     return this;
   }
 
   /** To whole requests. */
   whole(): Record<string, number> {
     return Object.fromEntries(
-      Object.entries(this.#counts).map(([status, count]) => [status, Math.round(count)]),
+      [...this.#counts].map(([status, count]) => [String(status), Math.round(count)]),
     );
   }
 }
-
-export const statusCounts = (series: Iterable<Series>): Record<string, number> => {
-  const counts = new StatusCounts();
-  for (const one of series) counts.add(one);
-  return counts.whole();
-};

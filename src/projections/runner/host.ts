@@ -17,7 +17,7 @@ import { Maintenance } from './maintenance.js';
 import { Meter } from './meter.js';
 import { Pace } from './pace.js';
 import type { Parked, ParkedKey } from './parking.js';
-import { Served } from './served.js';
+import { Served, type Documents } from './served.js';
 import { statusOf, type HostStatus } from './status.js';
 
 export interface HostOptions {
@@ -160,7 +160,7 @@ export class ProjectionHost implements ReadModels {
       if (!lane || !this.#attached.has(lane))
         return { outcome: this.#meters.has(projection) ? 'busy' : 'unknown' };
       const outcome = await lane.retry(key);
-      this.#show(lane, new Set([key.tenant]));
+      this.#show(lane, new Map([[key.tenant, [key.id]]]));
       return outcome;
     });
   }
@@ -246,7 +246,7 @@ export class ProjectionHost implements ReadModels {
         const flushed = await lane.flush();
         if (!flushed) return;
         this.#meters.get(lane.projection.name)?.add(flushed.events);
-        this.#show(lane, flushed.tenants);
+        this.#show(lane, flushed.documents);
       }),
     );
   }
@@ -256,8 +256,8 @@ export class ProjectionHost implements ReadModels {
     return lane !== undefined && this.#attached.has(lane);
   }
 
-  #show(lane: Lane, tenants: ReadonlySet<TenantId>): void {
-    this.#served.show(lane.projection.name, lane.name, lane.position, tenants);
+  #show(lane: Lane, changed?: Documents): void {
+    this.#served.show(lane.projection.name, lane.name, lane.position, changed);
   }
 
   /** Takes a read model out of the loop, everything written: it rests at its position while the others go on. */
@@ -277,13 +277,13 @@ export class ProjectionHost implements ReadModels {
     await this.#errands.add(async () => {
       await follow(this.#context, [lane], { ...options, until: this.#position });
       this.#attached.add(lane);
-      this.#show(lane, new Set());
+      this.#show(lane);
     });
   }
 
   #serve(lane: Lane): void {
     this.#lanes.set(lane.projection.name, lane);
-    this.#show(lane, new Set());
+    this.#show(lane);
   }
 
   /** Lets a lane catch up while the loop is running. */

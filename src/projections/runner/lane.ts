@@ -6,6 +6,7 @@ import type { Cached } from './document-cache.js';
 import { Folding, type LaneContext } from './folding.js';
 import { Checkpoint, generationName, type Generation } from './generations.js';
 import { Parking, type Parked, type ParkedKey } from './parking.js';
+import type { Documents } from './served.js';
 
 export type RetryOutcome =
   | { readonly outcome: 'folded'; readonly events: number }
@@ -19,7 +20,7 @@ export type RetryOutcome =
 
 /** What one write made visible. */
 export interface Flushed {
-  readonly tenants: ReadonlySet<TenantId>;
+  readonly documents: Documents;
   /** Telemetry counted by record. */
   readonly events: number;
 }
@@ -142,7 +143,7 @@ export class Lane {
     if (dirty.length > 0 || parked || !idle) await this.#save(gone);
     if (gone.length > 0) await this.#write(gone);
     const events = this.#folding.settle();
-    return { tenants: new Set([...kept, ...gone].map(({ tenant }) => tenant)), events };
+    return { documents: idsOf([...kept, ...gone]), events };
   }
 
   /** Writes everything, a checkpoint that moved without documents too. */
@@ -224,6 +225,16 @@ export class Lane {
     this.#saved_at = this.context.clock.monotonic();
   }
 }
+
+const idsOf = (entries: readonly Cached[]): Documents => {
+  const ids = new Map<TenantId, string[]>();
+  for (const { tenant, id } of entries) {
+    const its = ids.get(tenant);
+    if (its) its.push(id);
+    else ids.set(tenant, [id]);
+  }
+  return ids;
+};
 
 const isEmpty = async (documents: Collection<Document>): Promise<boolean> => {
   for await (const _ of documents.scan()) return false;

@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Document, ReadStore } from '../../readstore/read-store.js';
 import type { AnyProjection, Projection } from '../projection.js';
 import type { ModelChange, ModelReader, ReadModels } from '../read-models.js';
+import { DerivedCache } from './derived-cache.js';
 
 interface Model {
   readonly collection: string;
@@ -17,13 +18,15 @@ interface Waiter {
   readonly done: (reached: boolean) => void;
 }
 
-const NOBODY: ReadonlySet<TenantId> = new Set();
+/** The ids of documents, by tenant. */
+export type Documents = ReadonlyMap<TenantId, readonly string[]>;
 
 /** What readers see: which collection of each read model is served, and how far it has got. */
 export class Served implements ReadModels {
   readonly #models = new Map<string, Model>();
   readonly #waiters = new Set<Waiter>();
   readonly #changes = new Subject<ModelChange>();
+  readonly #derived = new DerivedCache();
 
   constructor(
     private readonly store: ReadStore,
@@ -44,9 +47,17 @@ export class Served implements ReadModels {
   /** Looks up the collection at each call, so that a reader outlives the generation that it began with. */
   read<D extends Document, P>(projection: Projection<D, P>, tenant: TenantId): ModelReader<D> {
     const reader = this.store.forTenant(tenant);
+    const get = (id: string): Promise<D | undefined> =>
+      reader.get<D>(this.#model(projection.name).collection, id);
     return {
-      get: (id) => reader.get<D>(this.#model(projection.name).collection, id),
+      get,
       find: (query) => reader.find<D>(this.#model(projection.name).collection, query),
+      derived: (ids, derivation) =>
+        Promise.all(
+          ids.map((id) =>
+            this.#derived.of({ projection: projection.name, tenant, id }, derivation, () => get(id)),
+          ),
+        ),
     };
   }
 
@@ -78,13 +89,14 @@ export class Served implements ReadModels {
     });
   }
 
-  /** Serves a collection as it is at a position; `tenants` are those whose documents changed. */
-  show(projection: string, collection: string, position: Position, tenants = NOBODY): void {
+  /** Serves a collection as it is at a position. `changed`: documents that are not what they were; absent: any may be. */
+  show(projection: string, collection: string, position: Position, changed?: Documents): void {
     this.#models.set(projection, { collection, position });
+    this.#derived.changed(projection, changed);
     for (const waiter of this.#waiters)
       if (waiter.projections.includes(projection) && this.#all(waiter.projections, waiter.position))
         waiter.done(true);
-    this.#changes.next({ projection, tenants, position });
+    this.#changes.next({ projection, tenants: new Set(changed?.keys()), position });
   }
 
   /** No change will come any more: who waits is told so. */

@@ -73,6 +73,17 @@ export const documentsContract = (on: Subject, runs: number): void => {
         { bytes: Uint8Array.of(0, 1, 255), none: new Uint8Array(0), in: [[Uint8Array.of(5)]] },
       ],
       ['a part of a larger array of bytes', Uint8Array.of(1, 2, 3, 4).subarray(1, 3)],
+      [
+        'lists of bytes',
+        {
+          list: [Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3)],
+          one: [Uint8Array.of(4)],
+          mixed: [Uint8Array.of(5), null, Uint8Array.of(6)],
+          $bytes: [Uint8Array.of(7), Uint8Array.of(8)],
+          after: Uint8Array.of(9),
+        },
+      ],
+      ['a key of ours with numbers for a value', { $bytes: [0, 2], in: { $bytes: [1, 1] } }],
       ['keys with dots and dollars', { 'GET /a.b/$x': { '.': 1, $: 2, $eq: 3, 'a..b.': 4, '': 5 } }],
       [
         'keys that mark bytes',

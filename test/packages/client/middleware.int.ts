@@ -212,7 +212,8 @@ describe('an Express application with the middleware', () => {
     const { url: silent } = await listen(() => {
       taken += 1;
     });
-    const client = clientOf('patient', { url: silent, batch: { events: 10 }, queue: { events: 200 } });
+    const patient = { timeoutMs: 600_000, batch: { events: 10 }, queue: { events: 200 } };
+    const client = clientOf('patient', { url: silent, ...patient });
     const { url } = await listen(shop(client));
     await load(url, 0, 500);
     await noticed(client, 500);
