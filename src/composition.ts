@@ -33,6 +33,13 @@ import { uuidV7 } from './platform/uuid.js';
 import { alertEvaluation } from './processes/alert-evaluation/alert-evaluation.js';
 import { recordThrough } from './processes/alert-evaluation/record-transition.js';
 import { dropRetired } from './processes/retention/drop-retired.js';
+import {
+  completeTelemetryErasure,
+  eraseTelemetry,
+  type ErasingTools,
+} from './processes/erasure/erase-telemetry.js';
+import { ErasureDesk } from './processes/erasure/erasure-desk.js';
+import { SearchProgress } from './processes/erasure/search-progress.js';
 import { retention } from './processes/retention/retention.js';
 import { runRetention } from './processes/retention/run-retention.js';
 import { retireOldest, type RetireOldest } from './processes/retention/retire-telemetry.js';
@@ -108,6 +115,8 @@ export const tokens = {
   issues: token<IngestIssues>('ingest issues'),
   quotas: token<Quotas>('quotas'),
   refusedActs: token<RefusedActs>('refused acts'),
+  searches: token<SearchProgress>('searches for what is to be erased'),
+  erasures: token<ErasureDesk>('erasures'),
   host: token<ProjectionHost>('projection host'),
   sealer: token<CheckpointSealer | undefined>('checkpoint sealer'),
   processes: token<readonly RunningProcess[]>('process managers'),
@@ -281,6 +290,13 @@ export const compose = (given: Given): Container => {
         checkpointSealer(given, pipeline, clock, logger),
       [t.pipeline, t.clock, t.logger],
     );
+  container.bind(t.searches).toConstantValue(new SearchProgress());
+  container
+    .bind(t.erasures)
+    .toResolvedValue(
+      (clock: Clock, searches: SearchProgress) => new ErasureDesk(log, clock, searches),
+      [t.clock, t.searches],
+    );
   const retiring = (pipeline: CommandPipeline, models: ProjectionHost): RetireOldest =>
     retireOldest({ pipeline, models, log, tree: stores.tree, signer: given.signer });
   container.bind(t.processes).toResolvedValue(
@@ -292,6 +308,7 @@ export const compose = (given: Given): Container => {
       guard: DeploymentGuard,
       clock: Clock,
       logger: Logger,
+      searches: SearchProgress,
     ) => {
       const dependencies: ProcessDependencies = {
         log,
@@ -306,9 +323,19 @@ export const compose = (given: Given): Container => {
       };
       const evaluation = alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline));
       const learning = routeLearning(config.PULSESTREAM_ROUTE_LIMIT, recordLessons(pipeline));
+      const isGuarded = (): boolean => guard.state.mode !== 'open';
+      const erasing: ErasingTools = {
+        ...{ pipeline, log, clock, isGuarded },
+        files: stores.dropping,
+        signer: given.signer,
+        pseudonym: (field, value) => keys.pseudonym(field, value),
+        progress: searches,
+      };
       const keeping = retention({
         retire: retiring(pipeline, host),
-        drop: dropRetired(stores.dropping, () => guard.state.mode !== 'open'),
+        drop: dropRetired(stores.dropping, isGuarded),
+        erase: eraseTelemetry(erasing),
+        complete: completeTelemetryErasure(erasing),
       });
       return [
         new ProcessManager(evaluation, dependencies),
@@ -317,7 +344,7 @@ export const compose = (given: Given): Container => {
         ...(sealer ? [sealer] : []),
       ];
     },
-    [t.pipeline, t.writer, t.sealer, t.host, t.guard, t.clock, t.logger],
+    [t.pipeline, t.writer, t.sealer, t.host, t.guard, t.clock, t.logger, t.searches],
   );
   container.bind(t.operations).toResolvedValue(
     (pipeline: CommandPipeline, guard: DeploymentGuard, host: ProjectionHost, clock: Clock, random: Random) =>
@@ -421,6 +448,7 @@ export const compose = (given: Given): Container => {
         t.instance,
         t.visibleLog,
         t.quarantines,
+        t.erasures,
       ],
     );
   return container;
@@ -490,6 +518,7 @@ type ApiParts = [
   instance: Instance,
   visible_log: VisibleLog,
   quarantines: CurrentQuarantines,
+  erasures: ErasureDesk,
 ];
 
 const apiDependencies = (
@@ -517,6 +546,7 @@ const apiDependencies = (
     instance,
     visible_log,
     quarantines,
+    erasures,
   ]: ApiParts,
 ): ApiDependencies => ({
   pipeline,
@@ -530,6 +560,7 @@ const apiDependencies = (
   log,
   visible_log,
   quarantines,
+  erasures,
   readStore,
   guard,
   projections: () => host.status(),

@@ -16,6 +16,7 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Random } from '../platform/random.js';
 import type { ReadModels } from '../projections/read-models.js';
 import type { HostStatus } from '../projections/runner/status.js';
+import type { ErasureDesk } from '../processes/erasure/erasure-desk.js';
 import type { ProcessStatus } from '../processes/process-manager.js';
 import type { Proofs } from '../replay/proofs/proofs.js';
 import type { Operations } from '../replay/operations.js';
@@ -69,6 +70,8 @@ export interface ApiDependencies {
   readonly visible_log: EventLog;
   /** What is set aside now. */
   readonly quarantines: Pick<CurrentQuarantines, 'of'>;
+  /** What is erased, and what an erasure would take. */
+  readonly erasures: Pick<ErasureDesk, 'count' | 'list' | 'find'>;
   readonly readStore: Pick<ReadStore, 'health'>;
   readonly guard: { readonly state: GuardState };
   /** How the read models stand against the log. */

@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { demo } from './demo.js';
 import { deployReport, deployResume, deployRun, deployStatus } from './deploy.js';
 import { showKey, verifyAudit } from './audit.js';
+import { erasureStatus, eraseTelemetry } from './erase.js';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
 import { describeFormats, importFiles, type ImportOptions } from './import.js';
@@ -325,6 +326,28 @@ retention
   .option('--dry-run', 'say what would be retired, and do nothing', false)
   .option(...json)
   .action(runRetention);
+
+const erase = program.command('erase').description('erase a person’s telemetry, for good');
+erase
+  .command('telemetry')
+  .description(
+    'cut all events of a person out of the log; what is recorded after this is asked for is not meant',
+  )
+  .requiredOption('--tenant <id>', 'whose telemetry')
+  .option('--user-id <value>', 'events with this user_id')
+  .option('--consumer <value>', 'events with this consumer')
+  .option('--reason <text>', 'for the log; not whose telemetry it is')
+  .option('--dry-run', 'count what would be cut, and do nothing', false)
+  .option('--no-wait', 'do not wait until it is done: erase status tells')
+  .option(...json)
+  .action(eraseTelemetry);
+erase
+  .command('status')
+  .description('how far an erasure is')
+  .argument('<id>', 'era_…')
+  .requiredOption('--tenant <id>', 'whose telemetry')
+  .option(...json)
+  .action(erasureStatus);
 
 const env = program.command('env').description('look after the configuration');
 env

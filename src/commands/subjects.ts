@@ -7,6 +7,12 @@ import {
   type DeploymentState,
 } from '../domain/deployment/deployment.js';
 import {
+  erasureDecider,
+  erasureEventTypes,
+  type ErasureEvent,
+  type Erasures,
+} from '../domain/erasure/erasure.js';
+import {
   sealEventTypes,
   sealsDecider,
   type CheckpointSealed,
@@ -58,6 +64,10 @@ export const routesSubject: Subject<RouteBook, RouteEvent> = { ...routeBookDecid
 export const retirementsSubject: Subject<Retirements, RetirementEvent> = {
   ...retirementDecider,
   types: retirementEventTypes,
+};
+export const erasuresSubject: Subject<Erasures, ErasureEvent> = {
+  ...erasureDecider,
+  types: erasureEventTypes,
 };
 export const emailSubject: Subject<Reservation, EmailEvent> = {
   ...emailDecider,

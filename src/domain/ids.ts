@@ -13,6 +13,7 @@ export type RuleId = Brand<string, 'RuleId'>;
 export type AlertId = Brand<string, 'AlertId'>;
 export type DeploymentId = Brand<string, 'DeploymentId'>;
 export type QuarantineId = Brand<string, 'QuarantineId'>;
+export type ErasureId = Brand<string, 'ErasureId'>;
 
 /** A record's id in the log: a UUID in its usual form with hyphens, unique over the whole log for ever. */
 export type EventId = Brand<string, 'EventId'>;
@@ -28,6 +29,7 @@ export const idPrefixes = {
   deployment: 'dep_',
   replay: 'rpl_',
   quarantine: 'qua_',
+  erasure: 'era_',
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 
@@ -41,6 +43,7 @@ export interface IdTypes {
   deployment: DeploymentId;
   replay: string;
   quarantine: QuarantineId;
+  erasure: ErasureId;
 }
 
 /** The partition of read models that belongs to no tenant: the directory of credentials, deployments. */

@@ -17,6 +17,8 @@ export const retirementsStream = (id: TenantId): string => `retention-${id}`;
 export const quarantineStream = (id: TenantId): string => `quarantine-${id}`;
 /** What a tenant says of its records: which are legitimate, and which are not. */
 export const legitimacyStream = (id: TenantId): string => `legitimacy-${id}`;
+/** Whose telemetry a tenant asked to be erased, and what was cut out of which chunks for it. */
+export const erasuresStream = (id: TenantId): string => `erasures-${id}`;
 /** All deployments: one stream, so that one at a time is a matter of the exact revision. */
 export const deploymentsStream = 'deployments';
 /** Signed checkpoints of the log itself. */

@@ -57,7 +57,7 @@ export interface RecordedEvent extends NewEvent {
   readonly position: Position;
   /** The lines that the data are, where the store keeps them in columns: what folds need is read without the data. */
   readonly lines?: LineRange;
-  /** The numbers in the chunk of the events that the data are, where others are set aside; never so in a store. */
+  /** The numbers in the chunk of the events that the data are, where others are set aside or were cut out. */
   readonly kept?: readonly number[];
 }
 

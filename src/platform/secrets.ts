@@ -10,9 +10,12 @@ export interface ServerKeys {
   readonly tokens: Buffer;
   /** Encrypts the stored answers of requests with an `Idempotency-Key`. */
   readonly answers: Buffer;
-  /** The name under which an e-mail address stands in the log: nobody can tell the address from it without the key. */
-  pseudonym(kind: 'email', value: string): string;
+  /** What stands in the log for an e-mail address, or for a person whose telemetry is erased: without the key nobody can tell whose it is. */
+  pseudonym(kind: PseudonymKind, value: string): string;
 }
+
+/** Kinds of values that stand in the log under a key; the same value of another kind looks otherwise. */
+export type PseudonymKind = 'email' | 'user_id' | 'consumer';
 
 export const deriveKeys = (secret: string): ServerKeys => {
   const derive = (use: string): Buffer =>

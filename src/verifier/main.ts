@@ -120,6 +120,7 @@ const summary = ({
   records,
   segments,
   retired,
+  cut,
   root,
   checkpoints,
   covered,
@@ -127,7 +128,7 @@ const summary = ({
   more_problems,
 }: Verification): string =>
   [
-    `${ok ? '✓' : '✖'} ${number(records)} records in ${number(segments)} segments${retired > 0 ? `, the data of ${number(retired)} retired` : ''}; root ${root}`,
+    `${ok ? '✓' : '✖'} ${number(records)} records in ${number(segments)} segments${retired > 0 ? `, the data of ${number(retired)} gone` : ''}${cut > 0 ? `, events cut out of ${number(cut)}` : ''}; root ${root}`,
     `  ${number(checkpoints.in_log)} signed checkpoints in the log and ${number(checkpoints.copies)} from outside agree with it, over ${number(covered.records)} and ${number(covered.by_copies)} records`,
     ...(ok ? [] : [`  ${number(problems.length + more_problems)} problems:`]),
   ].join('\n');

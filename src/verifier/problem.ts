@@ -12,7 +12,8 @@ export interface Place {
  * record stands where another one is due. `changed`: records are not those that their hashes were made of.
  * `differs`: the log does not hold what a signed checkpoint says. `too_short`: it ends before what a checkpoint
  * covers. `not_signed`: a checkpoint is not signed by the log's key, or not by the witness. `nothing_sealed`: no
- * checkpoint vouches for anything. `not_retired`: data is gone, and no record says that it was to go.
+ * checkpoint vouches for anything. `not_retired`: data is gone, and no record says that it was to go. `not_stated`:
+ * events were cut out of a record, and no signed statement says that this is what was to be left of it.
  */
 export type ProblemCode =
   | 'damaged'
@@ -23,7 +24,8 @@ export type ProblemCode =
   | 'too_short'
   | 'not_signed'
   | 'nothing_sealed'
-  | 'not_retired';
+  | 'not_retired'
+  | 'not_stated';
 
 export interface Problem extends Place {
   readonly code: ProblemCode;

@@ -18,8 +18,10 @@ export interface FoundRecord {
   readonly number: number;
   /** Its leaf hash. */
   readonly leaf: Buffer;
-  /** Undefined where it was dropped. */
+  /** Undefined where it was dropped; where events were cut out of it what is left. */
   readonly payload?: Buffer;
+  /** The numbers of the events that were cut out. */
+  readonly gone?: readonly number[];
   /** Of a record that was dropped what is left besides its hash: what says which one it was. */
   readonly identity?: Buffer;
   readonly offset: number;

@@ -4,6 +4,7 @@ import { readIdentity } from './record.js';
 /** A record whose data is gone. */
 interface Dropped {
   readonly number: number;
+  readonly leaf: Buffer;
   readonly stream: string;
   readonly revision: number;
 }
@@ -19,9 +20,9 @@ export class Retired {
     return this.#dropped.length;
   }
 
-  drop(number: number, identity: Buffer): Pick<Dropped, 'stream' | 'revision'> | undefined {
+  drop(number: number, leaf: Buffer, identity: Buffer): Pick<Dropped, 'stream' | 'revision'> | undefined {
     const found = readIdentity(identity);
-    this.#dropped.push({ number, ...(found ?? { stream: '', revision: 0 }) });
+    this.#dropped.push({ number, leaf, ...(found ?? { stream: '', revision: 0 }) });
     return found;
   }
 
@@ -32,11 +33,11 @@ export class Retired {
       this.#ranges.set(name, [...(this.#ranges.get(name) ?? []), ...ranges]);
   }
 
-  /** Says which records are gone although no record says that they were to go. */
-  report(report: Report): void {
-    for (const { number, stream, revision } of this.#dropped) {
+  /** Says which records are gone although no record says that they were to go; of some it is known otherwise. */
+  report(report: Report, isKnown: (number: number, leaf: Buffer) => boolean): void {
+    for (const { number, leaf, stream, revision } of this.#dropped) {
       const said = this.#ranges.get(stream)?.some(([from, to]) => from <= revision && revision <= to);
-      if (!said)
+      if (!said && !isKnown(number, leaf))
         report({
           code: 'not_retired',
           records: [number, number],

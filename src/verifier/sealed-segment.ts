@@ -14,8 +14,8 @@ const BLOCK_HEAD_BYTES = 8;
 const ENTRY_BYTES = 56;
 const LEAF_BYTES = 32;
 const MAGIC = 0x6c735350;
-/** In the second records may be dropped: their hashes are left. */
-const VERSIONS = new Set([1, 2]);
+/** In the second records may be dropped: their hashes are left. In the third events may be cut out of others. */
+const VERSIONS = new Set([1, 2, 3]);
 
 const compression = {
   compress: (): never => {
@@ -170,13 +170,17 @@ const readBlock = (
         line += own;
       }
     }
-    const dropped = new Set(from.left > 0 ? integers(from.varint()) : []);
+    const list = (): readonly number[] => [...integers(from.varint())];
+    const dropped = new Set(from.left > 0 ? list() : []);
+    const cut = new Map((from.left > 0 ? list() : []).map((i) => [i, list()]));
     let at = 0;
     const records = leaves.map((leaf, i): FoundRecord => {
       const head = heads.subarray(at, (at += lengths[i] ?? 0));
       if (dropped.has(i)) return { number: number + i, leaf, identity: head, offset };
       const own = data[i];
-      return { number: number + i, leaf, payload: own ? Buffer.concat([head, own]) : head, offset };
+      const payload = own ? Buffer.concat([head, own]) : head;
+      const gone = cut.get(i);
+      return { number: number + i, leaf, payload, offset, ...(gone && { gone }) };
     });
     let next = 0;
     return { records, commits: Array.from(commits, (size) => leaves.slice(next, (next += size))) };
@@ -192,15 +196,15 @@ const isZlibError = (error: unknown): error is Error => error instanceof Error &
 
 const ZERO = Buffer.of(0);
 
-/** The records, each held against its leaf hash. */
+/** The records, each held against its leaf hash; those out of which events were cut are for others to judge. */
 function* checked(
   name: string,
   records: readonly FoundRecord[],
   report: Report,
 ): Generator<FoundRecord, void> {
   for (const record of records) {
-    const { payload, leaf, number, offset } = record;
-    if (payload && !sha256(Buffer.concat([ZERO, payload])).equals(leaf))
+    const { payload, leaf, number, offset, gone } = record;
+    if (payload && !gone && !sha256(Buffer.concat([ZERO, payload])).equals(leaf))
       report({
         code: 'changed',
         segment: name,

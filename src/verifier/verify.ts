@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../domain/integrity/checkpoint.js';
+import { Cuts } from './cuts.js';
 import { Leaves } from './leaves.js';
 import { readLog, type Source } from './log.js';
 import type { Problem, Report } from './problem.js';
@@ -14,6 +15,8 @@ export interface Verification {
   readonly records: number;
   /** Records whose data was retired: their hashes are there, and hold. */
   readonly retired: number;
+  /** Records out of which events were cut, as signed statements say. */
+  readonly cut: number;
   /** The root of the tree over all records, in base64. */
   readonly root: string;
   /** Checkpoints that are signed and that the log agrees with: in the log, and in copies from outside. */
@@ -53,19 +56,23 @@ export const verifyLog = async (
   const streams = new Streams(report);
   const vouchers: Voucher[] = [];
   const retired = new Retired();
-  for await (const { number, leaf, payload, identity } of readLog(source, report, live)) {
+  const cuts = new Cuts(trust);
+  for await (const { number, leaf, payload, identity, gone: events } of readLog(source, report, live)) {
     leaves.set(number, leaf);
     const record = payload && readRecord(payload);
-    const gone = identity && retired.drop(number, identity);
+    const gone = identity && retired.drop(number, leaf, identity);
+    if (payload && events) cuts.find({ number, leaf, payload, gone: events });
     if (gone) streams.take(gone.stream, gone.revision, number);
     if (!record?.data) continue;
     retired.take(record.stream, record.data);
+    cuts.take(record.stream, record.type, record.data);
     streams.take(record.stream, record.revision, number);
     if (record.stream === SEALS && record.type === SEALED)
       vouchers.push({ note: noteOf(record.data), record: number, found_in: `record ${number}` });
   }
 
-  retired.report(report);
+  retired.report(report, (number, leaf) => cuts.isWhollyCut(number, leaf));
+  cuts.report(report);
   const held = holdAgainst(leaves, [...vouchers, ...copies], trust, report);
   const count = (outside: boolean): number =>
     held.filter(({ voucher }) => (voucher.record === undefined) === outside).length;
@@ -78,6 +85,7 @@ export const verifyLog = async (
     segments: source.names.length,
     records: leaves.count,
     retired: retired.count,
+    cut: cuts.count,
     root: leaves.roots([leaves.count]).get(leaves.count)?.toString('base64') ?? '',
     checkpoints: { in_log: count(false), copies: count(true) },
     covered: {

@@ -29,10 +29,10 @@ export class MemoryClientIds implements ClientIds {
     events: readonly RecordedEvent[] = [],
   ) {
     for (const event of events.filter(({ type }) => type === TELEMETRY_RECORDED))
-      for (const [index, id] of (clientIdsOf(event) ?? []).entries()) {
+      for (const { index, id } of clientIdsOf(event)) {
         const { tenant_id = '', recorded_at } = event.metadata;
         const first = { event_id: telemetryId(event.id, index), recorded_at: Date.parse(recorded_at) };
-        if (id !== undefined) this.#entries.set(`${tenant_id}/${id}`, { first });
+        this.#entries.set(`${tenant_id}/${id}`, { first });
       }
   }
 

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import type { AlertFacts } from '../../src/domain/alerting/alert.js';
 import type { AlertId, ApiKeyId, QuarantineId, RuleId, TenantId } from '../../src/domain/ids.js';
 import type { JsonObject } from '../../src/domain/json.js';
-import type { IndexRange, QuarantinedRecord } from '../../src/domain/quarantine/quarantine.js';
+import type { IndexRange } from '../../src/domain/index-ranges.js';
+import type { QuarantinedRecord } from '../../src/domain/quarantine/quarantine.js';
 import {
   alertStream,
   apiKeyStream,

@@ -65,6 +65,8 @@ export const bodies: Readonly<Record<string, object>> = {
     verdict: 'legitimate',
     condition: { field: 'type', op: 'is', value: 'AlertRuleDefined' },
   },
+  '/api/v2/audit/erasures': { field: 'user_id', value: 'ada' },
+  '/api/v2/audit/erasures/count': { field: 'user_id', value: 'ada' },
   '/api/v1/alerting/rules': rule,
   '/api/v1/alerting/rules/{rule_id}': rule,
   '/api/v2/audit/replays': { projections: ['users'] },

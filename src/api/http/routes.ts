@@ -18,6 +18,7 @@ import { auditReplays, operatorReplays } from './v2/audit/replays.js';
 import { auditProofs } from './v2/audit/proofs.js';
 import { auditDeployments } from './v2/audit/deployments.js';
 import { auditLegitimacy } from './v2/audit/legitimacy.js';
+import { auditErasures } from './v2/audit/erasures.js';
 import { auditQuarantine } from './v2/audit/quarantine.js';
 import { ingestionV2 } from './v2/ingestion.js';
 import { routing } from './v2/routes.js';
@@ -48,6 +49,7 @@ export const routes: readonly Route[] = [
   ...operations,
   ...deployment,
   ...auditQuarantine,
+  ...auditErasures,
   ...auditDeployments,
   ...auditLegitimacy,
   ...jobs,

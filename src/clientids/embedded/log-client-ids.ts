@@ -166,14 +166,13 @@ export class LogClientIds implements ClientIds {
     const recorded_at = Date.parse(metadata.recorded_at);
     if (type !== TELEMETRY_RECORDED || tenant === undefined || recorded_at <= this.#forgottenUpTo()) return;
     const ids = clientIdsOf(event);
-    if (!ids) return;
+    if (ids.length === 0) return;
     const holder = new Holder();
     holder.settle({ outcome: 'stored', chunk, index: 0, recorded_at });
     const number = this.#table.enlist(holder);
     const key = this.#keyOf(tenant);
     const hash = new Uint32Array(HASH_WORDS);
-    for (const [index, id] of ids.entries()) {
-      if (id === undefined) continue;
+    for (const { id, index } of ids) {
       hashInto(hash, 0, key, id);
       const slot = this.#table.slot(hash, 0);
       // Over a claim the log has the last word: its answer may have been lost.

@@ -3,6 +3,7 @@ import type { CurrentQuarantines } from '../../quarantine/current.js';
 import type { Clock } from '../../platform/clock.js';
 import type { PasswordHasher } from '../../platform/password.js';
 import type { Random } from '../../platform/random.js';
+import type { PseudonymKind } from '../../platform/secrets.js';
 import type { AccessTokens } from './tokens.js';
 
 /** What the commands about people and keys need besides streams. */
@@ -13,8 +14,8 @@ export interface AccessServices {
   readonly clock: Clock;
   /** Keys what is derived from inputs that may hold secrets. */
   readonly answers_key: Buffer;
-  /** The name under which an e-mail address stands in the log. */
-  pseudonym(kind: 'email', value: string): string;
+  /** What stands in the log for an e-mail address, or for a person whose telemetry is erased. */
+  pseudonym(kind: PseudonymKind, value: string): string;
   /** Called where a credential was changed: what is remembered of it no longer holds. */
   credentialChanged(actor_id: string): void;
   /** Called where something was set for a tenant: likewise. */

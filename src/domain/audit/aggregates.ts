@@ -14,6 +14,12 @@ import {
   type LegitimacyRules,
 } from '../detection/legitimacy/rules.js';
 import {
+  erasureDecider,
+  erasureEventTypes,
+  type ErasureEvent,
+  type Erasures,
+} from '../erasure/erasure.js';
+import {
   quarantineDecider,
   quarantineEventTypes,
   type QuarantineEvent,
@@ -35,6 +41,7 @@ import {
   deploymentsStream,
   emailStream,
   legitimacyStream,
+  erasuresStream,
   quarantineStream,
   retirementsStream,
   routesStream,
@@ -116,6 +123,13 @@ export const aggregates: readonly Aggregate[] = [
     retirementsStream('' as TenantId),
     retirementDecider,
     retirementEventTypes,
+  ),
+  aggregate<Erasures, ErasureEvent>(
+    'erasures',
+    erasuresStream('' as TenantId),
+    erasureDecider,
+    erasureEventTypes,
+    ({ erasures }) => ({ erasures: [...erasures.values()] }),
   ),
   aggregate<User, UserEvent>('user', userStream('' as UserId), userDecider, userEventTypes),
   aggregate<Reservation, EmailEvent>('email', emailStream(''), emailDecider, emailEventTypes),

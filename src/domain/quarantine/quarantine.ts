@@ -1,9 +1,7 @@
 import { accept, refuse, type Decider, type Decision } from '../decider.js';
-import type { DeploymentId, QuarantineId } from '../ids.js';
+import type { DeploymentId, ErasureId, QuarantineId } from '../ids.js';
+import type { IndexRange } from '../index-ranges.js';
 import type { Actor } from '../provenance.js';
-
-/** Events of one chunk by their numbers: from the first to the last, both included. */
-export type IndexRange = readonly [first: number, last: number];
 
 /** A record by its place in the log; with `indexes`, only some of the events of the chunk that it is. */
 export interface QuarantinedRecord {
@@ -21,6 +19,8 @@ export interface Proposal {
   readonly reason: string;
   /** The deployment that introduced the records, where they were found by it. */
   readonly deployment_id?: DeploymentId;
+  /** The erasure that cuts these events out of the log: they never come back. */
+  readonly erasure_id?: ErasureId;
   readonly records: readonly QuarantinedRecord[];
   /** Whoever approves must be a person other than who proposed. */
   readonly two_people?: true;
@@ -84,7 +84,7 @@ export const quarantineDecider: Decider<Quarantines, QuarantineEvent> = {
  * itself be set aside: whoever could would decide what was decided.
  */
 export const mayBeSetAside = (type: string): boolean =>
-  !/^(?:Quarantine|Deployment|Checkpoint|TelemetryRe(?!corded))/.test(type);
+  !/^(?:Quarantine|Deployment|Checkpoint|Telemetry(?!Recorded$))/.test(type);
 
 /** Proposes to set records aside; nothing is until somebody approves. The same proposal twice is the same as once. */
 export const propose = (
@@ -133,6 +133,8 @@ export const release = (
     case 'proposed':
       return accept([{ type: 'QuarantineWithdrawn', data: actOf(quarantine_id, by, note) }]);
     case 'approved':
+      if (found.erasure_id !== undefined)
+        return refuse('erased', 'What was erased is not there any more; it cannot be brought back.');
       return accept([{ type: 'QuarantineReleased', data: actOf(quarantine_id, by, note) }]);
     case 'released':
     case 'withdrawn':

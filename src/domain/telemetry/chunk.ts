@@ -22,7 +22,7 @@ export interface StoredChunk {
   /** The lines that the data are, where they are stored in columns. */
   readonly lines?: LineRange;
   /**
-   * The numbers in the chunk, ascending, of the events that are here, where others are set aside; never stored. The
+   * The numbers in the chunk, ascending, of the events that are here, where others are set aside or were cut out. The
    * header's count is that of the events here, its times are bounds.
    */
   readonly kept?: readonly number[];
@@ -114,6 +114,8 @@ export const withoutLines = <C extends StoredChunk>(
   numbers: ReadonlySet<number>,
 ): C | undefined => {
   const header = headerOf(stored);
+  // Of what was cut out of the log nothing is here, though it is set aside for good.
+  if (stored.kept && !stored.kept.some((number) => numbers.has(number))) return stored;
   const kept: number[] = [];
   const texts = bytesOf(stored)
     .toString('latin1')
@@ -124,13 +126,21 @@ export const withoutLines = <C extends StoredChunk>(
       return stays;
     });
   if (kept.length === 0) return undefined;
+  const data = Buffer.from(texts.join('\n'), 'latin1');
   return {
     ...withoutColumns(stored),
-    data: Buffer.from(texts.join('\n'), 'latin1'),
-    metadata: { ...stored.metadata, chunk: { ...header, count: kept.length } },
+    data,
+    metadata: { ...stored.metadata, chunk: lessHeader(header, kept.length, data.length) },
     kept,
   };
 };
+
+/** A chunk's header where fewer of its events are there, of so many bytes with the line breaks between them. */
+export const lessHeader = (header: ChunkHeader, count: number, bytes: number): ChunkHeader => ({
+  ...header,
+  count,
+  ...(header.bytes !== undefined && { bytes: bytes - (count - 1) }),
+});
 
 // The log holds only what ingest let through, and ingest lets through only what this type says.
 const parseLine = (line: string): TelemetryEvent => JSON.parse(line) as TelemetryEvent;

@@ -13,6 +13,7 @@ export type Permission =
   | 'audit:read'
   | 'log:seal'
   | 'quarantine'
+  | 'erase'
   | 'deploy'
   | 'operate';
 
@@ -47,6 +48,7 @@ const administering: readonly Permission[] = [
   'tenant:admin',
   'audit:read',
   'quarantine',
+  'erase',
 ];
 
 const ofRole: Readonly<Record<Role, readonly Permission[]>> = {
@@ -83,12 +85,12 @@ export const anonymousPrincipal: Principal = {
 };
 
 /**
- * Who runs the server: may deploy, say what tenants are allowed, and see and set aside what a deployment introduced,
- * whichever tenant's; nothing else of a tenant's data.
+ * Who runs the server: may deploy, say what tenants are allowed, see and set aside what a deployment introduced, and
+ * have a person's telemetry erased, whichever tenant's; nothing else of a tenant's data.
  */
 export const operatorPrincipal: Principal = {
   actor: { kind: 'operator', id: 'operator' },
-  permissions: new Set(['deploy', 'operate', 'audit:read', 'quarantine']),
+  permissions: new Set(['deploy', 'operate', 'audit:read', 'quarantine', 'erase']),
 };
 
 /** A process manager acting for a tenant, or for the log as a whole, with what it may do. */

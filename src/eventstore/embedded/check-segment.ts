@@ -1,4 +1,6 @@
 import { UndecodableColumns } from '../../domain/telemetry/column-codec/bytes.js';
+import { cutIn, type CutChunk } from '../../domain/erasure/erasure.js';
+import { indexRanges } from '../../domain/index-ranges.js';
 import { retirementEventTypes, retirementIn } from '../../domain/retention/retention.js';
 import { rangesOf, type RevisionRanges } from '../../domain/revision-ranges.js';
 import type { OpenFile } from '../../platform/files.js';
@@ -53,10 +55,16 @@ export interface SegmentReport {
   /** The records that are dropped, and those that some record says are to be. */
   readonly dropped: RevisionRanges;
   readonly retired: readonly RevisionRanges[];
+  /** The records out of which events are cut, and what some record says of such. */
+  readonly cut: readonly FoundCut[];
+  readonly said_cut: readonly CutChunk[];
   readonly problems: readonly SegmentProblem[];
 }
 
-const isRetirement = compileFilter({ types: retirementEventTypes });
+/** A record out of which events are cut, as it is in the file. */
+export type FoundCut = Pick<CutChunk, 'stream' | 'revision' | 'indexes' | 'leaf' | 'left'>;
+
+const isRemoval = compileFilter({ types: [...retirementEventTypes, 'TelemetryCut'] });
 
 /** More than these say nothing new. */
 const LISTED_PROBLEMS = 1_000;
@@ -126,6 +134,8 @@ class Check {
   readonly #places: number[] = [];
   readonly #dropped: { readonly stream: string; readonly revision: number }[] = [];
   readonly #retired: RevisionRanges[] = [];
+  readonly #cut: FoundCut[] = [];
+  readonly #saidCut: CutChunk[] = [];
   readonly #problems: SegmentProblem[] = [];
 
   constructor(
@@ -149,6 +159,7 @@ class Check {
   block(block: SealedBlock, offset: number): void {
     for (let i = 0; i < block.count; i += 1)
       if (block.isDropped(i)) this.#dropped.push(placeOf(block.payload(i)));
+      else if (block.gone(i).length > 0) this.#takeCut(block, i);
       else if (!leafOf(block.payload(i)).equals(block.leaf(i)))
         this.problem(`record ${block.number + i} is not what was acknowledged`, offset);
     if (!block.chainAt(this.#chain)?.equals(block.chain))
@@ -156,6 +167,15 @@ class Check {
     this.#chain = block.chain;
     this.#next = block.last + 1;
     this.#records(block, offset);
+  }
+
+  /** What is left of a record is held against what was said of it, once all of that is known. */
+  #takeCut(block: SealedBlock, i: number): void {
+    const payload = block.payload(i);
+    const { stream, revision } = placeOf(payload);
+    const leaf = block.leaf(i).toString('hex');
+    const left = leafOf(payload).toString('hex');
+    this.#cut.push({ stream, revision, indexes: indexRanges(block.gone(i)), leaf, left });
   }
 
   endOf({ last, after, directory }: SealedHeader): void {
@@ -171,9 +191,11 @@ class Check {
 
   #records(records: Pick<Commit, 'number' | 'count' | 'keys' | 'event'>, offset: number): void {
     for (let i = 0; i < records.count; i += 1) {
-      const event = records.event(i, isRetirement);
+      const event = records.event(i, isRemoval);
       const said = event && retirementIn(event);
       if (said) this.#retired.push(said.records);
+      const cut = event && cutIn(event);
+      if (cut) this.#saidCut.push(...cut.chunks);
     }
     let { number } = records;
     for (const { stream, revision, id, truncation } of records.keys()) {
@@ -213,6 +235,8 @@ class Check {
       places: Float64Array.from(this.#places),
       dropped: rangesOf(this.#dropped),
       retired: this.#retired,
+      cut: this.#cut,
+      said_cut: this.#saidCut,
       problems: this.#problems,
     };
   }

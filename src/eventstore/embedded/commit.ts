@@ -22,8 +22,10 @@ export interface RecordRun {
   readonly chain: Buffer;
   /** Their leaf hashes. */
   leaves(): readonly Buffer[];
-  /** A record's payload: what is hashed. Of one that is dropped what is left of it. */
+  /** A record's payload: what is hashed. Of one that is dropped, or out of which events were cut, what is left of it. */
   payload(i: number): Buffer;
+  /** The numbers of the events that were cut out of a record, ascending. */
+  gone(i: number): readonly number[];
   /** About how many bytes a record has. */
   bytesOf(i: number): number;
   /** A record as readers see it; undefined where they do not. */
@@ -96,6 +98,11 @@ export class Commit implements RecordRun {
     return { number, count, offset, chain: header.chain, runs: runsOf(keys) };
   }
 
+  /** Segments are encoded anew where something is cut out of them: of what is in this form nothing is. */
+  gone(): readonly number[] {
+    return NONE;
+  }
+
   /** A record's payload: what is hashed. */
   payload(i: number): Buffer {
     const { bytes, at } = this.#frame(i);
@@ -117,6 +124,8 @@ export class Commit implements RecordRun {
     throw new RangeError(`a commit of ${this.count} records has none with index ${i}`);
   }
 }
+
+const NONE: readonly number[] = [];
 
 /** A filter that looks at a frame before it is parsed. */
 export type CompiledFilter = (buffer: Buffer, at: number) => boolean;

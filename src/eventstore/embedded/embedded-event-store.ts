@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import type { RevisionRanges } from '../../domain/revision-ranges.js';
+import { placesOfCuts, type Removal } from '../../domain/erasure/cut.js';
+import { numbersIn } from '../../domain/index-ranges.js';
+import { joinRanges, type RevisionRanges } from '../../domain/revision-ranges.js';
 import type { Sought } from '../../domain/telemetry/query/sift.js';
 import { hasErrorCode } from '../../platform/files.js';
-import type { DroppingOptions, DroppingResult, RecordDropping } from '../dropping.js';
+import type { DroppingOptions, DroppingResult, ForeseenCut, PlannedCut, RecordDropping } from '../dropping.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
 import {
   START,
@@ -19,9 +21,10 @@ import {
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
+import type { RecordRun } from './commit.js';
 import type { Lock } from './directory-lock.js';
 import { followBatches, readBatches } from './event-batches.js';
-import { GENESIS } from './format.js';
+import { GENESIS, leafOf } from './format.js';
 import type { Frames } from './frames.js';
 import { GroupCommit, type Sealer } from './group-commit.js';
 import { Indexer } from './indexer.js';
@@ -33,7 +36,14 @@ import { catchUp, checkIndex, endsWith, openLmdbIndex } from './open-index.js';
 import { limitsOf, LogNotInitialised, takeLock, type EmbeddedOptions } from './options.js';
 import { RecentCommits } from './recent-commits.js';
 import { RecordTree } from './record-tree.js';
-import { encodeEvents, encodeTruncation, idBytes, prepareEvents, streamNameBytes } from './record.js';
+import {
+  encodeEvents,
+  encodeTruncation,
+  idBytes,
+  payloadWithout,
+  prepareEvents,
+  streamNameBytes,
+} from './record.js';
 import { recoverTail, type Tail, type TornTail } from './recovery.js';
 import { encodeInThread } from './sealed/sealing-thread.js';
 import {
@@ -336,17 +346,34 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
     return this.#sealing.sealAll(onProgress);
   }
 
-  async drop(records: RevisionRanges, through: Position, options: DroppingOptions): Promise<DroppingResult> {
-    const segments = await this.#segmentsOf(records);
+  async drop(removal: Removal, through: Position, options: DroppingOptions): Promise<DroppingResult> {
+    const { records, cuts } = removal;
+    const segments = await this.#segmentsOf(joinRanges([records, placesOfCuts(cuts)]));
     const last = segments.at(-1);
     if (last && last === this.segments.last) await this.#group.rollPast(last.first);
     try {
-      const dropping = { records, through: numberOf(through) };
+      const dropping = { records, cuts, through: numberOf(through) };
       return await this.#sealing.drop(segments, dropping, options);
     } finally {
       const end = last && this.segments.after(last);
       if (end) this.#recent.forget(end.first - 1);
     }
+  }
+
+  async foresee(cuts: readonly PlannedCut[]): Promise<readonly ForeseenCut[]> {
+    const foreseen: ForeseenCut[] = [];
+    for (const { position, indexes } of cuts) {
+      const number = numberOf(position);
+      const cursor = this.#reader.cursor(number);
+      try {
+        const [run] = await cursor.read();
+        if (!run) throw new RangeError(`There is no record at ${position}.`);
+        foreseen.push(foreseeCut(run, number - run.number, numbersIn(indexes)));
+      } finally {
+        await cursor.close();
+      }
+    }
+    return foreseen;
   }
 
   /** The segments that hold records, in order. */
@@ -468,6 +495,14 @@ const appended = (
   revision: revision as Revision,
   position: toPosition(number),
 });
+
+/** What a record of a run would be without some of its events. */
+const foreseeCut = (run: RecordRun, i: number, numbers: ReadonlySet<number>): ForeseenCut => {
+  const leaf = run.leaves()[i];
+  if (!leaf) throw new RangeError(`a run of ${run.count} records has none with index ${i}`);
+  const rest = payloadWithout(run.payload(i), run.gone(i), numbers);
+  return { leaf: leaf.toString('hex'), left: rest ? leafOf(rest).toString('hex') : null };
+};
 
 /** A position is a record's running number over the whole log: what it counts stays when segments are encoded anew. */
 const numberOf = (position: Position): number => Number.parseInt(position, 16);

@@ -165,9 +165,41 @@ export const partsOf = (
   };
 };
 
+/** How many bytes of data a payload has that begins at an offset. */
+export const dataBytes = (from: Buffer, start: number): number => from.readUInt32LE(start + 32);
+
 /** Of a payload what says which record it is: all of it up to the metadata. */
 export const identityOf = (payload: Buffer): Buffer =>
   payload.subarray(0, FIXED_BYTES + payload.readUInt16LE(36) + payload.readUInt8(38));
+
+/**
+ * A payload of telemetry without some of its events, as it would have been acknowledged without them. `gone`: the
+ * numbers of those that are not there already; `cut`: of those that are to go. Undefined where no event is left.
+ */
+export const payloadWithout = (
+  payload: Buffer,
+  gone: readonly number[],
+  cut: ReadonlySet<number>,
+): Buffer | undefined => {
+  const { data } = partsOf(payload);
+  const before = new Set(gone);
+  let number = -1;
+  const lines = data
+    .toString('latin1')
+    .split('\n')
+    .filter(() => {
+      do number += 1;
+      while (before.has(number));
+      return !cut.has(number);
+    });
+  if (lines.length === 0) return undefined;
+  const left = Buffer.concat([
+    payload.subarray(0, payload.length - data.length),
+    Buffer.from(lines.join('\n'), 'latin1'),
+  ]);
+  left.writeUInt32LE(left.length - (payload.length - data.length), 32);
+  return left;
+};
 
 /** Which record a payload is of: its stream, its revision and its type. */
 export const placeOf = (

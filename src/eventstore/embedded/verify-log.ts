@@ -1,3 +1,4 @@
+import { placeOf, type CutChunk } from '../../domain/erasure/erasure.js';
 import { holdsRevision, joinRanges, type RevisionRanges } from '../../domain/revision-ranges.js';
 import { toPosition, type Position } from '../event-store.js';
 import {
@@ -6,6 +7,7 @@ import {
   NO_ROOM,
   outOfTurn,
   placesIn,
+  type FoundCut,
   type SegmentCheck,
   type SegmentReport,
 } from './check-segment.js';
@@ -35,6 +37,8 @@ export interface LogVerification {
   readonly chain: string;
   /** How many records of telemetry are dropped: of them there is the leaf hash, and who says that they are. */
   readonly dropped: number;
+  /** Out of how many records events are cut: of them there is what is left, and who says what is gone. */
+  readonly cut: number;
   readonly problems: readonly LogProblem[];
 }
 
@@ -101,7 +105,8 @@ export const verifyLog = async (segments: Segments, options: Options): Promise<L
   const records = log.next - 1;
   const chain = log.chain.toString('hex');
   const dropped = log.dropped();
-  return { records, bytes: log.bytes, head: toPosition(records), chain, dropped, problems: log.problems };
+  const cut = log.cut();
+  return { records, bytes: log.bytes, head: toPosition(records), chain, dropped, cut, problems: log.problems };
 };
 
 /** Works on some at a time and hands on what came of each in their order. */
@@ -138,6 +143,9 @@ class LogCheck {
   readonly #revisions = new Map<string, number>();
   readonly #dropped: { readonly segment: Segment; readonly records: RevisionRanges }[] = [];
   readonly #retired: RevisionRanges[] = [];
+  readonly #cut: { readonly segment: Segment; readonly record: FoundCut }[] = [];
+  /** All that was said of cuts, by chunk. */
+  readonly #saidCut = new Map<string, CutChunk[]>();
 
   /** The index that is to be checked. */
   readonly knows: LogIndex | undefined;
@@ -166,6 +174,9 @@ class LogCheck {
       }
     this.#dropped.push({ segment, records: report.dropped });
     this.#retired.push(...report.retired);
+    this.#cut.push(...report.cut.map((record) => ({ segment, record })));
+    for (const said of report.said_cut)
+      this.#saidCut.set(placeOf(said), [...(this.#saidCut.get(placeOf(said)) ?? []), said]);
     this.#events += report.events;
     this.next = report.next;
     this.chain = Buffer.from(report.chain);
@@ -181,7 +192,7 @@ class LogCheck {
         for (const [from, to] of ranges) {
           count += to - from + 1;
           for (let revision = from; revision <= to; revision += 1)
-            if (!holdsRevision(retired, stream, revision))
+            if (!holdsRevision(retired, stream, revision) && !this.#isSaid({ stream, revision, left: null }))
               this.#problem(
                 `revision ${revision} of stream ${stream} is gone, and nothing says why`,
                 segment,
@@ -189,6 +200,28 @@ class LogCheck {
               );
         }
     return count;
+  }
+
+  /** What is left of each record out of which events are cut must be what the log says; answers how many there are. */
+  cut(): number {
+    for (const { segment, record } of this.#cut)
+      if (!this.#isSaid(record))
+        this.#problem(
+          `events of revision ${record.revision} of stream ${record.stream} are gone, and nothing says so`,
+          segment,
+          0,
+        );
+    return this.#cut.length;
+  }
+
+  /** Whether the log says of a chunk that this is what is left of it; files may be behind the last that it says. */
+  #isSaid({ leaf, left, indexes, ...place }: Omit<FoundCut, 'indexes'> & Partial<FoundCut>): boolean {
+    return (this.#saidCut.get(placeOf(place)) ?? []).some(
+      (said) =>
+        said.left === left &&
+        (leaf === undefined || said.leaf === leaf) &&
+        (!indexes || said.indexes.join(' ') === indexes.join(' ')),
+    );
   }
 
   /** What follows the end of a log that is open: zeros, unless it was written to meanwhile. */

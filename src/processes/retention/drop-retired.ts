@@ -3,14 +3,14 @@ import type { ReactionOutcome } from '../process.js';
 import type { DueDropping } from './retention.js';
 
 /**
- * Drops from the files what was retired, while no deployment is under way. Where a server keeps the log's files there
+ * Takes out of the files what was retired or cut, while no deployment is under way. Where a server keeps the log's files there
  * is nothing to be done: the read models show no more of it.
  */
 export const dropRetired =
   (log: RecordDropping | undefined, isGuarded: () => boolean) =>
-  async ({ records, through }: DueDropping, signal: AbortSignal): Promise<ReactionOutcome> => {
+  async ({ records, cuts, through }: DueDropping, signal: AbortSignal): Promise<ReactionOutcome> => {
     try {
-      await log?.drop(records, through, { isAllowed: () => !isGuarded(), signal });
+      await log?.drop({ records, cuts }, through, { isAllowed: () => !isGuarded(), signal });
       return { outcome: 'done' };
     } catch (error) {
       if (!(error instanceof DroppingForbidden)) throw error;

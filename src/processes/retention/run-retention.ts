@@ -1,3 +1,5 @@
+import { joinCuts, type ChunkCuts, type Removal } from '../../domain/erasure/cut.js';
+import { cutIn, cutsOf } from '../../domain/erasure/erasure.js';
 import type { TenantId } from '../../domain/ids.js';
 import { retiredBefore, retirementEventTypes, retirementIn } from '../../domain/retention/retention.js';
 import { joinRanges, type RevisionRanges } from '../../domain/revision-ranges.js';
@@ -76,9 +78,9 @@ export const runRetention =
       });
       if (outcome.outcome !== 'done') throw new Error(outcome.detail);
     }
-    const retired = await retiredIn(log);
-    if (!dropping || !retired) return { dry_run, tenants };
-    const dropped = await dropping.drop(retired.records, retired.through, {
+    const removal = await removedIn(log);
+    if (!dropping || !removal) return { dry_run, tenants };
+    const dropped = await dropping.drop(removal, removal.through, {
       isAllowed: () => !isGuarded(),
       signal,
       onShare: (share) => {
@@ -108,18 +110,20 @@ const rulesIn = async (
   return rules;
 };
 
-/** Everything that was ever retired; undefined where nothing was. */
-const retiredIn = async (
-  log: EventLog,
-): Promise<{ readonly records: RevisionRanges; readonly through: Position } | undefined> => {
-  const all: RevisionRanges[] = [];
+/** Everything that was ever retired or cut out; undefined where nothing was. */
+const removedIn = async (log: EventLog): Promise<(Removal & { readonly through: Position }) | undefined> => {
+  const records: RevisionRanges[] = [];
+  const cuts: ChunkCuts[] = [];
   let through: Position | undefined;
-  for await (const { events } of log.readAll(START, { types: retirementEventTypes }))
+  for await (const { events } of log.readAll(START, { types: [...retirementEventTypes, 'TelemetryCut'] }))
     for (const event of events) {
       const retired = retirementIn(event);
-      if (!retired) continue;
-      all.push(retired.records);
-      through = event.position;
+      if (retired) records.push(retired.records);
+      const cut = cutIn(event);
+      if (cut) cuts.push(cutsOf(cut));
+      if (retired ?? cut) through = event.position;
     }
-  return through === undefined ? undefined : { records: joinRanges(all), through };
+  return through === undefined
+    ? undefined
+    : { records: joinRanges(records), cuts: joinCuts(cuts), through };
 };

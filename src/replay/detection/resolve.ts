@@ -1,5 +1,6 @@
 import type { TenantId } from '../../domain/ids.js';
-import type { IndexRange, QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
+import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
+import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { mayBeSetAside } from '../../domain/quarantine/quarantine.js';
 import { addressOf } from '../../domain/telemetry/address.js';
 import {
@@ -66,10 +67,12 @@ const resolveOne = async (
     if (selector.indexes) return [];
     return record.revision === 0 ? wholeStream(log, record) : [named(record)];
   }
-  if (address) return address.index < chunk.count ? [named(record, [[address.index, address.index]])] : [];
+  // Where events were cut out, the numbers of those that are left go on behind the gaps.
+  const end = (record.kept?.at(-1) ?? chunk.count - 1) + 1;
+  if (address) return address.index < end ? [named(record, [[address.index, address.index]])] : [];
   if (!selector.indexes) return [named(record)];
-  const indexes = normalised(selector.indexes);
-  return indexes.length > 0 && indexes.every(([, last]) => last < chunk.count)
+  const indexes = indexRanges(selector.indexes);
+  return indexes.length > 0 && indexes.every(([, last]) => last < end)
     ? [named(record, indexes)]
     : [];
 };
@@ -112,20 +115,5 @@ export const named = (
 const joined = (one: QuarantinedRecord, other: QuarantinedRecord): QuarantinedRecord => {
   if (!one.indexes) return one;
   if (!other.indexes) return other;
-  return { ...one, indexes: normalised([...one.indexes, ...other.indexes]) };
-};
-
-/** Ranges in ascending order that neither overlap nor touch. */
-export const normalised = (indexes: readonly (number | IndexRange)[]): readonly IndexRange[] => {
-  const sorted = indexes
-    .map((one): IndexRange => (typeof one === 'number' ? [one, one] : one))
-    .filter(([first, last]) => first <= last)
-    .sort(([one], [other]) => one - other);
-  const ranges: [number, number][] = [];
-  for (const [first, last] of sorted) {
-    const before = ranges.at(-1);
-    if (before && first <= before[1] + 1) before[1] = Math.max(before[1], last);
-    else ranges.push([first, last]);
-  }
-  return ranges;
+  return { ...one, indexes: indexRanges([...one.indexes, ...other.indexes]) };
 };

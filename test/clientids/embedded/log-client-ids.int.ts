@@ -132,9 +132,8 @@ const step = fc.oneof(
 const recorded = (log: TestLog): Map<string, number[]> => {
   const times = new Map<string, number[]>();
   for (const event of log.events)
-    for (const one of clientIdsOf(event) ?? []) {
-      if (one === undefined) continue;
-      const name = `${event.metadata.tenant_id ?? ''} ${one}`;
+    for (const { id } of clientIdsOf(event)) {
+      const name = `${event.metadata.tenant_id ?? ''} ${id}`;
       times.set(name, [...(times.get(name) ?? []), Date.parse(event.metadata.recorded_at)]);
     }
   return times;

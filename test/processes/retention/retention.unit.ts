@@ -29,7 +29,7 @@ const retired = (tenant: TenantId, from: number, to: number): RecordedEvent =>
   });
 
 const done = (): Promise<ReactionOutcome> => Promise.resolve({ outcome: 'done' });
-const process = retention({ retire: done, drop: done });
+const process = retention({ retire: done, drop: done, erase: done, complete: done });
 const begin = () => process.begin(log);
 
 describe('the retention process', () => {
@@ -81,7 +81,7 @@ describe('the retention process', () => {
     const reactions = [...run.take(first), ...run.take(last), ...run.passed(NOON)];
     expect(process.steps(reactions)).toEqual([
       [expect.objectContaining({ kind: 'retire' })],
-      [{ kind: 'drop', records: { [`t-${acme}`]: [[0, 9]] }, through: last.position }],
+      [{ kind: 'drop', records: { [`t-${acme}`]: [[0, 9]] }, cuts: {}, through: last.position }],
     ]);
     expect(process.steps([])).toEqual([]);
   });
@@ -93,10 +93,11 @@ describe('the retention process', () => {
       drop: (_records, _through, { isAllowed }) => {
         asked += 1;
         if (!isAllowed()) return Promise.reject(new DroppingForbidden());
-        return Promise.resolve({ segments: 1, records: 1, before_bytes: 2, bytes: 1 });
+        return Promise.resolve({ segments: 1, records: 1, cut: 0, before_bytes: 2, bytes: 1 });
       },
+      foresee: () => Promise.resolve([]),
     };
-    const due: DueDropping = { kind: 'drop', records: {}, through: retired(acme, 0, 0).position };
+    const due: DueDropping = { kind: 'drop', records: {}, cuts: {}, through: retired(acme, 0, 0).position };
     const { signal } = new AbortController();
     const drop = dropRetired(files, () => guarded);
     expect(await drop(due, signal)).toMatchObject({ outcome: 'guarded' });

@@ -5,6 +5,7 @@ import {
   chunkOfLines,
   decodeChunk,
   headerOf,
+  numberIn,
   pickLines,
   receiptOf,
   type StoredChunk,
@@ -74,26 +75,26 @@ export class Sieve {
     const { count } = headerOf(stored);
     const candidates = this.#candidates(stored);
     const gone = new Set(without);
-    let numbers = (candidates ?? Array.from({ length: count }, (_, number) => number)).filter(
-      (number) => !gone.has(number),
+    let lines = (candidates ?? Array.from({ length: count }, (_, line) => line)).filter(
+      (line) => !gone.has(numberIn(stored, line)),
     );
     let price = count / SCANNED_FOR_ONE;
-    if (numbers.length * SPARSE > count) {
+    if (lines.length * SPARSE > count) {
       price += count / DECODED_FOR_ONE;
       const chunk = decodeChunk(stored, UNKNOWN_ROUTES);
       const meant = this.#meant(
         chunk,
-        numbers.map((number) => ({ number, index: number })),
+        lines.map((line) => ({ number: numberIn(stored, line), index: line })),
         isOfColumns,
       );
-      numbers = meant.map(({ number }) => number);
+      lines = meant.map(({ index }) => index);
     }
-    if (numbers.length === 0) return { numbers, texts: [], price };
-    const texts = pickLines(stored, numbers);
+    if (lines.length === 0) return { numbers: [], texts: [], price };
+    const texts = pickLines(stored, lines);
     price += texts.length;
     const meant = this.#meant(
       chunkOfLines(stored.id, texts, receiptOf(stored), UNKNOWN_ROUTES),
-      numbers.map((number, index) => ({ number, index })),
+      lines.map((line, index) => ({ number: numberIn(stored, line), index })),
       () => true,
     );
     return {
@@ -103,7 +104,7 @@ export class Sieve {
     };
   }
 
-  /** The numbers of the events that hold a text that they must; undefined where nothing is known of such texts. */
+  /** The lines of the events that hold a text that they must; undefined where nothing is known of such texts. */
   #candidates(stored: StoredChunk): readonly number[] | undefined {
     const scanner = this.#scanner;
     if (!scanner) return undefined;

@@ -1,12 +1,13 @@
 import { ByteReader } from '../../../domain/telemetry/column-codec/bytes.js';
 import { EncodedLines, LineRange } from '../../../domain/telemetry/column-codec/decode.js';
 import { decodeIntegers } from '../../../domain/telemetry/column-codec/integers.js';
+import { lessHeader } from '../../../domain/telemetry/chunk.js';
 import { deflateCompression } from '../../../platform/compression.js';
 import type { RecordedEvent } from '../../event-store.js';
 import type { CompiledFilter, RecordRun } from '../commit.js';
 import { chainAfter, FRAME_BYTES } from '../format.js';
 import type { IndexedCommit } from '../log-index.js';
-import { isTruncation, readEvent, readKey, type RecordKey } from '../record.js';
+import { dataBytes, isTruncation, readEvent, readKey, type RecordKey } from '../record.js';
 import { runsOf } from '../runs.js';
 import type { BlockPlace } from './format.js';
 
@@ -30,6 +31,8 @@ export class SealedBlock implements RecordRun {
   readonly #lines: readonly (LinesPlace | undefined)[];
   readonly #stripes: readonly EncodedLines[];
   readonly #dropped: ReadonlySet<number>;
+  /** Of records out of which events were cut the numbers of those. */
+  readonly #gone: ReadonlyMap<number, readonly number[]>;
   readonly #events: (RecordedEvent | undefined)[] = [];
   #ends: ReadonlySet<number> | undefined;
 
@@ -60,7 +63,10 @@ export class SealedBlock implements RecordRun {
       return new EncodedLines(from.sized(), from.compression);
     });
     this.#lines = places;
-    this.#dropped = new Set(from.left > 0 ? integers(from.varint()) : []);
+    const list = (): readonly number[] => Array.from(integers(from.varint()));
+    this.#dropped = new Set(from.left > 0 ? list() : []);
+    const cut = from.left > 0 ? list() : [];
+    this.#gone = new Map(cut.map((i) => [i, list()]));
   }
 
   /** Of its first record. */
@@ -96,7 +102,8 @@ export class SealedBlock implements RecordRun {
     const event = readEvent(this.#heads, this.#start(i) - FRAME_BYTES, this.number + i);
     const lines = this.#rangeOf(i);
     if (!lines) return event;
-    const { id, type, schema_version, metadata, stream, revision, position } = event;
+    const { id, type, schema_version, stream, revision, position } = event;
+    const { metadata, kept } = this.#left(i, event);
     let data: Uint8Array | undefined;
     return {
       id,
@@ -107,10 +114,27 @@ export class SealedBlock implements RecordRun {
       revision,
       position,
       lines,
+      ...(kept && { kept }),
       get data() {
         return (data ??= lines.bytes());
       },
     };
+  }
+
+  /** What a record's header says of the events that are left, and their numbers where some are gone. */
+  #left(i: number, { metadata }: RecordedEvent): Pick<RecordedEvent, 'metadata' | 'kept'> {
+    const gone = this.#gone.get(i);
+    if (!gone || !metadata.chunk) return { metadata };
+    const cut = new Set(gone);
+    const kept = Array.from({ length: metadata.chunk.count }, (_, number) => number).filter(
+      (number) => !cut.has(number),
+    );
+    const header = lessHeader(metadata.chunk, kept.length, dataBytes(this.#heads, this.#start(i)));
+    return { metadata: { ...metadata, chunk: header }, kept };
+  }
+
+  gone(i: number): readonly number[] {
+    return this.#gone.get(i) ?? [];
   }
 
   /** Whether a record was dropped: readers do not see it, and its payload is not there. */
@@ -118,7 +142,7 @@ export class SealedBlock implements RecordRun {
     return this.#dropped.has(i);
   }
 
-  /** A record's payload, as it was acknowledged; of a dropped one what says which it is. */
+  /** A record's payload, as it was acknowledged; of a dropped or cut one what is left of it. */
   payload(i: number): Buffer {
     const head = this.#heads.subarray(this.#start(i), this.#end(i));
     const lines = this.#rangeOf(i);

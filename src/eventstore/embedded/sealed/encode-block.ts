@@ -15,16 +15,22 @@ import { partsOf } from '../record.js';
  *   lines of each record's data (integers, sized): 0 where the head holds the data
  *   stripes varint; each: records varint, those without lines included, then the lines of their data (sized,
  *   column-codec/encode.ts)
- *   where records are dropped: how many varint, their indexes (integers, sized)
+ *   where records are dropped or cut: how many are dropped varint, their indexes (integers, sized)
+ *   where records are cut: how many varint, their indexes (integers, sized), and of each how many events are gone
+ *   varint, their numbers (integers, sized)
+ *
+ * Of a record that is cut the lines are those that are left, and the head says how long their data are.
  *
  * Of a record that is dropped there is the leaf hash, and of its payload what comes before the metadata: the lengths of
  * metadata and data in it are those that there were.
  */
 export interface RecordToSeal {
-  /** Of a record that is dropped what says which one it is. */
+  /** Of a record that is dropped what says which one it is; of one that is cut what is left. */
   readonly payload: Buffer;
   readonly leaf: Buffer;
   readonly dropped?: boolean;
+  /** The numbers of the events that were cut out, ascending. */
+  readonly gone?: readonly number[];
 }
 
 /** The records of one commit. */
@@ -86,9 +92,14 @@ export const encodeBlock = (commits: readonly CommitToSeal[]): EncodedBlock => {
     out.sized(encodeLines(joined(data), deflateCompression));
   }
   const dropped = records.flatMap((record, i) => (record.dropped ? [i] : []));
-  if (dropped.length > 0) {
-    out.varint(dropped.length);
-    putIntegers(out, dropped);
+  const cut = records.flatMap(({ gone = [] }, i) => (gone.length > 0 ? [{ i, gone }] : []));
+  if (dropped.length > 0 || cut.length > 0) putList(out, dropped);
+  if (cut.length > 0) {
+    putList(
+      out,
+      cut.map(({ i }) => i),
+    );
+    for (const { gone } of cut) putList(out, gone);
   }
   return { content: out.bytes(), line_bytes: stripes.reduce((sum, { bytes }) => sum + bytes, 0) };
 };
@@ -97,6 +108,11 @@ const putIntegers = (out: ByteWriter, values: readonly number[]): void => {
   const part = new ByteWriter(out.compression);
   encodeIntegers(values, part);
   out.sized(part.bytes());
+};
+
+const putList = (out: ByteWriter, values: readonly number[]): void => {
+  out.varint(values.length);
+  putIntegers(out, values);
 };
 
 /** The data of a record that holds lines of telemetry. */

@@ -14,7 +14,8 @@ import { crc32 } from 'node:zlib';
  * commits; numbers and chains are those of the segment that it was made of, and so is its name.
  *
  * Version 2 differs from version 1 in that records may be dropped (encode-block.ts), and in `dropped`: the number of
- * the newest record of the log that says which. What is of version 1 has none, and a zero there.
+ * the newest record of the log that says which. What is of version 1 has none, and a zero there. Version 3 differs in
+ * that events may be cut out of records; `dropped` then is the newest record that says either.
  */
 export const SEALED_HEADER_BYTES = 128;
 export const BLOCK_HEAD_BYTES = 8;
@@ -29,7 +30,7 @@ export interface SealedHeader {
   readonly raw: number;
   readonly directory: number;
   readonly blocks: number;
-  /** The number of the newest record that says which records are dropped; 0 where none is. */
+  /** The number of the newest record that says what is dropped or cut out; 0 where nothing is. */
   readonly dropped: number;
   readonly before: Buffer;
   readonly after: Buffer;
@@ -50,10 +51,11 @@ const writeNumber = (into: Buffer, value: number, at: number): void => {
   into.writeUIntLE(value, at, 6);
 };
 
-export const writeSealedHeader = (header: SealedHeader): Buffer => {
+/** `cut`: whether events are cut out of some of its records. */
+export const writeSealedHeader = (header: SealedHeader, cut: boolean): Buffer => {
   const bytes = Buffer.alloc(SEALED_HEADER_BYTES);
   bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt32LE(header.dropped > 0 ? 2 : 1, 4);
+  bytes.writeUInt32LE(cut ? 3 : header.dropped > 0 ? 2 : 1, 4);
   writeNumber(bytes, header.first, 8);
   writeNumber(bytes, header.last, 16);
   writeNumber(bytes, header.raw, 24);
@@ -70,7 +72,7 @@ export const writeSealedHeader = (header: SealedHeader): Buffer => {
 export const readSealedHeader = (bytes: Buffer): SealedHeader | undefined => {
   if (bytes.length < SEALED_HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined;
   const version = bytes.readUInt32LE(4);
-  if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124)) || version < 1 || version > 2)
+  if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124)) || version < 1 || version > 3)
     return undefined;
   return {
     first: bytes.readUIntLE(8, 6),

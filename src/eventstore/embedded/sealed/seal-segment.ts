@@ -1,9 +1,7 @@
-import { TELEMETRY_RECORDED } from '../../../domain/telemetry/chunk.js';
-import { holdsRevision, type RevisionRanges } from '../../../domain/revision-ranges.js';
+import type { Removal } from '../../../domain/erasure/cut.js';
 import type { Files, OpenFile } from '../../../platform/files.js';
 import { LogCorrupt } from '../../event-store.js';
 import { chainAfter, HEADER_BYTES } from '../format.js';
-import { identityOf, placeOf } from '../record.js';
 import type { Segment } from '../segments.js';
 import type { SealedBlock } from './block.js';
 import { encodeBlock, type CommitToSeal, type RecordToSeal } from './encode-block.js';
@@ -16,13 +14,15 @@ import {
   type BlockPlace,
 } from './format.js';
 import { SealedFile } from './sealed-file.js';
+import { removing, type Remove } from './removing.js';
 import { Source, type SourceCommit } from './source.js';
 
 /** What became of a segment that was encoded anew. */
 export interface Sealed {
   readonly records: number;
-  /** How many of them were dropped this time. */
+  /** How many of them were dropped this time, and out of how many events were cut. */
   readonly dropped: number;
+  readonly cut: number;
   /** The number of its last record, and the log's chain after it. */
   readonly last: number;
   readonly chain: Buffer;
@@ -33,9 +33,8 @@ export interface Sealed {
   readonly bytes: number;
 }
 
-/** Which records of telemetry are to be dropped. Others that are named stay as they are. */
-export interface Dropping {
-  readonly records: RevisionRanges;
+/** What is to be taken out of records of telemetry. Others that are named stay as they are. */
+export interface Dropping extends Removal {
   /** The number of the newest record of the log that says so. */
   readonly through: number;
 }
@@ -52,8 +51,8 @@ const WRITING_SHARE = 0.8;
 
 /**
  * Encodes a segment that is no longer written to into a new file, flushes it, reads it back and compares it with the
- * old one record by record. Leaves the old one as it is. Throws LogCorrupt where either does not check out. Records that
- * are to be dropped come out without their content; those that were dropped before stay so.
+ * old one record by record. Leaves the old one as it is. Throws LogCorrupt where either does not check out. What is
+ * to be taken out of records is gone from the new one; what was taken out before stays so.
  */
 export const sealSegment = async (
   files: Files,
@@ -63,20 +62,21 @@ export const sealSegment = async (
   dropping?: Dropping,
 ): Promise<Sealed> => {
   const source = await Source.open(files, segment);
+  const remove = removing(segment.name, dropping);
   try {
     const file = await files.open(target, 'create');
     try {
       const writer = new SealedWriter(segment, file);
       for await (const { commits, share } of source.parts()) {
-        for (const commit of commits) await writer.add(withoutDropped(commit, dropping));
+        for (const commit of commits) await writer.add(lessened(commit, remove));
         onShare(WRITING_SHARE * share);
       }
       const through = Math.max(source.dropped, dropping?.through ?? 0);
       const sealed = await writer.finish(through, source.raw);
-      const dropped = await compare(segment, source, file, dropping, (share) => {
+      const removed = await compare(segment, source, file, remove, (share) => {
         onShare(WRITING_SHARE + (1 - WRITING_SHARE) * share);
       });
-      return { ...sealed, dropped };
+      return { ...sealed, ...removed };
     } finally {
       await file.close();
     }
@@ -85,23 +85,10 @@ export const sealSegment = async (
   }
 };
 
-const isToDrop = ({ payload }: RecordToSeal, dropping: Dropping | undefined): boolean => {
-  if (!dropping) return false;
-  const { stream, revision, type } = placeOf(payload);
-  return type === TELEMETRY_RECORDED && holdsRevision(dropping.records, stream, revision);
-};
-
-const withoutDropped = (commit: SourceCommit, dropping: Dropping | undefined): SourceCommit =>
-  dropping
-    ? {
-        ...commit,
-        records: commit.records.map((record) =>
-          !record.dropped && isToDrop(record, dropping)
-            ? { payload: identityOf(record.payload), leaf: record.leaf, dropped: true }
-            : record,
-        ),
-      }
-    : commit;
+const lessened = (commit: SourceCommit, remove: Remove): SourceCommit => ({
+  ...commit,
+  records: commit.records.map((record) => remove(record) ?? record),
+});
 
 /** Writes a sealed file: its blocks one after another, the header last. */
 class SealedWriter {
@@ -115,6 +102,7 @@ class SealedWriter {
   #unflushed = 0;
   #raw = 0;
   #line_bytes = 0;
+  #cut = false;
 
   constructor(
     private readonly segment: Segment,
@@ -133,6 +121,7 @@ class SealedWriter {
     );
     if (chain && !this.#chain.equals(chain))
       throw new LogCorrupt(this.segment.name, offset, 'the records are not those of the chain');
+    this.#cut ||= records.some(({ gone = [] }) => gone.length > 0);
     this.#waiting.push(records);
     this.#waiting_bytes += bytes;
     this.#next = last + 1;
@@ -140,20 +129,23 @@ class SealedWriter {
   }
 
   /** `raw`: what the records took as they were appended, where the commits do not tell. */
-  async finish(dropped: number, raw = this.#raw): Promise<Omit<Sealed, 'dropped'>> {
+  async finish(dropped: number, raw = this.#raw): Promise<Omit<Sealed, 'dropped' | 'cut'>> {
     await this.#write();
     const directory = writeDirectory(this.#places);
     await this.file.write(directory, this.#offset);
-    const header = writeSealedHeader({
-      first: this.segment.first,
-      last: this.#next - 1,
-      raw,
-      directory: this.#offset,
-      blocks: this.#places.length,
-      dropped,
-      before: this.segment.chain,
-      after: this.#chain,
-    });
+    const header = writeSealedHeader(
+      {
+        first: this.segment.first,
+        last: this.#next - 1,
+        raw,
+        directory: this.#offset,
+        blocks: this.#places.length,
+        dropped,
+        before: this.segment.chain,
+        after: this.#chain,
+      },
+      this.#cut,
+    );
     await this.file.write(header, 0);
     await this.file.flush();
     return {
@@ -190,14 +182,14 @@ class SealedWriter {
   }
 }
 
-/** Reads the new file and holds each of its records against the old one; says how many were dropped. */
+/** Reads the new file and holds each of its records against the old one; says how many were dropped and cut. */
 const compare = async (
   segment: Segment,
   source: Source,
   target: OpenFile,
-  dropping: Dropping | undefined,
+  remove: Remove,
   onShare: OnShare,
-): Promise<number> => {
+): Promise<Pick<Sealed, 'dropped' | 'cut'>> => {
   const differs = (what: string): never => {
     throw new Error(`${segment.name} was not encoded rightly: ${what}; it stays as it is`);
   };
@@ -208,15 +200,17 @@ const compare = async (
   let chain = segment.chain;
   let next = segment.first;
   let dropped = 0;
+  let cut = 0;
   for await (const { commits, share } of source.parts()) {
     for (const commit of commits) {
       for (const record of commit.records) {
         if (!block.done && next > block.value.last) block = await blocks.next();
         if (block.done) return differs(`record ${next} is missing`);
-        const drop = !record.dropped && isToDrop(record, dropping);
-        if (!isSame(block.value, next - block.value.number, record, drop))
+        const removed = remove(record);
+        if (!isSame(block.value, next - block.value.number, removed ?? record))
           return differs(`record ${next} comes back as another one`);
-        if (drop) dropped += 1;
+        if (removed?.dropped) dropped += 1;
+        else if (removed) cut += 1;
         next += 1;
       }
       if (commit.records.length > 0) {
@@ -229,11 +223,12 @@ const compare = async (
     onShare(share);
   }
   if (sealed.header.last !== next - 1 || !sealed.header.after.equals(chain)) differs('it ends elsewhere');
-  return dropped;
+  return { dropped, cut };
 };
 
-/** Whether a record of the new file is the one of the old: all of it, or where it is dropped which one it is. */
-const isSame = (block: SealedBlock, at: number, { payload, leaf, dropped }: RecordToSeal, drop: boolean) =>
+/** Whether a record of the new file is what it should be, down to what is gone of it. */
+const isSame = (block: SealedBlock, at: number, { payload, leaf, dropped, gone = [] }: RecordToSeal): boolean =>
   block.leaf(at).equals(leaf) &&
-  block.isDropped(at) === (drop || dropped === true) &&
-  block.payload(at).equals(drop ? identityOf(payload) : payload);
+  block.isDropped(at) === (dropped === true) &&
+  block.gone(at).join() === gone.join() &&
+  block.payload(at).equals(payload);

@@ -148,7 +148,7 @@ export class Sealing {
   }
 
   /**
-   * Drops records of full segments. Those from which they were dropped before are left as they are. Throws
+   * Takes out of full segments what is to be gone. Those out of which it was taken before are left as they are. Throws
    * DroppingForbidden.
    */
   async drop(
@@ -156,7 +156,7 @@ export class Sealing {
     dropping: Dropping,
     { isAllowed, signal, onShare = () => undefined }: DroppingOptions,
   ): Promise<DroppingResult> {
-    let result: DroppingResult = { segments: 0, records: 0, before_bytes: 0, bytes: 0 };
+    let result: DroppingResult = { segments: 0, records: 0, cut: 0, before_bytes: 0, bytes: 0 };
     for (const [i, segment] of segments.entries()) {
       const dropped = await this.#inTurn(() =>
         this.#drop(segment, dropping, {
@@ -172,6 +172,7 @@ export class Sealing {
         result = {
           segments: result.segments + 1,
           records: result.records + dropped.dropped,
+          cut: result.cut + dropped.cut,
           before_bytes: result.before_bytes + dropped.before_bytes,
           bytes: result.bytes + dropped.bytes,
         };
@@ -189,7 +190,7 @@ export class Sealing {
     return { ...(await this.#replace(segment, options.onShare, { dropping, ...options })), before_bytes };
   }
 
-  /** The number of the newest record that says what was dropped of a segment. */
+  /** The number of the newest record that says what was taken out of a segment. */
   async #droppedOf(segment: Segment): Promise<number> {
     const form = await openForm(this.segments, segment);
     await ('sealed' in form ? form.sealed : form.raw).close();

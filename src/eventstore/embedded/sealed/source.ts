@@ -45,7 +45,7 @@ export class Source {
     }
   }
 
-  /** The newest record that says what was dropped of it; 0 where nothing was. */
+  /** The newest record that says what was taken out of it; 0 where nothing was. */
   get dropped(): number {
     return this.sealed?.header.dropped ?? 0;
   }
@@ -100,6 +100,7 @@ function* commitsOf(block: SealedBlock, offset: number): Iterable<SourceCommit> 
       payload: block.payload(at + i),
       leaf: block.leaf(at + i),
       dropped: block.isDropped(at + i),
+      gone: block.gone(at + i),
     }));
     at += count;
     const last = block.number + at - 1;
