@@ -31,7 +31,7 @@ const RETENTION = 'retention';
 /** Chunks that one record cuts at most. */
 const MOST_CHUNKS = 500;
 /** Ranges of numbers that one record names at most. */
-const MOST_RANGES = 50_000;
+const MOST_RANGES = 20_000;
 
 /** Somebody asked for a person's telemetry to be erased. */
 export interface DueErasure {
