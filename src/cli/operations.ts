@@ -190,12 +190,13 @@ export const verifyLog = async (options: { json: boolean }): Promise<void> => {
 };
 
 const showVerification = (log: LogVerification, seconds: number, json: boolean): void => {
-  const { records, bytes, chain, dropped, problems } = log;
+  const { records, bytes, chain, dropped, cut, problems } = log;
   if (problems.length > 0) process.exitCode = 1;
   print(json, { ok: problems.length === 0, seconds, log }, () => {
-    const gone = dropped > 0 ? `, and of ${count(dropped)} that were retired the leaf hash is there` : '';
+    const gone = dropped > 0 ? `, and of ${count(dropped)} that are gone the leaf hash is there` : '';
+    const less = cut > 0 ? `, and of ${count(cut)} what is left is what was said` : '';
     if (problems.length === 0)
-      return `✓ ${count(records)} records in ${count(bytes)} bytes in ${seconds.toFixed(1)} s: every byte checks out${gone}; chain ${chain.slice(0, 16)}`;
+      return `✓ ${count(records)} records in ${count(bytes)} bytes in ${seconds.toFixed(1)} s: every byte checks out${gone}${less}; chain ${chain.slice(0, 16)}`;
     const named = problems.map(
       ({ segment, offset, detail }) =>
         `    ${segment ?? 'index'}${offset === undefined ? '' : ` at byte ${offset}`}: ${detail}`,

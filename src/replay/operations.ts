@@ -46,6 +46,8 @@ export interface LogVerification {
   readonly chain: string;
   /** Records of telemetry of which there is the leaf hash only, as the log says. */
   readonly dropped: number;
+  /** Records of telemetry out of which events are cut, as the log says. */
+  readonly cut: number;
   readonly problems: readonly LogProblem[];
 }
 

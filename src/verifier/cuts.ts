@@ -55,9 +55,7 @@ export class Cuts {
     const signed = note === undefined ? undefined : readNote(note);
     if (!signed?.text.startsWith(`${STATEMENT}\n`)) return;
     const { keys, unnamed } = this.trust;
-    const trusted = unnamed
-      ? signed.signatures.map(({ name }) => noteKey(sha256, name, 1, unnamed))
-      : keys;
+    const trusted = unnamed ? signed.signatures.map(({ name }) => noteKey(sha256, name, 1, unnamed)) : keys;
     const isSigned = trusted.some((key) => checkSignature(verifyEd25519, signed, key).found === 'valid');
     for (const line of signed.text.split('\n')) {
       const [, number, leaf, left, gone] =
@@ -82,7 +80,8 @@ export class Cuts {
       const stated = this.#stated.get(number) ?? [];
       const is = { leaf: leaf.toString('hex'), left: this.#left[i], gone: writeNumbers(gone) };
       // Files may be a statement behind: those of a record follow each other, and each says all that is gone.
-      if (stated.some((one) => one.leaf === is.leaf && one.left === is.left && one.gone === is.gone)) continue;
+      if (stated.some((one) => one.leaf === is.leaf && one.left === is.left && one.gone === is.gone))
+        continue;
       report({
         code: 'not_stated',
         records: [number, number],

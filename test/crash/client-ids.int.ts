@@ -57,7 +57,9 @@ describe('A program that is killed while it stores events with ids', () => {
 
       const log = await EmbeddedEventStore.open(directory, smallLog);
       const { ingest, index } = await openIngest(log, directory, 40);
-      const before = new Set((await allEvents(log)).flatMap((event) => clientIdsOf(event).map(({ id }) => id)));
+      const before = new Set(
+        (await allEvents(log)).flatMap((event) => clientIdsOf(event).map(({ id }) => id)),
+      );
       for (const id of stored) expect(before).toContain(id);
       const body = Buffer.from(JSON.stringify(again.map((id) => ({ type: 'a', id }))));
       const known = again.filter((id) => before.has(id)).length;

@@ -100,7 +100,7 @@ describe('a server whose tenant keeps its telemetry for a week', () => {
     expect(await found()).toEqual(['young']);
     await agrees();
     const { code, stdout } = await runCli(data, ['log', 'verify']);
-    expect(stdout).toContain('that were retired the leaf hash is there');
+    expect(stdout).toContain('that are gone the leaf hash is there');
     expect(code).toBe(0);
   });
 

@@ -5,19 +5,25 @@ import type { ErasureId, QuarantineId } from '../../src/domain/ids.js';
 import { indexRanges } from '../../src/domain/index-ranges.js';
 import type { JsonObject } from '../../src/domain/json.js';
 import type { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
-import { START, type Position } from '../../src/eventstore/event-store.js';
+import { START, type Position, type StreamName } from '../../src/eventstore/event-store.js';
 import { seededRandom } from './faulty-files.js';
 import { eventFactory, revision, stream } from './log-events.js';
 
 export const CHUNKS = stream('telemetry-a');
 const ERASURES = stream('erasures-a');
 
+/** How many records of a stream are there; these have lost none. */
+const lengthOf = async (log: EmbeddedEventStore, name: StreamName): Promise<number> => {
+  let length = 0;
+  for await (const { revision: at } of log.readStream(name)) length = at + 1;
+  return length;
+};
+
 /** Appends chunks of a few people's events, until the log has so many segments: the same at each run. */
 export const appendPeople = async (log: EmbeddedEventStore, segments: number): Promise<void> => {
   const random = seededRandom(segments);
   const factory = eventFactory(100 + segments);
-  let next = 0;
-  for await (const _ of log.readStream(CHUNKS)) next += 1;
+  let next = await lengthOf(log, CHUNKS);
   while ((await log.stat()).segments < segments) {
     // Now and then a chunk is of one person alone.
     const alone = random() < 0.25 ? Math.floor(random() * 3) : undefined;
@@ -45,11 +51,7 @@ export const appendPeople = async (log: EmbeddedEventStore, segments: number): P
 };
 
 /** What cutting all events of a person out of the log as it is comes to, what was cut before included. */
-export const planCut = async (
-  log: EmbeddedEventStore,
-  person: string,
-  before: Cut | undefined = undefined,
-): Promise<Cut> => {
+export const planCut = async (log: EmbeddedEventStore, person: string, before?: Cut): Promise<Cut> => {
   const found: Omit<CutChunk, 'leaf' | 'left'>[] = [];
   for await (const { events } of log.readAll(START))
     for (const event of events) {
@@ -76,8 +78,7 @@ export const sayCut = async (
   log: EmbeddedEventStore,
   cut: Cut,
 ): Promise<{ readonly cuts: ChunkCuts; readonly through: Position }> => {
-  let next = 0;
-  for await (const _ of log.readStream(ERASURES)) next += 1;
+  const next = await lengthOf(log, ERASURES);
   const event = eventFactory(500 + next).json(cut as unknown as JsonObject, 'TelemetryCut');
   const outcome = await log.append(ERASURES, next === 0 ? 'none' : revision(next - 1), [event]);
   if (outcome.outcome !== 'appended') throw new Error(outcome.outcome);

@@ -13,12 +13,7 @@ import {
   type LegitimacyEvent,
   type LegitimacyRules,
 } from '../detection/legitimacy/rules.js';
-import {
-  erasureDecider,
-  erasureEventTypes,
-  type ErasureEvent,
-  type Erasures,
-} from '../erasure/erasure.js';
+import { erasureDecider, erasureEventTypes, type ErasureEvent, type Erasures } from '../erasure/erasure.js';
 import {
   quarantineDecider,
   quarantineEventTypes,

@@ -4,7 +4,13 @@ import { numbersIn } from '../../domain/index-ranges.js';
 import { joinRanges, type RevisionRanges } from '../../domain/revision-ranges.js';
 import type { Sought } from '../../domain/telemetry/query/sift.js';
 import { hasErrorCode } from '../../platform/files.js';
-import type { DroppingOptions, DroppingResult, ForeseenCut, PlannedCut, RecordDropping } from '../dropping.js';
+import type {
+  DroppingOptions,
+  DroppingResult,
+  ForeseenCut,
+  PlannedCut,
+  RecordDropping,
+} from '../dropping.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
 import {
   START,

@@ -106,7 +106,15 @@ export const verifyLog = async (segments: Segments, options: Options): Promise<L
   const chain = log.chain.toString('hex');
   const dropped = log.dropped();
   const cut = log.cut();
-  return { records, bytes: log.bytes, head: toPosition(records), chain, dropped, cut, problems: log.problems };
+  return {
+    records,
+    bytes: log.bytes,
+    head: toPosition(records),
+    chain,
+    dropped,
+    cut,
+    problems: log.problems,
+  };
 };
 
 /** Works on some at a time and hands on what came of each in their order. */

@@ -78,8 +78,7 @@ export const eraseTelemetry =
     const { log, clock, pseudonym, isGuarded, progress } = tools;
     const { tenant_id, erasure_id, field, subject_hash, until } = due;
     // Whoever looks through the whole log only to be refused would do so again and again.
-    if (isGuarded())
-      return { outcome: 'guarded', detail: 'Nothing is cut while a deployment is under way.' };
+    if (isGuarded()) return { outcome: 'guarded', detail: 'Nothing is cut while a deployment is under way.' };
     const erasure = (await erasuresOf(log, tenant_id)).erasures.get(erasure_id);
     if (erasure?.status !== 'requested') return { outcome: 'done' };
     const isMeant = remembered((value) => pseudonym(field, `${tenant_id}:${value}`) === subject_hash);
@@ -117,10 +116,7 @@ export const completeTelemetryErasure =
     advance(tools, due, { rewritten: tools.files !== undefined });
 
 /** A tenant's erasures as the log has them now. */
-export const erasuresOf = async (
-  log: Pick<EventLog, 'readStream'>,
-  tenant: TenantId,
-): Promise<Erasures> => {
+export const erasuresOf = async (log: Pick<EventLog, 'readStream'>, tenant: TenantId): Promise<Erasures> => {
   let erasures = erasureDecider.initial;
   for await (const record of log.readStream(erasuresStream(tenant) as StreamName)) {
     const event = readEvent<ErasureEvent>(erasureEventTypes, record);

@@ -123,7 +123,5 @@ const removedIn = async (log: EventLog): Promise<(Removal & { readonly through: 
       if (cut) cuts.push(cutsOf(cut));
       if (retired ?? cut) through = event.position;
     }
-  return through === undefined
-    ? undefined
-    : { records: joinRanges(records), cuts: joinCuts(cuts), through };
+  return through === undefined ? undefined : { records: joinRanges(records), cuts: joinCuts(cuts), through };
 };

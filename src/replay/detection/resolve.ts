@@ -72,9 +72,7 @@ const resolveOne = async (
   if (address) return address.index < end ? [named(record, [[address.index, address.index]])] : [];
   if (!selector.indexes) return [named(record)];
   const indexes = indexRanges(selector.indexes);
-  return indexes.length > 0 && indexes.every(([, last]) => last < end)
-    ? [named(record, indexes)]
-    : [];
+  return indexes.length > 0 && indexes.every(([, last]) => last < end) ? [named(record, indexes)] : [];
 };
 
 /** The record at a place; undefined where there is none. */

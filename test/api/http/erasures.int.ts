@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { verifyLog } from '../../../src/verifier/verify.js';
 import { logSigner } from '../../../src/processes/checkpoints/log-signer.js';
 import { readKey } from '../../../src/platform/secrets.js';
-import { registerTestTenant, startTestServer, type TestServer, type TestTenant } from '../../support/server.js';
+import {
+  registerTestTenant,
+  startTestServer,
+  type TestServer,
+  type TestTenant,
+} from '../../support/server.js';
 import { until } from '../../support/until.js';
 
 const ADA = 'ada@example.com';
@@ -15,8 +20,7 @@ let data: string;
 let server: TestServer;
 let tenant: TestTenant;
 let other: TestTenant;
-const start = () =>
-  startTestServer({ PULSESTREAM_DATA_DIR: data, PULSESTREAM_CHECKPOINT_SECONDS: '1' });
+const start = () => startTestServer({ PULSESTREAM_DATA_DIR: data, PULSESTREAM_CHECKPOINT_SECONDS: '1' });
 
 beforeAll(async () => {
   data = await mkdtemp(join(tmpdir(), 'pulsestream-erasures-'));
@@ -44,12 +48,16 @@ const send = (to: TestTenant, events: readonly object[]) =>
   server.call('POST', '/api/v1/ingestion/events/batch', { as: to.key, json: events });
 
 const search = async (of: TestTenant, query = ''): Promise<readonly Record<string, unknown>[]> => {
-  const { body } = await server.call('GET', `/api/v1/ingestion/events/search?limit=1000${query}`, { as: of.key });
+  const { body } = await server.call('GET', `/api/v1/ingestion/events/search?limit=1000${query}`, {
+    as: of.key,
+  });
   return body.data as readonly Record<string, unknown>[];
 };
 
 const statistics = async (of: TestTenant): Promise<unknown> => {
-  const { body } = await server.call('GET', '/api/v1/ingestion/events/statistics?group_by=service', { as: of.key });
+  const { body } = await server.call('GET', '/api/v1/ingestion/events/statistics?group_by=service', {
+    as: of.key,
+  });
   return body;
 };
 
@@ -91,7 +99,10 @@ describe('erasing a person’s telemetry', () => {
 
     const person = { field: 'user_id', value: ADA };
     const head = await server.head();
-    const counted = await server.call('POST', '/api/v2/audit/erasures/count', { as: tenant.token, json: person });
+    const counted = await server.call('POST', '/api/v2/audit/erasures/count', {
+      as: tenant.token,
+      json: person,
+    });
     expect(counted).toMatchObject({ status: 200, body: { chunks: 2, events: 3 } });
 
     const asked = await server.call('POST', '/api/v2/audit/erasures', {
@@ -151,7 +162,10 @@ describe('erasing a person’s telemetry', () => {
 
   it('knows the ids of clients by their events’ places still', async () => {
     const [last] = (await search(tenant)).filter(({ id }) => id === 'request-bob-3');
-    const again = await server.call('POST', '/api/v1/ingestion/events', { as: tenant.key, json: event('bob', 3) });
+    const again = await server.call('POST', '/api/v1/ingestion/events', {
+      as: tenant.key,
+      json: event('bob', 3),
+    });
     expect(again.body.event_id).toBe(last?.event_id);
   });
 
@@ -189,11 +203,15 @@ describe('erasing a person’s telemetry', () => {
     const asking = (as: string, json: object = person) =>
       server.call('POST', '/api/v2/audit/erasures', { as, json });
     expect(await asking(server.operator_token)).toMatchObject({ status: 422 });
-    expect(await asking(server.operator_token, { ...person, tenant_id: other.id })).toMatchObject({ status: 202 });
+    expect(await asking(server.operator_token, { ...person, tenant_id: other.id })).toMatchObject({
+      status: 202,
+    });
     expect(await asking(tenant.token, { ...person, tenant_id: other.id })).toMatchObject({ status: 404 });
     expect(await asking(tenant.token, { field: 'message', value: 'x' })).toMatchObject({ status: 400 });
     expect(
-      await server.call('GET', '/api/v2/audit/erasures/era_00000000000000000000000000000000', { as: tenant.token }),
+      await server.call('GET', '/api/v2/audit/erasures/era_00000000000000000000000000000000', {
+        as: tenant.token,
+      }),
     ).toMatchObject({ status: 404 });
   });
 });

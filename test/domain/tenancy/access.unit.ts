@@ -24,6 +24,7 @@ const everything = [
   'alerting:read',
   'alerting:write',
   'audit:read',
+  'erase',
   'quarantine',
   'telemetry:read',
   'telemetry:write',
@@ -42,7 +43,7 @@ describe('who may do what', () => {
     ['a key for alerting', key('alerting'), ['alerting:read', 'alerting:write']],
     ['a key for everything', key('admin'), everything],
     ['nobody in particular', anonymousPrincipal, ['register']],
-    ['the operator', operatorPrincipal, ['audit:read', 'deploy', 'operate', 'quarantine']],
+    ['the operator', operatorPrincipal, ['audit:read', 'deploy', 'erase', 'operate', 'quarantine']],
     ['a process', processPrincipal('alert-evaluation', tenant, 'alerting:write'), ['alerting:write']],
   ])('%s', (_who, principal, permissions) => {
     expect(may(principal)).toEqual(permissions);

@@ -116,6 +116,7 @@ describe('Starting', () => {
     expect(await log.verify()).toEqual({
       records: 600,
       dropped: 0,
+      cut: 0,
       bytes: (await log.stat()).bytes,
       head: await log.head(),
       chain,

@@ -227,7 +227,11 @@ const compare = async (
 };
 
 /** Whether a record of the new file is what it should be, down to what is gone of it. */
-const isSame = (block: SealedBlock, at: number, { payload, leaf, dropped, gone = [] }: RecordToSeal): boolean =>
+const isSame = (
+  block: SealedBlock,
+  at: number,
+  { payload, leaf, dropped, gone = [] }: RecordToSeal,
+): boolean =>
   block.leaf(at).equals(leaf) &&
   block.isDropped(at) === (dropped === true) &&
   block.gone(at).join() === gone.join() &&

@@ -25,7 +25,9 @@ const TARGET = `${DIRECTORY}/sealing-segment`;
 
 /** A chunk as readers see it: each of its lines under its number. */
 const shown = ({ position, data, metadata, kept, lines }: RecordedEvent) => {
-  const texts = Buffer.from(data as Uint8Array).toString().split('\n');
+  const texts = Buffer.from(data as Uint8Array)
+    .toString()
+    .split('\n');
   const numbers = kept ?? texts.map((_, n) => n);
   expect(metadata.chunk).toMatchObject({
     count: texts.length,
@@ -138,7 +140,11 @@ describe('Events that are cut out of chunks', () => {
     const log = await open(new FaultyFiles(made.disk));
     const more = await planCut(log, 'person-2', made.cut);
     const said = await sayCut(log, more);
-    const cuts = { [CHUNKS]: [...new Map([...made.cuts[CHUNKS]!, ...said.cuts[CHUNKS]!].map((cut) => [cut.revision, cut])).values()] };
+    const cuts = {
+      [CHUNKS]: [
+        ...new Map([...made.cuts[CHUNKS]!, ...said.cuts[CHUNKS]!].map((cut) => [cut.revision, cut])).values(),
+      ],
+    };
     await log.drop({ records: {}, cuts }, said.through, options());
     expect(await linesIn(log)).toEqual(without(without(made.before, ADA), 'person-2'));
     expect((await log.verify()).problems).toEqual([]);
@@ -148,7 +154,11 @@ describe('Events that are cut out of chunks', () => {
   it('that nobody said were to go are found out, and so is what nobody said was to be left', async () => {
     const log = await open(new FaultyFiles(made.disk));
     const other = await planCut(log, 'person-2');
-    const cuts = { [CHUNKS]: other.chunks.slice(0, 2).map(({ revision, indexes, left = null }) => ({ revision, indexes, left })) };
+    const cuts = {
+      [CHUNKS]: other.chunks
+        .slice(0, 2)
+        .map(({ revision, indexes, left = null }) => ({ revision, indexes, left })),
+    };
     await log.drop({ records: {}, cuts }, made.through, options());
     const { problems } = await log.verify();
     expect(problems).toHaveLength(2);

@@ -172,9 +172,9 @@ describe('Records that are dropped', () => {
       const log = await open(files);
       let left = allowed;
       const isAllowed = (): boolean => left-- > 0;
-      await expect(log.drop({ records: RECORDS, cuts: {} }, made.through, { ...options(), isAllowed })).rejects.toThrow(
-        DroppingForbidden,
-      );
+      await expect(
+        log.drop({ records: RECORDS, cuts: {} }, made.through, { ...options(), isAllowed }),
+      ).rejects.toThrow(DroppingForbidden);
       expect([...files.state.names.keys()]).not.toContain(TARGET);
       expect((await log.verify()).problems).toEqual([]);
       await drop(log);
