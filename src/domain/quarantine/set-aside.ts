@@ -1,6 +1,7 @@
+import type { IndexRange } from '../index-ranges.js';
 import type { StoredChunk } from '../telemetry/chunk.js';
 import { withoutLines } from '../telemetry/chunk.js';
-import type { IndexRange, QuarantinedRecord, Quarantines } from './quarantine.js';
+import type { QuarantinedRecord, Quarantines } from './quarantine.js';
 
 /** Which numbers of a chunk's events are set aside; `all` of a whole record. */
 export type Aside = 'all' | ReadonlySet<number>;

@@ -8,7 +8,8 @@ import {
 import type { GuardMode } from '../../domain/deployment/deployment.js';
 import type { DeploymentId, TenantId } from '../../domain/ids.js';
 import type { Actor, Origin } from '../../domain/provenance.js';
-import type { IndexRange, QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
+import type { IndexRange } from '../../domain/index-ranges.js';
+import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { deploymentsStream } from '../../domain/streams.js';
 import {
   START,

@@ -11,14 +11,13 @@ import {
 import { declared, scoreOf } from '../../domain/detection/reason.js';
 import { isBookkeeping, isClientCommand } from '../../domain/detection/structure.js';
 import type { TenantId } from '../../domain/ids.js';
-import type { IndexRange } from '../../domain/quarantine/quarantine.js';
+import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
 import { readEvent } from '../../domain/stored-event.js';
 import { legitimacyStream } from '../../domain/streams.js';
 import { linesOf, numberIn, UnreadableChunk } from '../../domain/telemetry/chunk.js';
 import type { EventLog, Position, RecordedEvent, StreamName } from '../../eventstore/event-store.js';
 import { recordsAt } from '../../quarantine/records.js';
 import { introduced, type Introduced, type IntroducedRecord } from './introduced.js';
-import { normalised } from './resolve.js';
 
 /** A record of a deployment's report, with what its tenant's rules say of it. */
 export interface ReportedRecord extends IntroducedRecord {
@@ -129,5 +128,5 @@ export const judged = async (
 const rangesIn = (record: RecordedEvent, { items }: RecordJudgement): readonly IndexRange[] | undefined => {
   const { chunk } = record.metadata;
   if (!chunk || items.length >= chunk.count) return undefined;
-  return normalised(items.map((n) => numberIn(record, n)));
+  return indexRanges(items.map((n) => numberIn(record, n)));
 };
