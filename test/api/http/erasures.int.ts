@@ -54,11 +54,12 @@ const search = async (of: TestTenant, query = ''): Promise<readonly Record<strin
   return body.data as readonly Record<string, unknown>[];
 };
 
-const statistics = async (of: TestTenant): Promise<unknown> => {
+/** What is counted, whatever else has been recorded. */
+const statistics = async (of: TestTenant): Promise<object> => {
   const { body } = await server.call('GET', '/api/v1/ingestion/events/statistics?group_by=service', {
     as: of.key,
   });
-  return body;
+  return { ...body, position: undefined };
 };
 
 const completed = async (id: string): Promise<Record<string, unknown>> => {
