@@ -1,10 +1,12 @@
 import { startPulseStream } from '../main.js';
+import { letHeapGrow } from '../platform/heap-growth.js';
 import { configure } from './output.js';
 import { announceServer, withdrawServer } from './server-address.js';
 
 /** `serve`: runs the server until it is told to stop; then answers what it has begun, and loses nothing. */
 export const serve = async (): Promise<void> => {
   const config = configure();
+  letHeapGrow();
   const server = await startPulseStream(config);
   await announceServer(config.PULSESTREAM_DATA_DIR, server.url);
   console.log(welcome(server.url));

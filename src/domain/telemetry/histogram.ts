@@ -149,17 +149,23 @@ const addUnits = (histogram: Histogram, bucket: number, times: number): Histogra
   return changed;
 };
 
-/** Adds one to each of some buckets, as {@link addToBucket} does. */
-export const addToBuckets = (histogram: Histogram, buckets: readonly number[]): Histogram => {
+/** Adds one to each bucket of a list, from one place in it up to another, as {@link addToBucket} does. */
+export const addToBuckets = (
+  histogram: Histogram,
+  buckets: Uint16Array,
+  from: number,
+  to: number,
+): Histogram => {
   let changed = histogram;
   let width = changed[0] ?? 0;
   let first = firstBucket(changed);
-  if (changed[1]) return buckets.reduce((sum, bucket) => addToBucket(sum, bucket, 1), changed);
-  for (const bucket of buckets) {
+  const is_fine = (changed[1] ?? 0) > 0;
+  for (let i = from; i < to; i += 1) {
+    const bucket = buckets[i] ?? 0;
     const at = HEADER + (bucket - first) * width;
     const low = changed[at] ?? 0xff;
     // Most often the bucket is there and its lowest byte has room, whatever the width.
-    if (at >= HEADER && low < 0xff) changed[at] = low + 1;
+    if (!is_fine && at >= HEADER && low < 0xff) changed[at] = low + 1;
     else {
       changed = addToBucket(changed, bucket, 1);
       width = changed[0] ?? 0;

@@ -40,8 +40,10 @@ export interface SeriesPartial extends SeriesName {
   max_ms: number;
   /** Exact status codes, 0 where there is none. */
   readonly statuses: StatusCount[];
-  /** Histogram buckets, one for each event with a duration that stands for itself alone. */
-  readonly buckets: number[];
+  /** Histogram buckets, one for each event with a duration that stands for itself alone: these of all the chunk's. */
+  buckets: Uint16Array;
+  first_bucket: number;
+  end_bucket: number;
   /** Histogram buckets of other events, and how many requests each holds. */
   weighted: { readonly bucket: number; readonly times: number }[] | undefined;
 }
@@ -110,6 +112,8 @@ const numberSparse = ({ types, services, routes, methods, statuses, count }: Tel
   return of;
 };
 
+const NO_BUCKETS = new Uint16Array(0);
+
 const textAt = ({ values, ids }: TextColumn, index: number): string => values[ids[index] ?? 0] ?? '';
 
 const begin = (chunk: TelemetryChunk, index: number): SeriesPartial => {
@@ -135,7 +139,9 @@ const begin = (chunk: TelemetryChunk, index: number): SeriesPartial => {
     min_ms: Infinity,
     max_ms: 0,
     statuses: [],
-    buckets: [],
+    buckets: NO_BUCKETS,
+    first_bucket: 0,
+    end_bucket: 0,
     weighted: undefined,
   };
 };
@@ -160,7 +166,7 @@ const count = (partial: SeriesPartial, status: number, duration: number): void =
   partial.sum_us += Math.round(duration * 1000);
   if (duration < partial.min_ms) partial.min_ms = duration;
   if (duration > partial.max_ms) partial.max_ms = duration;
-  partial.buckets.push(bucketOf(duration));
+  partial.end_bucket += 1;
 };
 
 /** {@link count} for a chunk in which some events stand for many requests. */
@@ -188,13 +194,18 @@ const countWeighted = (
   if (duration >= 0) time(duration, weight);
 };
 
-/** Sums a chunk up by minute and series, in one pass over its columns; minutes in the order of their first event. */
+/** For each event of the chunk that is summed up its partial, by number; used again for the next chunk. */
+let partial_of = new Uint32Array(0);
+
+/** Sums a chunk up by minute and series; minutes in the order of their first event. */
 export const partialsOf = (chunk: TelemetryChunk): readonly MinutePartial[] => {
   const series = numberSeries(chunk);
   const { weights } = chunk;
-  const minutes = new Map<number, { series: SeriesPartial[]; by_number: (SeriesPartial | undefined)[] }>();
+  if (partial_of.length < chunk.count) partial_of = new Uint32Array(chunk.count);
+  const partials: SeriesPartial[] = [];
+  const minutes = new Map<number, OpenMinute>();
   let minute = NaN;
-  let current: { series: SeriesPartial[]; by_number: (SeriesPartial | undefined)[] } | undefined;
+  let current: OpenMinute | undefined;
   for (let i = 0; i < chunk.count; i += 1) {
     const time = chunk.times[i] ?? 0;
     // Mostly it is the minute of the event before, and a remainder takes longer than all the rest.
@@ -207,14 +218,48 @@ export const partialsOf = (chunk: TelemetryChunk): readonly MinutePartial[] => {
       }
     }
     const number = series[i] ?? 0;
-    let partial = current.by_number[number];
-    if (!partial) {
-      partial = begin(chunk, i);
-      current.by_number[number] = partial;
-      current.series.push(partial);
+    let at = current.by_number[number];
+    if (at === undefined) {
+      const begun = begin(chunk, i);
+      at = partials.push(begun) - 1;
+      current.by_number[number] = at;
+      current.series.push(begun);
     }
+    partial_of[i] = at;
+    const partial = partials[at];
+    if (!partial) continue;
     if (weights) countWeighted(partial, chunk, i, weights[i] ?? 1);
     else count(partial, chunk.statuses[i] ?? 0, chunk.durations[i] ?? NaN);
   }
+  if (!weights) placeBuckets(chunk, partials);
   return [...minutes].map(([start, { series: found }]) => ({ minute: start, series: found }));
+};
+
+interface OpenMinute {
+  readonly series: SeriesPartial[];
+  /** By the series' number: its partial's. */
+  readonly by_number: (number | undefined)[];
+}
+
+/** Puts the buckets of each partial's events, which were counted, one behind the other. */
+const placeBuckets = (
+  { count: events, durations }: TelemetryChunk,
+  partials: readonly SeriesPartial[],
+): void => {
+  let room = 0;
+  for (const partial of partials) room += partial.end_bucket;
+  const buckets = new Uint16Array(room);
+  let first = 0;
+  for (const partial of partials) {
+    const its = partial.end_bucket;
+    partial.buckets = buckets;
+    partial.first_bucket = first;
+    partial.end_bucket = first;
+    first += its;
+  }
+  for (let i = 0; i < events; i += 1) {
+    const duration = durations[i] ?? NaN;
+    const partial = partials[partial_of[i] ?? 0];
+    if (duration >= 0 && partial) buckets[partial.end_bucket++] = bucketOf(duration);
+  }
 };

@@ -140,7 +140,7 @@ export class SeriesTable {
     numbers[at + 5] = Math.min(numbers[at + 5] ?? 0, partial.min_ms);
     numbers[at + 6] = Math.max(numbers[at + 6] ?? 0, partial.max_ms);
     const before = this.#latencies[series] ?? emptyHistogram();
-    let latency = addToBuckets(before, partial.buckets);
+    let latency = addToBuckets(before, partial.buckets, partial.first_bucket, partial.end_bucket);
     for (const { bucket, times } of partial.weighted ?? []) latency = addToBucket(latency, bucket, times);
     this.#latencies[series] = latency;
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.js';
 
-/** Rests this many times as long as the last write took: writing then takes a fifth of the time at most. */
-const REST = 4;
+/** Rests this many times as long as the last write took: writing then takes a tenth of the time at most. */
+const REST = 9;
 /** However long a write takes, readers are not behind by much more than this. */
 const LONGEST_REST_MS = 100;
 
