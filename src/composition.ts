@@ -472,7 +472,7 @@ const checkpointSealer = (
 ): CheckpointSealer | undefined => {
   const { log, tree, readStore } = stores;
   const every_ms = config.PULSESTREAM_CHECKPOINT_SECONDS * 1_000;
-  if (!tree || !signer || every_ms === 0) return undefined;
+  if (!signer || every_ms === 0) return undefined;
   return new CheckpointSealer({
     log,
     tree,
@@ -487,12 +487,12 @@ const checkpointSealer = (
   });
 };
 
-/** What proves the log, where it has a tree and a key to sign it with. */
+/** What proves the log, where there is a key to sign it with. */
 const proofsOf = (
   { stores: { log, tree }, signer }: Given,
   sealer: CheckpointSealer | undefined,
 ): Pick<ApiDependencies, 'proofs'> =>
-  tree && signer
+  signer
     ? { proofs: new Proofs({ log, tree, key: signer.key, latest: () => sealer?.latest() }) }
     : {};
 

@@ -3,6 +3,7 @@ import { LogClientIds } from './clientids/embedded/log-client-ids.js';
 import type { LogSnapshots } from './deployments/backup.js';
 import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
 import { logThreads } from './eventstore/embedded/log-threads.js';
+import { payloadOf } from './eventstore/embedded/record.js';
 import type { SealingReport } from './eventstore/embedded/sealed/sealing.js';
 import { sealingProgram } from './eventstore/embedded/sealed/sealing-thread.js';
 import { siftingProgram } from './eventstore/embedded/sifting.js';
@@ -29,7 +30,7 @@ export interface Stores {
   /** Absent where the log is a server's. */
   readonly inspection?: LogInspection;
   /** The Merkle tree over the records of the log. */
-  readonly tree?: LogTree;
+  readonly tree: LogTree;
   /** Absent where the log is a server's. */
   readonly snapshots?: LogSnapshots;
   /** Takes content out of the log's files; absent where the log is a server's. */
@@ -94,9 +95,9 @@ export const openStores = async (config: Config, programs?: LogPrograms): Promis
     const readStore = await openReadStore(config);
     return {
       log,
+      tree: log.tree,
       ...(log instanceof EmbeddedEventStore && {
         inspection: log,
-        tree: log.tree,
         snapshots: log,
         dropping: log,
         startSealing: (report: SealingReport) => {
@@ -124,7 +125,13 @@ const openLog = async (
   const { EVENTSTOREDB_URL: url, PULSESTREAM_DATA_DIR: directory } = config;
   if (!url) return EmbeddedEventStore.open(directory, embeddedOptions(config, programs));
   const { EventStoreDbLog } = await import('./eventstore/eventstoredb/event-store-db-log.js');
-  return EventStoreDbLog.open({ url, indexDirectory: join(directory, 'index'), clock: systemClock });
+  return EventStoreDbLog.open({
+    url,
+    indexDirectory: join(directory, 'index'),
+    files: systemFiles,
+    clock: systemClock,
+    payloadOf,
+  });
 };
 
 const openReadStore = async (config: Config): Promise<ReadStore> => {

@@ -82,7 +82,7 @@ export interface ApiDependencies {
   readonly operations: Pick<Operations, 'status' | 'logStat' | 'start' | 'job'>;
   /** What was, at any moment. */
   readonly past: Pick<Past, 'records' | 'stateOf' | 'documentsAt'>;
-  /** What proves the log; absent where there is no tree of it, or no key. */
+  /** What proves the log; absent where there is no key. */
   readonly proofs?: Pick<Proofs, keyof Proofs>;
   /** Dry runs over the past. */
   readonly replays: Pick<Replays, 'start' | 'list' | 'get' | 'pause' | 'resume' | 'cancel'>;

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { signatureLine, cosign, noteKey, type NoteSigner } from '../../src/domain/integrity/signed-note.js';
-import type { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
+import type { EventLogWriter } from '../../src/eventstore/event-log-writer.js';
+import type { EventLog } from '../../src/eventstore/event-store.js';
 import { layoutOf } from '../../src/eventstore/embedded/layout.js';
+import type { LogTree } from '../../src/eventstore/log-tree.js';
 import { sha256 } from '../../src/eventstore/tree-file.js';
 import { signingKey } from '../../src/platform/signing.js';
 import { CheckpointSealer } from '../../src/processes/checkpoints/checkpoint-sealer.js';
@@ -26,7 +28,10 @@ export const testWitness = (): NoteSigner => {
 };
 
 /** Seals a log as a server does that is started and stopped, and keeps what a witness was handed. */
-export const checkpointsOn = (log: EmbeddedEventStore, signer = testSigner()) => {
+export const checkpointsOn = (
+  log: EventLog & EventLogWriter & { readonly tree: LogTree },
+  signer = testSigner(),
+) => {
   const store = new MemoryReadStore();
   const { pipeline } = commandBench({ log, store });
   const witness = testWitness();

@@ -1,8 +1,9 @@
-import { rootOf, type Hash, type NodePlace, type TreeHead } from '../../domain/integrity/merkle.js';
+import type { ReadNodes, TreeHead } from '../../domain/integrity/merkle.js';
 import type { Files } from '../../platform/files.js';
-import { EventStoreUnavailable, toPosition, type Position } from '../event-store.js';
+import { toPosition, type Position } from '../event-store.js';
+import { GrowingTree } from '../growing-tree.js';
 import type { LogTree } from '../log-tree.js';
-import { sha256, TreeFile } from '../tree-file.js';
+import type { TreeFile } from '../tree-file.js';
 import { leafOf } from './format.js';
 import type { LogCursor } from './log-reader.js';
 
@@ -33,20 +34,25 @@ const BATCH_LEAVES = 4_096;
  * not the log's own any more they are made anew.
  */
 export class RecordTree implements LogTree {
+  readonly nodes: ReadNodes;
+  readonly #tree: GrowingTree;
   #waiting: Committed[] = [];
-  #opening: Promise<TreeFile> | undefined;
-  #growing: Promise<void> = Promise.resolve();
-  #closed = false;
 
   constructor(
-    private readonly files: Files,
-    private readonly path: string,
+    files: Files,
+    path: string,
     private readonly source: TreeSource,
     /** The number of the record to come. */
     private next: number,
     /** So many commits at most wait in memory. */
     private readonly waitingCommits: number,
-  ) {}
+  ) {
+    this.#tree = new GrowingTree(files, path, {
+      fits: (file) => this.#fits(file),
+      grow: (file, insistOpen) => this.#grow(file, insistOpen),
+    });
+    this.nodes = this.#tree.nodes;
+  }
 
   /** Takes note of a commit that is durable. */
   committed(number: number, rows: readonly Buffer[], chain: Buffer): void {
@@ -57,16 +63,9 @@ export class RecordTree implements LogTree {
     this.#waiting = [];
   }
 
-  async head(): Promise<TreeHead> {
-    const { frontier } = await this.#grown();
-    return { size: frontier.size, root: rootOf(sha256, frontier) };
+  head(): Promise<TreeHead> {
+    return this.#tree.head();
   }
-
-  readonly nodes = async (places: readonly NodePlace[]): Promise<readonly Hash[]> => {
-    const file = await this.#open();
-    const needed = Math.max(0, ...places.map(({ level, index }) => (index + 1) * 2 ** level));
-    return (needed > file.frontier.size ? await this.#grown() : file).nodes(places);
-  };
 
   indexOf(position: Position): Promise<number | undefined> {
     const number = Number.parseInt(position, 16);
@@ -90,60 +89,27 @@ export class RecordTree implements LogTree {
     }
   }
 
-  async rebuild(): Promise<void> {
-    await this.#inTurn(async () => (await this.#open()).clear());
-    await this.#grown();
+  rebuild(): Promise<void> {
+    return this.#tree.rebuild();
   }
 
   /** Lets the file go; what waits is in the log. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#growing;
-    const file = await this.#opening?.catch(() => undefined);
-    await file?.close();
+  close(): Promise<void> {
+    return this.#tree.close();
   }
 
-  /** The tree's file, with everything that is durable now. */
-  async #grown(): Promise<TreeFile> {
-    await this.#inTurn(() => this.#grow());
-    return this.#open();
-  }
-
-  /** One after another: each sees what the one before it added. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#growing.then(() => {
-      this.#insistOpen();
-      return work();
-    });
-    this.#growing = turn.catch(() => undefined);
-    return turn;
-  }
-
-  #open(): Promise<TreeFile> {
-    this.#opening ??= this.#load().catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    });
-    return this.#opening;
-  }
-
-  async #load(): Promise<TreeFile> {
-    const file = await TreeFile.open(this.files, this.path);
-    const { size } = file.frontier;
-    const fits = size === 0 || (size < this.next && (await this.source.endsWith(size, file.mark)));
-    if (!fits) await file.clear();
-    return file;
+  async #fits({ frontier: { size }, mark }: TreeFile): Promise<boolean> {
+    return size === 0 || (size < this.next && (await this.source.endsWith(size, mark)));
   }
 
   /** Adds what is durable now: from memory what is there, else from the log. */
-  async #grow(): Promise<void> {
-    const file = await this.#open();
+  async #grow(file: TreeFile, insistOpen: () => void): Promise<void> {
     const end = this.next;
     for (let next = file.frontier.size + 1; next < end; next = file.frontier.size + 1) {
       this.#waiting = this.#waiting.filter(({ number }) => number >= next);
       const [first] = this.#waiting;
       if (first?.number === next) await this.#addWaiting(file);
-      else await this.#readUpTo(first?.number ?? end, file);
+      else await this.#readUpTo(first?.number ?? end, file, insistOpen);
     }
   }
 
@@ -158,7 +124,7 @@ export class RecordTree implements LogTree {
     await file.append(leaves, chain);
   }
 
-  async #readUpTo(end: number, file: TreeFile): Promise<void> {
+  async #readUpTo(end: number, file: TreeFile, insistOpen: () => void): Promise<void> {
     let next = file.frontier.size + 1;
     const cursor = this.source.cursor(next);
     try {
@@ -170,18 +136,14 @@ export class RecordTree implements LogTree {
           next = run.last + 1;
           mark = run.chain;
         }
-        if (leaves.length < BATCH_LEAVES && next < end && !this.#closed) continue;
+        insistOpen();
+        if (leaves.length < BATCH_LEAVES && next < end) continue;
         await file.append(leaves, mark);
         leaves = [];
-        this.#insistOpen();
       }
     } finally {
       await cursor.close();
     }
-  }
-
-  #insistOpen(): void {
-    if (this.#closed) throw new EventStoreUnavailable('closed', 'the log was closed');
   }
 }
 

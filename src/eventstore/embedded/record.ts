@@ -153,6 +153,10 @@ export const readType = (from: Buffer, at: number): string => {
   return from.toString('utf8', type, type + from.readUInt8(start + 38));
 };
 
+/** The payload that a record has, made of what readers see of it: in whichever store it stands, it is hashed as this. */
+export const payloadOf = (record: RecordedEvent): Buffer =>
+  encodeEvents(prepareEvents(record.stream, [record]), record.revision).bytes.subarray(FRAME_BYTES);
+
 /** The type of a payload and its data, as they stand in it. */
 export const partsOf = (
   payload: Buffer,

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { EventId } from '../../domain/ids.js';
 import type { Sought } from '../../domain/telemetry/query/sift.js';
 import type { Clock } from '../../platform/clock.js';
+import type { Files } from '../../platform/files.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
 import {
   EventStoreUnavailable,
@@ -18,13 +19,15 @@ import {
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
+import type { LogTree } from '../log-tree.js';
 import { siftByReading } from '../sift.js';
 import { appendOnce } from './appending.js';
 import { connect, type Connection } from './connection.js';
 import { follow } from './following.js';
 import { openIdIndex, type EventPlace, type IdIndex } from './id-index.js';
 import { KnownIds } from './known-ids.js';
-import { lastPosition, probe, readStream, readToEnd } from './reading.js';
+import { lastPosition, probe, readStream, readToEnd, recordAt } from './reading.js';
+import { RecordTree, type RecordSource } from './record-tree.js';
 import { closed, unreachable, untilAnswered, type Patience } from './retrying.js';
 import { compileFilter, dataBytes, toEventData } from './stored-form.js';
 import { truncateStream } from './truncating.js';
@@ -32,9 +35,12 @@ import { truncateStream } from './truncating.js';
 export interface EventStoreDbOptions {
   /** `esdb://…` or `esdb+discover://…`, with credentials and TLS as the client documents them. */
   readonly url: string;
-  /** Holds the index of event ids, which can be made again from the log. */
+  /** Holds the index of event ids and the tree over the records, which can be made again from the log. */
   readonly indexDirectory: string;
+  readonly files: Files;
   readonly clock: Clock;
+  /** What a record's leaf in the tree is made of: the same as where the log is in files. */
+  readonly payloadOf: RecordSource['payloadOf'];
   /** What the server takes in one append, all data together. Default 1,048,576, the limit up to server 25.0. */
   readonly maxAppendBytes?: number;
   /** Milliseconds for one try of an append. Default 5,000. */
@@ -53,9 +59,12 @@ type Appended = Extract<AppendOutcome, { outcome: 'appended' }>;
 
 /** The log on an EventStoreDB (23.10 or later) or KurrentDB server. */
 export class EventStoreDbLog implements EventLog, EventLogWriter {
+  /** Over the records of ours in the log's order. */
+  readonly tree: LogTree;
   readonly #connection: Connection;
   readonly #ids: KnownIds;
   readonly #index: IdIndex;
+  readonly #tree: RecordTree;
   readonly #patience: Patience;
   readonly #closing = new AbortController();
   /** Appends under way by event id: a repeat waits for the first. Their promises only ever resolve. */
@@ -74,7 +83,13 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
       retryFor: options.retryFor ?? RETRY_FOR,
       closing: this.#closing.signal,
     };
-    this.#ids = new KnownIds(index, this.#connection.client, options.clock, this.#closing.signal);
+    const { client } = this.#connection;
+    this.#ids = new KnownIds(index, client, options.clock, this.#closing.signal);
+    this.tree = this.#tree = new RecordTree(options.files, options.indexDirectory, {
+      readAll: (after) => this.readAll(after),
+      recordAt: (position) => recordAt(client, position),
+      payloadOf: options.payloadOf,
+    });
   }
 
   /** Opens the index and begins to read the log into it. The server need not be there yet; appends wait for both. */
@@ -160,6 +175,7 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
     this.#closing.abort();
     await this.#ids.stopped();
     await Promise.all(this.#underWay.values());
+    await this.#tree.close();
     await this.#connection.client.dispose();
     await this.#index.close();
   }

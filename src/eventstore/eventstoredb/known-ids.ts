@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.js';
 import { EventStoreUnavailable, START, type EventBatch } from '../event-store.js';
 import { follow } from './following.js';
 import type { IdIndex } from './id-index.js';
-import { idAt, readToEnd } from './reading.js';
+import { recordAt, readToEnd } from './reading.js';
 import { BackOff, closed } from './retrying.js';
 
 const everything = (): boolean => true;
@@ -101,8 +101,8 @@ export class KnownIds {
   async #checkOrigin(): Promise<void> {
     const checkpoint = this.index.checkpoint();
     if (!checkpoint) return;
-    const id = await idAt(this.client, checkpoint.position);
-    if (id !== checkpoint.id) await this.index.clear();
+    const found = await recordAt(this.client, checkpoint.position);
+    if (found?.id !== checkpoint.id) await this.index.clear();
   }
 
   async #take({ events }: EventBatch): Promise<void> {

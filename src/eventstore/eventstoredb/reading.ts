@@ -78,12 +78,15 @@ export const probe = async (client: EventStoreDBClient): Promise<void> => {
   await answer.return();
 };
 
-/** The id of the event at a position, undefined where no event is there: the server then fails in general terms. */
-export const idAt = async (client: EventStoreDBClient, position: Position): Promise<string | undefined> => {
+/** The event at a position, undefined where none of ours is there: the server then fails in general terms. */
+export const recordAt = async (
+  client: EventStoreDBClient,
+  position: Position,
+): Promise<RecordedEvent | undefined> => {
   const read = client.readAll({ fromPosition: toStorePosition(position), maxCount: 1 });
   const isNoPlace = (error: unknown): boolean => error instanceof UnknownError;
   for await (const resolved of records<AllStreamResolvedEvent>(read, isNoPlace))
-    return positionOf(resolved) === position ? resolved.event?.id : undefined;
+    return positionOf(resolved) === position ? toRecorded(resolved) : undefined;
   return undefined;
 };
 

@@ -135,10 +135,15 @@ export class CheckpointSealer {
   async #look(): Promise<void> {
     if (!this.#loaded) this.#progress = await this.#load();
     this.#loaded = true;
-    const { last } = this.#progress ?? {};
     const head = await this.dependencies.tree.head();
-    if (hasNews(seals(last), head.size)) await this.#seal(head);
+    // Another process may have sealed it meanwhile.
+    if (this.#isNews(head)) await this.#readOn();
+    if (this.#isNews(head)) await this.#seal(head);
     await this.#publish();
+  }
+
+  #isNews({ size }: TreeHead): boolean {
+    return hasNews(seals(this.#progress?.last), size);
   }
 
   async #seal(head: TreeHead): Promise<void> {
@@ -156,11 +161,16 @@ export class CheckpointSealer {
       this.#waiting = result.detail;
       return;
     }
-    if (result.outcome === 'refused') throw new Error(result.detail);
     // What is in the log counts, whoever put it there.
-    this.#progress = await this.#read(known);
-    this.#cosigned = undefined;
+    await this.#readOn();
+    if (result.outcome === 'refused' && this.#isNews(head)) throw new Error(result.detail);
     if ((this.#progress?.revision ?? 0) % SAVE_EVERY === 0) await this.#save();
+  }
+
+  async #readOn(): Promise<void> {
+    const known = this.#progress;
+    this.#progress = await this.#read(known);
+    if (this.#progress?.revision !== known?.revision) this.#cosigned = undefined;
   }
 
   /** Throws HistoryChanged where the tree does not begin with what was sealed. */

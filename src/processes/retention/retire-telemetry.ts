@@ -26,8 +26,7 @@ export interface RetiringTools {
   readonly pipeline: Pick<CommandPipeline, 'execute'>;
   readonly models: ReadModels;
   readonly log: EventLog;
-  /** Absent where the log has none. */
-  readonly tree?: LogTree | undefined;
+  readonly tree: LogTree;
   /** Signs what it says; absent: nobody does. */
   readonly signer?: NoteSigner | undefined;
 }
@@ -81,7 +80,7 @@ const describe = async (
     before: new Date(before).toISOString(),
     records: rangesOf(chunks),
     ...statementOf(chunks),
-    ...(tree && { leaf_root: await leafRoot(tree, positions) }),
+    leaf_root: await leafRoot(tree, positions),
   };
   return signer ? { ...retired, statement: signNote(statementText(tenant, retired), signer) } : retired;
 };

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventStoreDbLog } from '../../../src/eventstore/eventstoredb/event-store-db-log.js';
-import { systemClock } from '../../../src/platform/clock.js';
 import { eventStoreContract } from '../../contract/event-store.contract.js';
+import { ofEventStoreDb } from '../../support/eventstoredb-options.js';
 import { ServerProcess } from '../../support/eventstoredb-server/process.js';
 import { namespaced } from './namespaced-log.js';
 
@@ -22,7 +22,7 @@ eventStoreContract(
   async () => {
     const url = await servers.begin();
     const indexDirectory = await mkdtemp(join(tmpdir(), 'pulsestream-eventstoredb-'));
-    const open = () => EventStoreDbLog.open({ url, indexDirectory, clock: systemClock });
+    const open = () => EventStoreDbLog.open({ ...ofEventStoreDb, url, indexDirectory });
     let log = await open();
     return {
       get log() {
@@ -58,7 +58,7 @@ else {
   afterAll(() => rm(indexDirectory, { recursive: true, force: true }));
 
   eventStoreContract('The log on EventStoreDB, on a real server,', async () => {
-    const open = () => EventStoreDbLog.open({ url, indexDirectory, clock: systemClock });
+    const open = () => EventStoreDbLog.open({ ...ofEventStoreDb, url, indexDirectory });
     let whole = await open();
     const base = await whole.head();
     const tag = randomBytes(4).toString('hex');

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EventStoreUnavailable, START, type EventBatch } from '../../../src/eventstore/event-store.js';
 import { EventStoreDbLog } from '../../../src/eventstore/eventstoredb/event-store-db-log.js';
-import { systemClock } from '../../../src/platform/clock.js';
+import { ofEventStoreDb } from '../../support/eventstoredb-options.js';
 import { eventFactory, revision, stream, type EventFactory } from '../../support/log-events.js';
 import { install, type Installation } from './harness.js';
 
@@ -239,9 +239,9 @@ describe('the log on EventStoreDB', () => {
 
   it('is not opened on an address that makes conflicts unreadable', async () => {
     const opening = EventStoreDbLog.open({
+      ...ofEventStoreDb,
       url: 'esdb://127.0.0.1:2113?tls=false&throw-on-append-failure=false',
       indexDirectory: join(installation.directory, 'never'),
-      clock: systemClock,
     });
     await expect(opening).rejects.toThrow('throwOnAppendFailure');
   });

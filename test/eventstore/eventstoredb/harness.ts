@@ -5,7 +5,7 @@ import {
   EventStoreDbLog,
   type EventStoreDbOptions,
 } from '../../../src/eventstore/eventstoredb/event-store-db-log.js';
-import { systemClock } from '../../../src/platform/clock.js';
+import { ofEventStoreDb } from '../../support/eventstoredb-options.js';
 import { EventStoreDbServer } from '../../support/eventstoredb-server/server.js';
 
 export interface Installation {
@@ -26,9 +26,9 @@ export const install = async (seed = 1): Promise<Installation> => {
     directory,
     open: async (options) => {
       const log = await EventStoreDbLog.open({
+        ...ofEventStoreDb,
         url: server.url,
         indexDirectory: join(directory, String(open.length)),
-        clock: systemClock,
         ...options,
       });
       open.push(log);

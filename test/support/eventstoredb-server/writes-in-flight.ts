@@ -1,6 +1,6 @@
 import { START } from '../../../src/eventstore/event-store.js';
 import { EventStoreDbLog } from '../../../src/eventstore/eventstoredb/event-store-db-log.js';
-import { systemClock } from '../../../src/platform/clock.js';
+import { ofEventStoreDb } from '../eventstoredb-options.js';
 import { eventFactory, revision, stream } from '../log-events.js';
 
 /**
@@ -16,9 +16,9 @@ const say = (what: unknown): void => {
 };
 
 const log = await EventStoreDbLog.open({
+  ...ofEventStoreDb,
   url,
   indexDirectory,
-  clock: systemClock,
   deadline: 500,
   retryFor: 1_000,
 });

@@ -23,7 +23,7 @@ const VerifierKey = Type.String({
 
 const base64 = (bytes: Hash): string => Buffer.from(bytes).toString('base64');
 
-/** Answers out of the proofs, where this server's log has any. */
+/** Answers out of the proofs, where this server can sign any. */
 const proving =
   <R extends ApiRequest>(prove: (request: R, proofs: Pick<Proofs, keyof Proofs>) => Promise<ApiResponse>) =>
   (request: R, { proofs }: ApiServices): Promise<ApiResponse> =>
@@ -31,7 +31,7 @@ const proving =
       ? prove(request, proofs)
       : Promise.resolve(
           refuse(
-            problem(409, 'no_tree', 'This server keeps no Merkle tree, or has no key to sign one with.'),
+            problem(409, 'no_tree', 'This server has no key to sign the log’s Merkle tree with.'),
             request,
           ),
         );
