@@ -492,9 +492,7 @@ const proofsOf = (
   { stores: { log, tree }, signer }: Given,
   sealer: CheckpointSealer | undefined,
 ): Pick<ApiDependencies, 'proofs'> =>
-  signer
-    ? { proofs: new Proofs({ log, tree, key: signer.key, latest: () => sealer?.latest() }) }
-    : {};
+  signer ? { proofs: new Proofs({ log, tree, key: signer.key, latest: () => sealer?.latest() }) } : {};
 
 type ApiParts = [
   pipeline: CommandPipeline,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { LogClientIds } from './clientids/embedded/log-client-ids.js';
 import type { LogSnapshots } from './deployments/backup.js';
 import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
+import { copyLog, type CopiedLog } from './eventstore/embedded/copied-log.js';
 import { logThreads } from './eventstore/embedded/log-threads.js';
 import { payloadOf } from './eventstore/embedded/record.js';
 import type { SealingReport } from './eventstore/embedded/sealed/sealing.js';
@@ -143,6 +144,25 @@ const openReadStore = async (config: Config): Promise<ReadStore> => {
   }
   const { MongoReadStore } = await import('./readstore/mongodb/mongo-read-store.js');
   return MongoReadStore.connect(url, { database });
+};
+
+/**
+ * Copies a log that a server keeps into segment files of its own, to be verified without it. Reads the server and
+ * nothing else: neither keys nor a data directory are needed. Throws where the directory holds a log.
+ */
+export const copyServerLog = async (
+  url: string,
+  directory: string,
+  onRecords: (count: number) => void,
+): Promise<CopiedLog> => {
+  const { readServer } = await import('./eventstore/eventstoredb/reading-server.js');
+  const batches = async function* () {
+    for await (const { events } of readServer(url)) {
+      yield events;
+      onRecords(events.length);
+    }
+  };
+  return copyLog(batches(), directory, { files: systemFiles, random: systemRandom });
 };
 
 /** The index of client ids on a log; nothing is opened before it is started. */

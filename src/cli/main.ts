@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { demo } from './demo.js';
 import { deployReport, deployResume, deployRun, deployStatus } from './deploy.js';
-import { showKey, verifyAudit } from './audit.js';
+import { exportLog, showKey, verifyAudit } from './audit.js';
 import { erasureStatus, eraseTelemetry } from './erase.js';
 import { envCheck, envInit } from './env.js';
 import { explain } from './explain.js';
@@ -258,6 +258,12 @@ audit
   .description('print the verifier key of the log’s checkpoints, for auditors and witnesses')
   .option(...json)
   .action(showKey);
+audit
+  .command('export')
+  .description('copy a log that EventStoreDB keeps, straight from it, for audit verify')
+  .requiredOption('--to <directory>', 'where the copy goes: a directory without a log')
+  .option(...json)
+  .action(exportLog);
 
 audit
   .command('deployment')

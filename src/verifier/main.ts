@@ -80,7 +80,10 @@ const copiesIn = async (place: string, { keys }: Trust): Promise<readonly Vouche
 const sourceIn = async (data: string): Promise<{ readonly source: Source; readonly bytes: number }> => {
   const directory = join(data, 'log');
   const names = (await readdir(directory)).filter((name) => /^[0-9a-f]{16}\.segment$/.test(name)).sort();
-  if (names.length === 0) throw new UsageError(`there is no log in ${directory}`);
+  if (names.length === 0)
+    throw new UsageError(
+      `there is no log in ${directory} (one that EventStoreDB keeps is copied first: pulsestream audit export)`,
+    );
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).size));
   const source = { names, read: (name: string) => readFile(join(directory, name)) };
   return { source, bytes: sizes.reduce((sum, size) => sum + size, 0) };

@@ -91,7 +91,8 @@ export const logTreeContract = (name: string, makeHarness: () => Promise<LogTree
         expect(data && hashLeaf(sha256, data)).toEqual(leaves[index]);
       }
       expect(await tree.positionOf(head.size)).toBeUndefined();
-      for (const none of [START, 'ffffffffffffffff' as Position]) expect(await tree.indexOf(none)).toBeUndefined();
+      for (const none of [START, 'ffffffffffffffff' as Position])
+        expect(await tree.indexOf(none)).toBeUndefined();
     });
 
     it('proves each record, and that it only grew', async () => {
@@ -125,14 +126,17 @@ export const logTreeContract = (name: string, makeHarness: () => Promise<LogTree
       expect(await harness.log.tree.head()).toEqual((await defined()).head);
     });
 
-    it.each<Damage>(['lost', 'cut off', 'overwritten'])('is made anew where its files are %s', async (damage) => {
-      const position = await add(12);
-      await harness.log.tree.head();
-      await harness.reopen(damage);
-      const { head } = await defined();
-      expect(await harness.log.tree.head()).toEqual(head);
-      expect(await harness.log.tree.indexOf(position)).toBe(head.size - 1);
-    });
+    it.each<Damage>(['lost', 'cut off', 'overwritten'])(
+      'is made anew where its files are %s',
+      async (damage) => {
+        const position = await add(12);
+        await harness.log.tree.head();
+        await harness.reopen(damage);
+        const { head } = await defined();
+        expect(await harness.log.tree.head()).toEqual(head);
+        expect(await harness.log.tree.indexOf(position)).toBe(head.size - 1);
+      },
+    );
 
     it('is made anew when that is asked for', async () => {
       await add(12);

@@ -6,5 +6,8 @@ export const damageFile = async (path: string, damage: Damage): Promise<void> =>
   if (damage === 'lost') return rm(path);
   const bytes = await readFile(path);
   if (damage === 'cut off') return truncate(path, Math.floor(bytes.length / 2));
-  return writeFile(path, bytes.map((byte) => byte ^ 0x5a));
+  return writeFile(
+    path,
+    bytes.map((byte) => byte ^ 0x5a),
+  );
 };
