@@ -10,6 +10,7 @@ import type { AccessServices } from './commands/access/services.js';
 import { AccessTokens } from './commands/access/tokens.js';
 import { Claims } from './commands/claims.js';
 import { DeploymentGuard } from './commands/guard.js';
+import { GuardReader } from './commands/guard-following.js';
 import { CommandPipeline } from './commands/handle.js';
 import { ChunkWriter } from './commands/ingest/chunk-writer.js';
 import { Quotas } from './commands/ingest/quotas.js';
@@ -80,7 +81,7 @@ export interface Given {
 /** Reads what the log has new when it is started, and keeps up with it until it is closed. */
 type StartedClientIds = ClientIds & { start(): Promise<void>; close(): Promise<void> };
 
-/** How long a record of another process may take from its stamp into the log. */
+/** How long a record of another process may take from its stamp, and its look at the guard, into the log. */
 const OTHER_WRITERS_MS = 1_000;
 
 const HOUR_MS = 3_600_000;
@@ -149,7 +150,13 @@ export const compose = (given: Given): Container => {
     .bind(t.writer)
     .toResolvedValue(
       (guard: DeploymentGuard, clock: Clock, instance: Instance) =>
-        new RecordWriter(log, guard, clock, instance),
+        new RecordWriter(
+          log,
+          guard,
+          clock,
+          instance,
+          config.EVENTSTOREDB_URL ? new GuardReader(log, guard) : undefined,
+        ),
       [t.guard, t.clock, t.instance],
     );
   container
@@ -392,7 +399,8 @@ export const compose = (given: Given): Container => {
         replay: { log, clock, maintenance: host.maintenance },
         quarantines,
         quarantine_two_people: config.PULSESTREAM_QUARANTINE_TWO_PEOPLE,
-        snapshots: stores.snapshots,
+        ...{ snapshots: stores.snapshots, tree: stores.tree },
+        ...(config.EVENTSTOREDB_URL && { others_ms: OTHER_WRITERS_MS }),
         backups: config.PULSESTREAM_BACKUP_DIR ?? join(config.PULSESTREAM_DATA_DIR, 'backups'),
       }),
     [t.pipeline, t.guard, t.host, t.processes, t.clock, t.logger, t.quarantines],

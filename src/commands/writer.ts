@@ -12,6 +12,7 @@ import {
 } from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
 import type { DeploymentGuard, GuardTicket } from './guard.js';
+import type { GuardReader } from './guard-following.js';
 
 /** A record before it is stamped. */
 export interface Draft {
@@ -58,6 +59,8 @@ export class RecordWriter {
     private readonly guard: DeploymentGuard,
     private readonly clock: Clock,
     private readonly instance: Instance,
+    /** Where other instances write to the same log: asks what they did to the guard, before each append. */
+    private readonly others?: Pick<GuardReader, 'readOn'>,
   ) {}
 
   /** Appends as {@link EventLogWriter.append} does; `guarded` where a deployment began since the ticket was given. */
@@ -69,6 +72,10 @@ export class RecordWriter {
     ticket: GuardTicket,
   ): Promise<WriteOutcome> {
     if (!this.guard.holds(ticket)) return { outcome: 'guarded' };
+    if (this.others) {
+      await this.others.readOn();
+      if (!this.guard.holds(ticket)) return { outcome: 'guarded' };
+    }
 
     const deployment = drafts.flatMap(
       ({ data, ...draft }) =>

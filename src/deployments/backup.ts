@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { BackupNote } from '../domain/deployment/deployment.js';
 import type { DeploymentId } from '../domain/ids.js';
 import type { EventLog, Position } from '../eventstore/event-store.js';
+import type { LogTree } from '../eventstore/log-tree.js';
 
 /** What an embedded log can do for a backup: see EmbeddedEventStore.snapshot. */
 export interface LogSnapshots {
@@ -27,19 +28,32 @@ export class BackupFailed extends Error {
   }
 }
 
+interface BackupSources {
+  readonly log: EventLog;
+  /** Absent where the log is a server's. */
+  readonly snapshots: LogSnapshots | undefined;
+  readonly tree: Pick<LogTree, 'head'>;
+  /** Where backups go: a directory for each. */
+  readonly directory: string;
+}
+
 /** Backups that are kept besides the newest; older ones are deleted when a new one is good. */
 const KEPT = 4;
 
 /**
  * Backs the log up, once for a deployment: what an earlier try left is made anew. An embedded log is copied and read
- * back; of a log that is a server's the position is noted, up to which its own backup must reach.
+ * back; of a log that is a server's it is noted up to where its own backup must reach, and what it must then hold.
  */
 export const backUp = async (
-  { log, snapshots, directory }: { log: EventLog; snapshots: LogSnapshots | undefined; directory: string },
+  { log, snapshots, tree, directory }: BackupSources,
   id: DeploymentId,
   onShare: (share: number) => void,
 ): Promise<BackupNote> => {
-  if (!snapshots) return { kind: 'position', position: await log.head() };
+  if (!snapshots) {
+    const position = await log.head();
+    const { size: records, root } = await tree.head();
+    return { kind: 'position', position, records, root: Buffer.from(root).toString('base64') };
+  }
   const place = join(directory, id);
   await mkdir(directory, { recursive: true, mode: 0o750 });
   await rm(place, { recursive: true, force: true });

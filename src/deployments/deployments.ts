@@ -11,6 +11,7 @@ import type { BackupNote, GuardMode, GuardState } from '../domain/deployment/dep
 import type { Finding } from '../domain/deployment/verification.js';
 import type { DeploymentId } from '../domain/ids.js';
 import type { EventLog, Position } from '../eventstore/event-store.js';
+import type { LogTree } from '../eventstore/log-tree.js';
 import type { Clock } from '../platform/clock.js';
 import type { Logger } from '../platform/logger.js';
 import type { AnyProjection } from '../projections/projection.js';
@@ -50,6 +51,9 @@ export interface DeploymentTools {
   /** What is introduced is proposed to be set aside only: a person has to approve. */
   readonly quarantine_two_people: boolean;
   readonly snapshots: LogSnapshots | undefined;
+  readonly tree: Pick<LogTree, 'head'>;
+  /** Where other instances write to the same log: how long a write that one of them has begun may be under way. */
+  readonly others_ms?: number;
   /** Where backups go: a directory for each deployment. */
   readonly backups: string;
   readonly clock: Clock;
@@ -177,7 +181,9 @@ export class Deployments {
     const { deployment_id } = begun.value;
     const history = await this.history(deployment_id);
     if (history && !history.measured && !history.end)
-      this.#start(deployment_id, 'preparing', (report) => this.#prepare(history, context, report));
+      this.#start(deployment_id, 'preparing', async (report) => {
+        await this.#prepare(history, context, report, await this.#settled(history.begun.position));
+      });
     return begun;
   }
 
@@ -200,7 +206,7 @@ export class Deployments {
     root?: string,
   ): Promise<Step<DeploymentStatus>> {
     return this.#ask(deployment_id, 'rolling_back', async (history, report) => {
-      if (!history.measured) await this.#prepare(history, context, report);
+      if (!history.measured) await this.#prepare(history, context, report, history.begun.position);
       const measured = (await this.history(deployment_id)) ?? history;
       report('what was introduced is set aside');
       await this.#setAside(measured, reason, context);
@@ -280,21 +286,33 @@ export class Deployments {
   }
 
   async #prepare(
-    { deployment_id, begun }: DeploymentHistory,
+    { deployment_id }: DeploymentHistory,
     context: CommandContext,
     report: Report,
+    through: Position,
   ): Promise<void> {
-    const { log, snapshots, backups: directory, replay, projections } = this.tools;
+    const { log, snapshots, tree, backups: directory, replay, projections } = this.tools;
     const id = deployment_id as DeploymentId;
-    const backup = await backUp({ log, snapshots, directory }, id, report('backup'));
-    const print = await takeCensus(log, begun.position, this.#closing.signal, report('log'));
-    await this.#insistReached(begun.position);
+    const backup = await backUp({ log, snapshots, tree, directory }, id, report('backup'));
+    const print = await takeCensus(log, through, this.#closing.signal, report('log'));
+    await this.#insistReached(through);
     const read_models = await printReadModels(replay, projections, report('read models'));
     await this.#execute(
       measureDeployment,
       { deployment_id, before: { ...print, read_models }, backup },
       context,
     );
+  }
+
+  /**
+   * Up to where the log is as it was before: to the begin, and where other instances write, to the last of what they
+   * had begun to write by then.
+   */
+  async #settled(begun: Position): Promise<Position> {
+    const { log, clock, others_ms } = this.tools;
+    if (others_ms === undefined) return begun;
+    await clock.sleep(others_ms, this.#closing.signal);
+    return log.head();
   }
 
   /** Sets aside what nobody asked for; a record that is no tenant's cannot be, and is found by verifying. */

@@ -1,3 +1,4 @@
+import type { BackupNote } from '../domain/deployment/deployment.js';
 import type { Finding, Fingerprint } from '../domain/deployment/verification.js';
 import type { DeploymentEnd, DeploymentHistory } from './history.js';
 
@@ -30,6 +31,9 @@ const endOf = (end: DeploymentEnd | undefined): string => {
   return `${endings[end.outcome]}${who}${why}`;
 };
 
+const backupOf = ({ place, position, records = 0, root = '' }: BackupNote): string =>
+  place ?? `EventStoreDB’s own, up to position ${position}: ${String(records)} records with the root ${root}`;
+
 const findingRows = (findings: readonly Finding[]) =>
   findings.map(({ code, position = '', stream = '', detail }) => [code, position, stream, detail]);
 
@@ -58,7 +62,7 @@ export const deploymentPage = (history: DeploymentHistory, made_at: string): str
     ['Begun', `${begun.at}, by release ${begun.release} on ${begun.instance_id}`],
     ['Ended', end?.at ?? ''],
     ['Outcome', endOf(end)],
-    ['Backup', measured ? (measured.backup.place ?? `position ${measured.backup.position}`) : ''],
+    ['Backup', measured ? backupOf(measured.backup) : ''],
   ];
   const verifications = verified.map(
     ({ at, passed, finding_count, findings, release: by }, i) => `

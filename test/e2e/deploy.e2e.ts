@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addRestartScript, runningRelease, stopRunningServer } from '../support/deploying.js';
 import {
   freshData,
   postJson,
   registerTenant,
   removeData,
-  root,
   runCli,
   runCliJson,
   spawnCli,
@@ -16,46 +16,18 @@ import {
 } from '../support/started-server.js';
 import { until } from '../support/until.js';
 
-const cli = join(root, 'dist', 'src', 'cli', 'main.js');
-
 let data: string;
 let api_key: string;
 
-/** The server of this data directory, whoever started it. */
-const running = async (): Promise<{ readonly url: string; readonly pid: number }> =>
-  JSON.parse(await readFile(join(data, 'run', 'server.json'), 'utf8')) as { url: string; pid: number };
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
-const releaseOf = async (): Promise<unknown> => {
-  const { url } = await running();
-  return ((await (await fetch(`${url}/health`)).json()) as { release: string }).release;
-};
-
-/** Stops the server and starts it anew, which then names its release; a deployment in one script. */
-const RESTART = `
-pid=$(node -p 'JSON.parse(require("fs").readFileSync("run/server.json")).pid')
-kill -TERM "$pid"
-while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
-nohup node "${cli}" serve > server.log 2>&1 &
-`;
-
 beforeAll(async () => {
   data = await freshData();
-  await writeFile(join(data, 'restart.sh'), RESTART);
+  await addRestartScript(data);
   const server = await startServer(data);
   ({ api_key } = await registerTenant(server.url));
   await postJson(`${server.url}/api/v1/ingestion/events`, { type: 'api_call' }, { 'x-api-key': api_key });
 });
 afterAll(async () => {
-  const { pid } = await running();
-  process.kill(pid, 'SIGTERM');
-  await until(() => !alive(pid));
+  await stopRunningServer(data);
   await removeData(data);
 });
 
@@ -74,7 +46,7 @@ describe('pulsestream deploy', () => {
     const { code, stdout, stderr } = await deploy('run', '--release', 'r2', '--', 'sh', 'restart.sh');
     expect([code, stderr]).toEqual([0, expect.stringContaining('verifying')]);
     expect(resultOf(stdout)).toMatchObject({ ok: true, outcome: 'deployed', release: 'r2' });
-    expect(await releaseOf()).toBe('r2');
+    expect(await runningRelease(data)).toBe('r2');
     const { reports } = resultOf(stdout) as { reports: string[] };
     const [report, page] = await Promise.all(reports.map((file) => readFile(file, 'utf8')));
     expect(JSON.parse(report!)).toMatchObject({ release: 'r2', end: { outcome: 'completed' } });

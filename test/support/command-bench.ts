@@ -5,6 +5,7 @@ import { TenantSettings } from '../../src/commands/access/tenant-settings.js';
 import { AccessTokens } from '../../src/commands/access/tokens.js';
 import { Claims } from '../../src/commands/claims.js';
 import { DeploymentGuard } from '../../src/commands/guard.js';
+import { GuardReader } from '../../src/commands/guard-following.js';
 import { CommandPipeline, type CommandContext, type CommandResult } from '../../src/commands/handle.js';
 import { registerTenant } from '../../src/commands/register-tenant.js';
 import { RecordWriter } from '../../src/commands/writer.js';
@@ -54,9 +55,19 @@ export const commandBench = <
   store = new MemoryReadStore() as unknown as S,
   random = countingRandom(),
   instance_id = 'test',
-}: { log?: L; clock?: TestClock; store?: S; random?: Random; instance_id?: string } = {}) => {
+  several = false,
+}: {
+  log?: L;
+  clock?: TestClock;
+  store?: S;
+  random?: Random;
+  instance_id?: string;
+  /** Whether others write to the same log. */
+  several?: boolean;
+} = {}) => {
   const guard = new DeploymentGuard(false);
-  const writer = new RecordWriter(log, guard, clock, { instance_id, release: '1' });
+  const others = several ? new GuardReader(log, guard) : undefined;
+  const writer = new RecordWriter(log, guard, clock, { instance_id, release: '1' }, others);
   const passwords = new PlainPasswords();
   const tokens = new AccessTokens(KEY, clock);
   const authenticator = new Authenticator(log, tokens, 'the operator token', clock, guard);

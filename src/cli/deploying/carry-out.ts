@@ -139,7 +139,7 @@ const begin = async (journal: Journal, world: DeployWorld): Promise<Next> => {
 /** Where the backup is; of a log that is a server's, what that server's own has to hold. */
 const backedUp = (backup: DeploymentStatus['backup']): string =>
   backup?.place === undefined
-    ? `the log is a server’s: its own backup has to reach position ${backup?.position ?? ''}`
+    ? `the log is EventStoreDB’s: its own backup has to reach position ${backup?.position ?? ''}, ${String(backup?.records ?? 0)} records with the root ${backup?.root ?? ''} (docs/deploying.md)`
     : `backed up, and read back: ${backup.place}`;
 
 /** Asks for a verification, again where the server died over it, and waits for what it came to. */

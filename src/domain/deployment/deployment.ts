@@ -15,6 +15,8 @@ export interface BackupNote {
   readonly bytes?: number;
   /** The log's hash chain at its end, where it has one. */
   readonly chain?: string;
+  /** The root of the Merkle tree over its records, in base64: what a backup of the server's own is held against. */
+  readonly root?: string;
 }
 
 // Stored format: names and fields below are on disk for good. New fields are optional; a changed meaning is a new type.

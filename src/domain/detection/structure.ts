@@ -9,7 +9,7 @@ export interface DeploymentWindow {
   readonly deployment_id: DeploymentId;
   readonly release: string;
   readonly mode: GuardMode;
-  /** Positions of the records that began and ended it; without an end it is under way. */
+  /** Position of the last record before it, and of the one that ended it; without an end it is under way. */
   readonly begin: string;
   readonly end?: string;
 }

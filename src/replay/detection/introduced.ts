@@ -72,6 +72,9 @@ export const deploymentWindow = async (
         mode: data.mode as GuardMode,
         begin: position,
       };
+    // What other instances had begun to write when they learned of the begin was measured as what was before.
+    if (type === 'DeploymentMeasured' && window)
+      window = { ...window, begin: (data.before as { position: string }).position };
     if (ENDS.has(type) && window) return { ...window, end: position };
   }
   return window;
@@ -113,7 +116,7 @@ const lookBefore = async (
   const rooted = new Set<string>();
   for await (const { events } of log.readAll(START)) {
     for (const { id, position, metadata } of events) {
-      if (position >= begin) return { release_is_new, rooted };
+      if (position > begin) return { release_is_new, rooted };
       if (metadata.release === release) release_is_new = false;
       if (
         isClientCommand(metadata) ||

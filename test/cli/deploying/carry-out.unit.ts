@@ -11,18 +11,16 @@ import {
 import { readJournal, writeJournal, type Journal } from '../../../src/cli/deploying/journal.js';
 import { restoreGuard } from '../../../src/commands/guard-following.js';
 import type { Step } from '../../../src/commands/command.js';
-import { Deployments } from '../../../src/deployments/deployments.js';
+import type { Deployments } from '../../../src/deployments/deployments.js';
 import { operatorPrincipal } from '../../../src/domain/tenancy/access.js';
 import type { EventId } from '../../../src/domain/ids.js';
 import type { StreamName } from '../../../src/eventstore/event-store.js';
 import { uuidFrom } from '../../../src/platform/uuid.js';
-import type { Replay } from '../../../src/replay/rebuild.js';
 import { commandBench, registered, requestOf, type CommandBench } from '../../support/command-bench.js';
+import { deploymentsOn } from '../../support/deployments-bench.js';
 
 /** The process that deploys has died: nothing after it is done. */
 class Killed extends Error {}
-
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** What outlives a process: the log, the release that runs, the records that were written past the guard. */
 interface Machine {
@@ -32,31 +30,10 @@ interface Machine {
   running: 'old' | 'half' | 'new';
 }
 
-const deploymentsOn = (
-  { log, pipeline, guard, clock, quarantines }: CommandBench,
-  two_people = false,
-  processes: readonly { readonly name: string; readonly state: string; readonly detail: string }[] = [],
-): Deployments => {
-  const maintenance = {
-    signal: new AbortController().signal,
-    exclusively: (_names: readonly string[], work: () => Promise<unknown>) => work(),
-    follow: () => Promise.resolve(),
-  };
-  return new Deployments({
-    ...{ log, pipeline, guard, clock, logger: quiet, projections: [], snapshots: undefined, backups: '' },
-    ...{ quarantines, quarantine_two_people: two_people },
-    readStore: { health: () => Promise.resolve({ status: 'ok' }) },
-    models: { reached: () => Promise.resolve(true) },
-    host: { status: async () => ({ head: await log.head(), state: 'running', projections: [] }) },
-    processes: () => processes,
-    replay: { log, clock, maintenance } as unknown as Replay,
-  });
-};
-
 const machine = async (two_people = false): Promise<Machine> => {
   const bench = commandBench();
   await registered(bench);
-  return { bench, deployments: deploymentsOn(bench, two_people), two_people, running: 'old' };
+  return { bench, deployments: deploymentsOn(bench, { two_people }), two_people, running: 'old' };
 };
 
 /** The server dies and is started again on the same log: what it was doing is lost. */
@@ -65,7 +42,7 @@ const restart = async (machine: Machine): Promise<void> => {
   const { log, clock, store, random } = machine.bench;
   machine.bench = commandBench({ log, clock, store, random });
   await restoreGuard(log, machine.bench.guard);
-  machine.deployments = deploymentsOn(machine.bench, machine.two_people);
+  machine.deployments = deploymentsOn(machine.bench, { two_people: machine.two_people });
 };
 
 type Fault = 'none' | 'command fails' | 'release writes' | 'server does not come back';
@@ -229,9 +206,8 @@ describe('carrying a deployment out', () => {
 
   it('begins nothing where something is not well', async () => {
     const on = await machine();
-    on.deployments = deploymentsOn(on.bench, false, [
-      { name: 'alert-evaluation', state: 'failing', detail: 'out of order' },
-    ]);
+    const failing = { name: 'alert-evaluation', state: 'failing', detail: 'out of order' };
+    on.deployments = deploymentsOn(on.bench, { processes: [failing] });
     const directory = await mkdtemp(join(tmpdir(), 'pulsestream-journal-'));
     const before = on.bench.log.events.length;
     const result = await carryOut(journal, worldOn(on, directory, 'none', Infinity).world);

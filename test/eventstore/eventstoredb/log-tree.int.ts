@@ -35,7 +35,7 @@ const harnessAt = async (url: string, end: () => Promise<void>): Promise<LogTree
 
 logTreeContract('The tree over EventStoreDB, on an imitation of the server,', async () => {
   const installation = await install();
-  return harnessAt(installation.server.url, installation.close);
+  return harnessAt(installation.server.url, () => installation.close());
 });
 
 const url = process.env['EVENTSTOREDB_URL'];
