@@ -53,6 +53,7 @@ import { usage } from './projections/usage/projection.js';
 import { usageOf } from './projections/usage/query.js';
 import type { Ahead } from './projections/decoding/decoding-threads.js';
 import { ProjectionHost } from './projections/runner/host.js';
+import { VisibleModels } from './projections/visible-models.js';
 import { CheckpointSealer } from './processes/checkpoints/checkpoint-sealer.js';
 import { recordSeal } from './processes/checkpoints/record-seal.js';
 import { witnessesOf } from './processes/checkpoints/witnesses.js';
@@ -562,7 +563,7 @@ const apiDependencies = (
   issues,
   quotas,
   refusedActs,
-  models: host,
+  models: new VisibleModels(host, quarantines),
   log,
   visible_log,
   quarantines,

@@ -10,6 +10,7 @@ import { push } from './push.js';
 import { replay } from './replay.js';
 import { search } from './search.js';
 import { sealing } from './sealing.js';
+import { settingAside } from './setting-aside.js';
 import { single } from './single.js';
 import { storage } from './storage.js';
 import { verify } from './verify.js';
@@ -17,7 +18,7 @@ import { verify } from './verify.js';
 /** What is measured on a server that runs. */
 const loads: readonly Step[] = [parse, push, batch, open, overview, otlp, single, dashboards, overloaded];
 /** What is measured on what it stored: the server is stopped by the first. */
-const afterwards: readonly Step[] = [replay, verify, storage, sealing, search];
+const afterwards: readonly Step[] = [replay, verify, storage, sealing, search, settingAside];
 
 /** Everything that can be measured, in its order. */
 export const steps: readonly Step[] = [...loads, ...afterwards];

@@ -64,12 +64,13 @@ export interface ApiDependencies {
   readonly quotas: Pick<Quotas, 'standing' | 'exhausted'>;
   readonly issues: Pick<IngestIssues, 'note' | 'of'>;
   readonly refusedActs: Pick<RefusedActs, 'note' | 'find'>;
+  /** Without what is set aside, as a tenant is shown them. */
   readonly models: ReadModels;
   readonly log: EventLog;
   /** The log without what is set aside: what a tenant is shown comes from here. */
   readonly visible_log: EventLog;
   /** What is set aside now. */
-  readonly quarantines: Pick<CurrentQuarantines, 'of'>;
+  readonly quarantines: Pick<CurrentQuarantines, 'of' | 'decidedAt'>;
   /** What is erased, and what an erasure would take. */
   readonly erasures: Pick<ErasureDesk, 'count' | 'list' | 'find'>;
   readonly readStore: Pick<ReadStore, 'health'>;

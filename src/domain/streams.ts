@@ -8,7 +8,9 @@ export const emailStream = (pseudonym: string): string => `email-${pseudonym}`;
 export const apiKeyStream = (id: ApiKeyId): string => `apikey-${id}`;
 export const sessionStream = (id: string): string => `session-${id}`;
 export const ruleStream = (id: RuleId): string => `rule-${id}`;
-export const alertStream = (id: AlertId): string => `alert-${id}`;
+/** What the names of all alerts' streams begin with. */
+export const ALERT_STREAMS = 'alert-';
+export const alertStream = (id: AlertId): string => ALERT_STREAMS + id;
 /** What a tenant's paths are shown as: its own patterns, and what was learned. */
 export const routesStream = (id: TenantId): string => `routes-${id}`;
 /** What was retired of a tenant's telemetry. */

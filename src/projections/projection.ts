@@ -26,9 +26,32 @@ export interface Sweep<D extends Document = Document> {
 
 /**
  * Where everything is that a document is made of, so that it can be folded anew when some of it is set aside: in the
- * one record that touches it, or in that record's stream. Absent: anywhere in the log.
+ * one record that touches it, in that record's stream, or in some streams. Absent: anywhere in the log.
  */
-export type History = 'record' | 'stream';
+export type History<D extends Document = Document> = 'record' | 'stream' | Streams<D>;
+
+/** Streams of which a tenant's documents are made. */
+export interface Streams<D extends Document = Document> {
+  /** What their names begin with. */
+  readonly prefix: (tenant: TenantId) => string;
+  /** Says of a record whether it may touch one of some documents, by its metadata alone. Absent: any may. */
+  readonly mayTouch?: (ids: readonly string[]) => (event: RecordedEvent) => boolean;
+  /** Whether the records behind a position made of a document all that it is. Absent: only all records do. */
+  readonly isWhole?: (document: D, after: Position) => boolean;
+}
+
+/** What a document is to be without, and with, from now on: parts of events that were before. */
+export interface Change<P> {
+  readonly leaves: readonly P[];
+  readonly returns: readonly P[];
+}
+
+/**
+ * A document as it would be had some parts never been folded, or been folded too; `anew`: that cannot be told without
+ * its events. `knowing`: it can where these other documents of the tenant are known, amended themselves.
+ */
+export type Amended<D extends Document> =
+  { readonly document: D | undefined } | { readonly knowing: readonly string[] } | 'anew';
 
 /**
  * A read model: which events it reads, which documents each of them touches, and a fold.
@@ -43,7 +66,9 @@ export interface Projection<D extends Document, P = RecordedEvent> {
   readonly reads: readonly string[];
   /** Shows routes: what it makes of an event depends on the tenant's route book, too. */
   readonly shows_routes?: true;
-  readonly history?: History;
+  readonly history?: History<D>;
+  /** Streams of a tenant that say something about many of its documents, wherever else their history is. */
+  readonly also_in?: (tenant: TenantId) => readonly string[];
   /** Shows what is set aside, too: it tells what was written, not what holds. */
   readonly whole?: true;
   readonly indexes: readonly IndexSpec[];
@@ -64,6 +89,17 @@ export interface Projection<D extends Document, P = RecordedEvent> {
   fold(document: D | undefined, part: P, at: FoldContext): D | undefined;
   /** A document as people read it, where its own form is for machines. */
   readonly legible?: (document: D) => Document;
+  /**
+   * Of sums: what a document becomes where events are set aside or come back, exactly and without reading the log.
+   * Pure. `known`: the documents that it asked for. Two documents of such a read model that differ in their position
+   * alone say the same: which of the events that are left came last is not known.
+   */
+  readonly amend?: (
+    document: D | undefined,
+    change: Change<P>,
+    at: FoldContext,
+    known?: readonly D[],
+  ) => Amended<D>;
 }
 
 export interface FoldContext {

@@ -1,5 +1,6 @@
 import type { TenantId } from '../domain/ids.js';
 import {
+  changesWhatIsSeen,
   quarantineDecider,
   quarantineEventTypes,
   type QuarantineEvent,
@@ -8,7 +9,14 @@ import {
 import { setAsideBy, withoutAside } from '../domain/quarantine/set-aside.js';
 import { readEvent } from '../domain/stored-event.js';
 import { quarantineStream } from '../domain/streams.js';
-import type { EventLog, RecordedEvent, Revision, StreamName } from '../eventstore/event-store.js';
+import {
+  START,
+  type EventLog,
+  type Position,
+  type RecordedEvent,
+  type Revision,
+  type StreamName,
+} from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
 
 /** How long a tenant's quarantines are taken to be what they were without a look into the log. */
@@ -17,6 +25,8 @@ const REMEMBERED = 10_000;
 
 interface Known {
   readonly quarantines: Quarantines;
+  /** Where the last event stands that set something aside or brought it back. */
+  readonly decided: Position;
   readonly next: number;
   readonly until: number;
 }
@@ -33,8 +43,17 @@ export class CurrentQuarantines {
   ) {}
 
   async of(tenant: TenantId): Promise<Quarantines> {
+    return (await this.#current(tenant)).quarantines;
+  }
+
+  /** Where in the log it was last decided what is set aside of a tenant; START where nothing ever was. */
+  async decidedAt(tenant: TenantId): Promise<Position> {
+    return (await this.#current(tenant)).decided;
+  }
+
+  async #current(tenant: TenantId): Promise<Known> {
     const known = this.#known.get(tenant);
-    if (known && known.until > this.clock.monotonic()) return known.quarantines;
+    if (known && known.until > this.clock.monotonic()) return known;
     let reading = this.#reading.get(tenant);
     if (!reading) {
       const begun = this.#read(tenant, known).finally(() => {
@@ -43,7 +62,7 @@ export class CurrentQuarantines {
       reading = begun;
       this.#reading.set(tenant, begun);
     }
-    return (await reading).quarantines;
+    return reading;
   }
 
   /** A record as it is without what is set aside; undefined where all of it is. */
@@ -64,15 +83,17 @@ export class CurrentQuarantines {
     const before = this.#changes;
     const until = this.clock.monotonic() + TRUSTED_MS;
     let quarantines = known?.quarantines ?? quarantineDecider.initial;
+    let decided = known?.decided ?? START;
     let next = known?.next ?? 0;
     for await (const record of this.log.readStream(quarantineStream(tenant) as StreamName, {
       from: next as Revision,
     })) {
       const event = readEvent<QuarantineEvent>(quarantineEventTypes, record);
       if (event) quarantines = quarantineDecider.evolve(quarantines, event);
+      if (event && changesWhatIsSeen(event)) decided = record.position;
       next = record.revision + 1;
     }
-    const read = { quarantines, next, until };
+    const read = { quarantines, decided, next, until };
     // What was read before a change is not remembered.
     if (before !== this.#changes) return read;
     this.#known.delete(tenant);

@@ -7,14 +7,17 @@ export interface RecordPlace {
   readonly position: string;
 }
 
+/** So many at a time: of telemetry each has megabytes. */
+const AT_ONCE = 16;
+
 /**
- * The records at some places, in the log's order; what is no longer there, or something else, is left out. Places
- * that follow each other in a stream are read at once.
+ * The records at some places, some at a time, those of a stream in its order; what is no longer there, or something
+ * else, is left out. Places that follow each other in a stream are read at once.
  */
-export const recordsAt = async (
+export async function* recordsAt(
   log: Pick<EventLog, 'readStream'>,
   places: readonly RecordPlace[],
-): Promise<readonly RecordedEvent[]> => {
+): AsyncGenerator<readonly RecordedEvent[], void> {
   const wanted = new Map(places.map((place) => [`${place.stream}@${place.revision}`, place.position]));
   const sorted = [...places].sort((one, other) =>
     one.stream === other.stream ? one.revision - other.revision : one.stream < other.stream ? -1 : 1,
@@ -25,12 +28,16 @@ export const recordsAt = async (
     if (run?.stream === stream && revision <= run.last + 1) run.last = revision;
     else runs.push({ stream, first: revision, last: revision });
   }
-  const records: RecordedEvent[] = [];
+  let records: RecordedEvent[] = [];
   for (const { stream, first, last } of runs)
     for await (const record of log.readStream(stream as StreamName, {
       from: first as Revision,
       limit: last - first + 1,
-    }))
+    })) {
       if (wanted.get(`${stream}@${record.revision}`) === record.position) records.push(record);
-  return records.sort((one, other) => (one.position < other.position ? -1 : 1));
-};
+      if (records.length < AT_ONCE) continue;
+      yield records;
+      records = [];
+    }
+  if (records.length > 0) yield records;
+}

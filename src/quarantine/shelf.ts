@@ -1,7 +1,9 @@
 import type { TenantId } from '../domain/ids.js';
 import {
+  changesWhatIsSeen,
   quarantineDecider,
   quarantineEventTypes,
+  type QuarantinedRecord,
   type QuarantineEvent,
   type Quarantines,
 } from '../domain/quarantine/quarantine.js';
@@ -63,30 +65,30 @@ export class QuarantineShelf {
 
   /** A record of a tenant that was met, without what is set aside; undefined where all of it is. */
   sight(event: RecordedEvent): RecordedEvent | undefined {
-    const aside = this.#asideOf(event.metadata.tenant_id);
+    const aside = this.asideOf(event.metadata.tenant_id);
     return aside === NOTHING ? event : withoutAside(event, aside);
   }
 
-  /** The quarantines of a tenant that was met. */
-  of(tenant: TenantId): Quarantines {
-    const volume = this.#volumes.get(tenant);
-    return volume ? this.#upToDate(volume) : quarantineDecider.initial;
+  /** What is set aside of a tenant that was met. */
+  asideOf(tenant: TenantId | undefined): SetAside {
+    const volume = tenant === undefined ? undefined : this.#volumes.get(tenant);
+    return volume ? setAsideBy(this.#upToDate(volume)) : NOTHING;
+  }
+
+  /** The records of which a quarantine event, of a tenant that was met, changes what is seen. */
+  changedBy(event: RecordedEvent): readonly QuarantinedRecord[] {
+    const said = readEvent<QuarantineEvent>(quarantineEventTypes, event);
+    const volume = event.metadata.tenant_id && this.#volumes.get(event.metadata.tenant_id);
+    if (!said || !volume || !changesWhatIsSeen(said)) return [];
+    const proposed = volume.events
+      .map((one) => readEvent<QuarantineEvent>(['QuarantineProposed'], one))
+      .find((one) => one?.data.quarantine_id === said.data.quarantine_id);
+    return proposed?.type === 'QuarantineProposed' ? proposed.data.records : [];
   }
 
   /** Whether a quarantine event, of a tenant that was met, changes what is seen of records of some types. */
   changes(event: RecordedEvent, types: readonly string[]): boolean {
-    const said = readEvent<QuarantineEvent>(quarantineEventTypes, event);
-    const tenant = event.metadata.tenant_id;
-    if (!said || tenant === undefined) return false;
-    if (said.type !== 'QuarantineApproved' && said.type !== 'QuarantineReleased') return false;
-    const volume = this.#volumes.get(tenant);
-    const proposed = volume?.events
-      .map((one) => readEvent<QuarantineEvent>(['QuarantineProposed'], one))
-      .find((one) => one?.data.quarantine_id === said.data.quarantine_id);
-    return (
-      proposed?.type === 'QuarantineProposed' &&
-      proposed.data.records.some(({ type }) => types.includes(type))
-    );
+    return this.changedBy(event).some(({ type }) => types.includes(type));
   }
 
   /** The log as it is without what is set aside as of this position. */
@@ -101,11 +103,6 @@ export class QuarantineShelf {
       }
     };
     return { readAll: (after, filter) => seen.call(this, log.readAll(after, filter)) };
-  }
-
-  #asideOf(tenant: TenantId | undefined): SetAside {
-    const volume = tenant === undefined ? undefined : this.#volumes.get(tenant);
-    return volume ? setAsideBy(this.#upToDate(volume)) : NOTHING;
   }
 
   #upToDate(volume: Volume): Quarantines {

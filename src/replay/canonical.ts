@@ -1,4 +1,5 @@
-import type { Value } from '../readstore/read-store.js';
+import type { AnyProjection } from '../projections/projection.js';
+import type { Document, Value } from '../readstore/read-store.js';
 
 /** A value as the one text that stands for it: keys sorted, bytes as base64, fields without a value left out. */
 export const canonical = (value: Value | undefined): string => {
@@ -12,6 +13,17 @@ export const canonical = (value: Value | undefined): string => {
     return `{${fields.join(',')}}`;
   }
   return JSON.stringify(value ?? null);
+};
+
+/** What a document says. Of sums that are amended it is not known what came last, nor in which order the rest came. */
+export const saidBy = (
+  { amend, legible }: Pick<AnyProjection, 'amend' | 'legible'>,
+  document: Document,
+): Value => {
+  const said = (amend && legible ? legible(document) : document) as unknown as Readonly<
+    Record<string, Value>
+  >;
+  return amend ? Object.fromEntries(Object.entries(said).filter(([name]) => name !== 'position')) : said;
 };
 
 /** Where two values differ: the paths of their differing leaves as JSON pointers, the first ones only. */

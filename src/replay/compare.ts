@@ -1,8 +1,9 @@
 import type { TenantId } from '../domain/ids.js';
 import type { Clock } from '../platform/clock.js';
 import { TimeSlice } from '../projections/runner/time-slice.js';
-import type { Collection, Document, DocumentKey, Value } from '../readstore/read-store.js';
-import { canonical, differingPaths } from './canonical.js';
+import type { AnyProjection } from '../projections/projection.js';
+import type { Collection, Document, DocumentKey } from '../readstore/read-store.js';
+import { canonical, differingPaths, saidBy } from './canonical.js';
 import { DocumentsDigest } from './digest.js';
 
 /** A document that is not what the log says it should be. */
@@ -36,6 +37,7 @@ export interface Found {
 
 /** Compares what is served with what a replay made, document by document. Neither may be written meanwhile. */
 export const compare = async (
+  projection: AnyProjection,
   served: Pick<Collection<Document>, 'scan'>,
   replayed: Pick<Collection<Document>, 'scan'>,
   clock: Pick<Clock, 'monotonic'>,
@@ -49,12 +51,13 @@ export const compare = async (
     if (differences.length < DIFFERENCES) differences.push({ tenant, id, kind, paths });
   };
   for await (const { here, there } of pairs(served.scan(), replayed.scan())) {
-    const text = here && canonical(asValue(here.document));
+    const [one, other] = [here, there].map((found) => found && saidBy(projection, found.document));
+    const text = one === undefined ? undefined : canonical(one);
     if (here && text !== undefined) digest.add(here.key, text);
     if (here && !there) report(here.key, 'surplus', []);
     else if (there && !here) report(there.key, 'missing', []);
-    else if (here && there && text !== canonical(asValue(there.document)))
-      report(here.key, 'changed', differingPaths(asValue(here.document), asValue(there.document), PATHS));
+    else if (here && text !== canonical(other))
+      report(here.key, 'changed', differingPaths(one, other, PATHS));
     if (slice.over) await slice.rest();
   }
   return {
@@ -90,5 +93,3 @@ export async function* pairs(here: AsyncIterable<Found>, there: AsyncIterable<Fo
 const compareKeys = (one: DocumentKey, other: DocumentKey): number =>
   Buffer.compare(Buffer.from(one.tenant), Buffer.from(other.tenant)) ||
   Buffer.compare(Buffer.from(one.id), Buffer.from(other.id));
-
-const asValue = (document: Document): Value => document as unknown as Value;

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../platform/clock.js';
 import type { Maintenance } from '../projections/runner/maintenance.js';
 import { TimeSlice } from '../projections/runner/time-slice.js';
-import type { DocumentKey, Value } from '../readstore/read-store.js';
-import { canonical } from './canonical.js';
+import type { DocumentKey } from '../readstore/read-store.js';
+import { canonical, saidBy } from './canonical.js';
 
 /** SHA-256 over documents in their order, each with its key and as canonical JSON. */
 export class DocumentsDigest {
@@ -38,7 +38,7 @@ export const digestOf = (
       const slice = new TimeSlice(clock);
       const digest = new DocumentsDigest();
       for await (const { key, document } of documents.scan()) {
-        digest.add(key, canonical(document as unknown as Value));
+        digest.add(key, canonical(saidBy(held.projection, document)));
         if (slice.over) await slice.rest();
       }
       return { version: generation.version, documents: digest.documents, digest: digest.finish() };

@@ -117,7 +117,7 @@ const finish = async (replay: Replay, lane: Lane, signal: AbortSignal): Promise<
   try {
     return await maintenance.whileHeld(projection, async (held) => {
       await level(maintenance, held, lane);
-      const comparison = await compare(held.documents, lane.documents, clock);
+      const comparison = await compare(lane.projection, held.documents, lane.documents, clock);
       const { position } = lane;
       if (!(await maintenance.promote(lane))) return { outcome: 'busy', projection };
       const { generation } = lane.generation;

@@ -56,7 +56,7 @@ const inspect = async (
   try {
     return await maintenance.whileHeld(projection, async (held) => {
       await level(maintenance, held, lane);
-      const comparison = await compare(held.documents, lane.documents, clock);
+      const comparison = await compare(lane.projection, held.documents, lane.documents, clock);
       return { outcome: 'verified', projection, position: lane.position, ...comparison };
     });
   } catch (error) {

@@ -378,6 +378,21 @@ export const eventStoreContract = (
       });
     });
 
+    it('reads streams whose names begin alike out of a long log, from anywhere, as reading all of it does', async () => {
+      for (let round = 0; round < 4; round += 1) {
+        await append('orders-1', round === 0 ? 'none' : 2 * round - 1, event.many(2));
+        await append('bulk-1', round === 0 ? 'none' : 100 * round - 1, event.many(100));
+        await append('orders-2', round === 0 ? 'none' : round - 1, [event.json()]);
+        await append('ordersx', round === 0 ? 'none' : round - 1, [event.json()]);
+      }
+      const all = await readAll();
+      for (const after of [START, all[0]!.position, all[205]!.position, all.at(-1)!.position])
+        for (const stream_prefix of ['orders-', 'orders', 'none-'])
+          expect(await readAll(after, { stream_prefix })).toEqual(
+            all.filter(({ position, stream }) => position > after && stream.startsWith(stream_prefix)),
+          );
+    });
+
     describe('subscribing', () => {
       it('says that it caught up where there is nothing, then delivers what comes', async () => {
         const subscription = subscribe(harness.log);

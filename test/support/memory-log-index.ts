@@ -39,6 +39,13 @@ export class MemoryLogIndex implements LogIndex {
     return runs.filter(({ revision, count }) => revision + count > from).slice(0, limit);
   }
 
+  runsUnder(prefix: Buffer, after: number): RunPlace[] {
+    return [...this.#streams]
+      .filter(([name]) => name.startsWith(prefix.toString()))
+      .flatMap(([, { runs }]) => runs)
+      .filter(({ number, count }) => number + count > after + 1);
+  }
+
   write(commits: readonly IndexedCommit[]): Promise<void> {
     this.#take(commits);
     return Promise.resolve();

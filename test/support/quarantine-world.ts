@@ -3,11 +3,14 @@ import type { AlertFacts } from '../../src/domain/alerting/alert.js';
 import type { AlertId, ApiKeyId, QuarantineId, RuleId, TenantId } from '../../src/domain/ids.js';
 import type { JsonObject } from '../../src/domain/json.js';
 import type { IndexRange } from '../../src/domain/index-ranges.js';
+import { statementOf, TELEMETRY_RETIRED } from '../../src/domain/retention/retention.js';
+import { rangesOf } from '../../src/domain/revision-ranges.js';
 import type { QuarantinedRecord } from '../../src/domain/quarantine/quarantine.js';
 import {
   alertStream,
   apiKeyStream,
   quarantineStream,
+  retirementsStream,
   routesStream,
   ruleStream,
 } from '../../src/domain/streams.js';
@@ -27,7 +30,9 @@ export type Happening =
       readonly tenant: number;
       readonly picks: readonly { readonly record: number; readonly indexes: readonly number[] }[];
     }
-  | { readonly kind: 'release'; readonly tenant: number; readonly which: number };
+  | { readonly kind: 'release'; readonly tenant: number; readonly which: number }
+  /** What happened before the first midnight is retired. */
+  | { readonly kind: 'retire'; readonly tenant: number };
 
 interface Sent {
   readonly minute: number;
@@ -86,6 +91,7 @@ export const happenings = fc.array(
         which: fc.nat({ max: 100 }),
       }),
     },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('retire' as const), tenant: who }) },
   ),
   { minLength: 1, maxLength: 40 },
 );
@@ -114,6 +120,9 @@ export class QuarantineWorld {
         return;
       case 'release':
         this.#release(tenant, happening.which);
+        return;
+      case 'retire':
+        this.#retire(tenant);
     }
   }
 
@@ -140,6 +149,7 @@ export class QuarantineWorld {
         chunk: {
           codec: 'ndjson',
           count: lines.length,
+          bytes: Buffer.byteLength(lines.join('')),
           min_time: now - 90 * 60_000,
           max_time: now + 90 * 60_000,
           received_at: now,
@@ -190,7 +200,8 @@ export class QuarantineWorld {
 
   #quarantine(tenant: TenantId, picks: Extract<Happening, { kind: 'quarantine' }>['picks']): void {
     const there = this.log.events.filter(
-      (event) => event.metadata.tenant_id === tenant && !isQuarantineEvent(event),
+      (event) =>
+        event.metadata.tenant_id === tenant && !isQuarantineEvent(event) && event.type !== TELEMETRY_RETIRED,
     );
     if (there.length === 0) return;
     this.#quarantines += 1;
@@ -224,6 +235,27 @@ export class QuarantineWorld {
     });
   }
 
+  #retire(tenant: TenantId): void {
+    const chunks = this.log.events
+      .filter(({ type, metadata }) => type === 'TelemetryRecorded' && metadata.tenant_id === tenant)
+      .map((event) => {
+        const times = linesOf(event).map((line) =>
+          Date.parse((JSON.parse(line) as { timestamp: string }).timestamp),
+        );
+        const { stream, revision, position, metadata } = event;
+        const [min_time, max_time] = [Math.min(...times), Math.max(...times)];
+        const { recorded_at } = metadata;
+        return { stream, revision, position, recorded_at, count: times.length, min_time, max_time };
+      })
+      .filter(({ max_time }) => max_time < START_MS);
+    if (chunks.length === 0) return;
+    const retired = {
+      ...{ days: 1, before: new Date(START_MS).toISOString(), records: rangesOf(chunks) },
+      ...statementOf(chunks),
+    };
+    this.log.append(tenant, retirementsStream(tenant), TELEMETRY_RETIRED, retired);
+  }
+
   /** The log as it would be had what is set aside never been there, worked out on its own: by its records and lines. */
   clean(batchSize: () => number = () => 7): MemoryEventLog {
     const gone = new Map<string, 'all' | Set<number>>();
@@ -249,22 +281,27 @@ export class QuarantineWorld {
   }
 }
 
+const linesOf = ({ data }: RecordedEvent): readonly string[] =>
+  Buffer.from(data as Uint8Array)
+    .toString()
+    .split('\n');
+
 const lessen = (event: RecordedEvent, gone: 'all' | Set<number> | undefined): readonly RecordedEvent[] => {
   // What sets aside is not in a log that never had what it sets aside.
   if (isQuarantineEvent(event)) return [];
   if (gone === undefined) return [event];
   const { chunk } = event.metadata;
   if (gone === 'all' || !chunk) return [];
-  const lines = Buffer.from(event.data as Uint8Array)
-    .toString()
-    .split('\n')
-    .filter((_line, n) => !gone.has(n));
+  const lines = linesOf(event).filter((_line, n) => !gone.has(n));
   if (lines.length === 0) return [];
   return [
     {
       ...event,
       data: Buffer.from(lines.join('\n')),
-      metadata: { ...event.metadata, chunk: { ...chunk, count: lines.length } },
+      metadata: {
+        ...event.metadata,
+        chunk: { ...chunk, count: lines.length, bytes: Buffer.byteLength(lines.join('')) },
+      },
     },
   ];
 };

@@ -1,5 +1,6 @@
 import type { CommandRefusal, Concerned, FieldError, RefusalKind } from '../../commands/handle.js';
 import { EventStoreUnavailable } from '../../eventstore/event-store.js';
+import { BeingCorrected } from '../../projections/visible-models.js';
 import type { ApiResponse } from './message.js';
 
 /** Why a request was not carried out, as RFC 9457 says it; `code` is stable and machine readable. */
@@ -82,6 +83,8 @@ export const ofError = (error: unknown): Problem => {
     return error.reason === 'disk_full'
       ? problem(507, 'disk_full', 'The disk is full; nothing was stored.')
       : problem(503, 'store_unavailable', 'The event store cannot be reached now.');
+  if (error instanceof BeingCorrected)
+    return problem(503, 'being_corrected', 'What is asked for is being made anew without what is set aside.');
   return problem(500, 'internal_error', 'Something went wrong here. The request id finds it in the logs.');
 };
 

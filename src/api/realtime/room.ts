@@ -1,8 +1,7 @@
 import { Subject, merge, interval, type Subscription } from 'rxjs';
 import type { TenantId } from '../../domain/ids.js';
 import type { Position } from '../../eventstore/event-store.js';
-import type { Clock } from '../../platform/clock.js';
-import type { ReadModels } from '../../projections/read-models.js';
+import type { ApiServices } from '../dependencies.js';
 import type { Topic, TopicQuery, TopicState } from './topic.js';
 
 /** What goes to sockets: everything of a topic, or what is new. */
@@ -45,8 +44,7 @@ export class Room {
 
   constructor(
     readonly key: RoomKey,
-    private readonly models: ReadModels,
-    private readonly clock: Clock,
+    private readonly api: Pick<ApiServices, 'models' | 'quarantines' | 'clock'>,
     private readonly deliver: Deliver,
     private readonly onError: (error: unknown) => void,
   ) {
@@ -85,7 +83,7 @@ export class Room {
 
   /** Everything, as of now or a moment ago: many who join at once share one answer. */
   snapshot(): Promise<Message> {
-    const now = this.clock.monotonic();
+    const now = this.api.clock.monotonic();
     if (!this.#shared || now - this.#shared.at >= this.key.topic.every_ms) {
       const message = this.#compute();
       message.catch(() => (this.#shared = undefined));
@@ -96,6 +94,8 @@ export class Room {
 
   /** What is new since a position that the client knows; undefined where only a snapshot will do. */
   async resume(since: Position): Promise<Message | undefined> {
+    // What was set aside since is among what the client has, what came back is not.
+    if (since < (await this.api.quarantines.decidedAt(this.key.tenant))) return undefined;
     const state = await this.key.topic.since?.(this.#query(), since);
     return state && this.#message(state);
   }
@@ -107,13 +107,13 @@ export class Room {
     try {
       while (this.#again && this.#members.size > 0 && !this.#closing.signal.aborted) {
         this.#again = false;
-        const begun = this.clock.monotonic();
+        const begun = this.api.clock.monotonic();
         try {
           await (this.key.topic.since ? this.#publishNews() : this.#publishState());
         } catch (error) {
           this.onError(error);
         }
-        await this.clock.sleep(this.#restAfter(this.clock.monotonic() - begun), this.#closing.signal);
+        await this.api.clock.sleep(this.#restAfter(this.api.clock.monotonic() - begun), this.#closing.signal);
       }
     } finally {
       this.#publishing = false;
@@ -163,7 +163,7 @@ export class Room {
 
   #query(): TopicQuery<unknown> {
     const { tenant, params } = this.key;
-    return { models: this.models, tenant, params, now: this.clock.now() };
+    return { models: this.api.models, tenant, params, now: this.api.clock.now() };
   }
 
   #message(state: TopicState): Message {

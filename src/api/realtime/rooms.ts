@@ -10,7 +10,7 @@ export class Rooms {
   readonly #byTenant = new Map<TenantId, Map<string, Room>>();
 
   constructor(
-    private readonly api: Pick<ApiServices, 'models' | 'clock' | 'logger'>,
+    private readonly api: Pick<ApiServices, 'models' | 'quarantines' | 'clock' | 'logger'>,
     private readonly deliver: Deliver,
   ) {}
 
@@ -20,7 +20,7 @@ export class Rooms {
     const name = nameOf(topic, params);
     const known = rooms.get(name);
     if (known) return known;
-    const room = new Room({ tenant, topic, params }, this.api.models, this.api.clock, this.deliver, (error) =>
+    const room = new Room({ tenant, topic, params }, this.api, this.deliver, (error) =>
       this.api.logger.error({ err: error, topic: topic.name }, 'a dashboard update failed'),
     );
     rooms.set(name, room);

@@ -46,6 +46,10 @@ export const quarantineEventTypes = [
   'QuarantineWithdrawn',
 ] as const;
 
+/** Whether an event sets something aside, or brings it back. */
+export const changesWhatIsSeen = ({ type }: Pick<QuarantineEvent, 'type'>): boolean =>
+  type === 'QuarantineApproved' || type === 'QuarantineReleased';
+
 /** `approved`: its records are set aside. `released`: they were, and are back. `withdrawn`: they never were. */
 export type QuarantineStatus = 'proposed' | 'approved' | 'released' | 'withdrawn';
 

@@ -1,6 +1,6 @@
 import type { IndexRange } from '../index-ranges.js';
 import type { StoredChunk } from '../telemetry/chunk.js';
-import { withoutLines } from '../telemetry/chunk.js';
+import { headerOf, numberIn, withoutLines } from '../telemetry/chunk.js';
 import type { QuarantinedRecord, Quarantines } from './quarantine.js';
 
 /** Which numbers of a chunk's events are set aside; `all` of a whole record. */
@@ -56,6 +56,17 @@ export const withoutAside = <E extends StoredChunk & Place>(record: E, aside: Se
   const numbers = aside.get(placeKey(record));
   if (numbers === undefined) return record;
   return numbers === 'all' ? undefined : withoutLines(record, numbers);
+};
+
+/** What one sees of a record and the other does not; undefined: nothing. Each sees all of it, a part, or none. */
+export const seenOnlyBy = <E extends StoredChunk>(
+  one: E | undefined,
+  other: E | undefined,
+): E | undefined => {
+  if (!one || !other) return one;
+  if (!one.metadata.chunk || (!one.kept && !other.kept)) return undefined;
+  const { count } = headerOf(other);
+  return withoutLines(one, new Set(Array.from({ length: count }, (_, n) => numberIn(other, n))));
 };
 
 /** What of a record is set aside; undefined: nothing. */

@@ -31,6 +31,9 @@ export const addressOf = (
 export const telemetryStream = (id: TenantId, shard: string, day: string): string =>
   `telemetry-${id}-${shard}-${day}`;
 
+/** What the names of all streams begin with that hold a tenant’s telemetry. */
+export const telemetryStreams = (id: TenantId): string => `telemetry-${id}-`;
+
 /** Whose telemetry a stream holds; undefined where it holds none. */
 export const tenantOfTelemetry = (stream: string): TenantId | undefined =>
   /^telemetry-(ten_[0-9a-f]{32})-/.exec(stream)?.[1] as TenantId | undefined;

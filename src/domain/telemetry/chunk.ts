@@ -23,7 +23,7 @@ export interface StoredChunk {
   readonly lines?: LineRange;
   /**
    * The numbers in the chunk, ascending, of the events that are here, where others are set aside or were cut out. The
-   * header's count is that of the events here, its times are bounds.
+   * header's count and bytes are those of the events here, its times are bounds.
    */
   readonly kept?: readonly number[];
 }

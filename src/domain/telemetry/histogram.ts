@@ -175,6 +175,33 @@ export const addToBuckets = (
   return changed;
 };
 
+/**
+ * A new histogram without some of what was counted in it, so many times in each of some buckets. Undefined where they
+ * are not in it, and where fractions were counted: nobody can tell then how it would be written without them.
+ */
+export const takenOut = (
+  histogram: Histogram,
+  taken: Iterable<{ readonly bucket: number; readonly times: number }>,
+): Histogram | undefined => {
+  if (histogram[1]) return undefined;
+  const width = histogram[0] ?? 1;
+  const first = firstBucket(histogram);
+  const slots = histogram.length === 0 ? 0 : slotsOf(histogram);
+  const counts = Array.from({ length: slots }, (_, slot) => readCount(histogram, width, slot));
+  for (const { bucket, times } of taken) {
+    const left = (counts[bucket - first] ?? 0) - times;
+    if (!(left >= 0) || !Number.isInteger(left)) return undefined;
+    counts[bucket - first] = left;
+  }
+  const start = counts.findIndex((count) => count > 0);
+  if (start < 0) return emptyHistogram();
+  const kept = counts.slice(start, counts.findLastIndex((count) => count > 0) + 1);
+  const greatest = kept.reduce((most, count) => Math.max(most, count), 0);
+  const made = blank(widthFor(greatest), 0, first + start, kept.length);
+  for (const [slot, count] of kept.entries()) writeCount(made, made[0] ?? 1, slot, count);
+  return made;
+};
+
 /** Counts a duration in milliseconds; in place where there is room. */
 export const record = (histogram: Histogram, value: number): Histogram =>
   addToBucket(histogram, bucketOf(value), 1);

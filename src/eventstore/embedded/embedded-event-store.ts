@@ -29,7 +29,7 @@ import {
 } from '../event-store.js';
 import type { RecordRun } from './commit.js';
 import type { Lock } from './directory-lock.js';
-import { followBatches, readBatches } from './event-batches.js';
+import { followBatches, readBatches, readFound } from './event-batches.js';
 import { GENESIS, leafOf } from './format.js';
 import type { Frames } from './frames.js';
 import { GroupCommit, type Sealer } from './group-commit.js';
@@ -79,6 +79,10 @@ export interface LogStat {
 }
 
 const RUNS_AT_ONCE = 256;
+/** So many records are read and passed over rather than looked up. */
+const NEAR_RECORDS = 256;
+/** So many runs of some streams are looked up, and held in memory, at the most. */
+const MOST_RUNS = 500_000;
 
 /** The log in segment files on the local disk: one process, one writer. */
 export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropping {
@@ -306,9 +310,20 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
   }
 
   async *readAll(after: Position, filter: EventFilter = {}): AsyncGenerator<EventBatch, void> {
-    const cursor = this.#reader.cursor(numberOf(after) + 1);
+    let reached = numberOf(after);
+    const { durable } = this.#group;
+    // What is far between is looked up; of what is near the end all is read, which is as fast.
+    const runs =
+      filter.stream_prefix !== undefined && durable - reached > NEAR_RECORDS
+        ? this.#unindexed.runsUnder(Buffer.from(filter.stream_prefix), reached, MOST_RUNS, durable)
+        : undefined;
+    if (runs) {
+      yield* readFound(this.#reader, runs, reached, filter);
+      reached = durable;
+    }
+    const cursor = this.#reader.cursor(reached + 1);
     try {
-      yield* readBatches(cursor, numberOf(after), filter, this.#tide);
+      yield* readBatches(cursor, reached, filter, this.#tide);
     } finally {
       await cursor.close();
     }

@@ -1,6 +1,7 @@
 import { toPosition, type EventBatch, type EventFilter, type RecordedEvent } from '../event-store.js';
 import { compileFilter } from './commit.js';
-import type { LogCursor } from './log-reader.js';
+import type { LogCursor, LogReader } from './log-reader.js';
+import type { RunPlace } from './log-index.js';
 import type { Tide } from './tide.js';
 
 const BATCH_EVENTS = 512;
@@ -30,6 +31,28 @@ export async function* readBatches(
     }
   }
   if (!batch.caughtUp) yield batch.take();
+}
+
+/** The events of runs that were found in the index, in the log's order. Does not say that it caught up. */
+export async function* readFound(
+  reader: LogReader,
+  runs: readonly RunPlace[],
+  after: number,
+  { types }: EventFilter,
+): AsyncGenerator<EventBatch, void> {
+  let events: RecordedEvent[] = [];
+  let bytes = 0;
+  for await (const event of reader.readRuns(runs)) {
+    if (Number.parseInt(event.position, 16) <= after || !(types?.includes(event.type) ?? true)) continue;
+    events.push(event);
+    bytes += event.metadata.chunk?.bytes ?? (event.data instanceof Uint8Array ? event.data.length : 0);
+    if (events.length < BATCH_EVENTS && bytes < BATCH_BYTES) continue;
+    yield { events, position: event.position, caught_up: false };
+    events = [];
+    bytes = 0;
+  }
+  const last = events.at(-1);
+  if (last) yield { events, position: last.position, caught_up: false };
 }
 
 /** As `readBatches`, and then those to come, until the signal aborts or the log is closed. */

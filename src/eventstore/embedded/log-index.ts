@@ -57,6 +57,11 @@ export interface LogIndex {
   commit(number: number): { readonly number: number; readonly offset: number } | undefined;
   /** A stream's runs in order, from the one that holds a revision or is the first after it. */
   runs(stream: Buffer, from: number, limit: number): RunPlace[];
+  /**
+   * The runs behind a record of all streams whose names begin with a prefix, in no particular order; undefined where
+   * more than so many runs of them would have to be looked at.
+   */
+  runsUnder(prefix: Buffer, after: number, limit: number): RunPlace[] | undefined;
   /** Takes in commits that follow the checkpoint, all or none. */
   write(commits: readonly IndexedCommit[]): Promise<void>;
   /** How many streams and ids there are; walks over all of them. */
@@ -156,6 +161,21 @@ export class LmdbIndex implements LogIndex {
       if (run.revision + run.count > from) runs.push(run);
     }
     return runs.slice(0, limit);
+  }
+
+  runsUnder(prefix: Buffer, after: number, limit: number): RunPlace[] | undefined {
+    const start = prefixed(kind.run, prefix, 0);
+    // Names are text: no byte of them is the greatest there is.
+    const end = Buffer.concat([start, Buffer.from([0xff])]);
+    const runs: RunPlace[] = [];
+    let looked = 0;
+    for (const { key, value } of this.db.getRange({ start, end })) {
+      looked += 1;
+      if (looked > limit) return undefined;
+      const run = readRun(key, value);
+      if (run.number + run.count > after + 1) runs.push(run);
+    }
+    return runs;
   }
 
   /** The last entry at or before `start`, not before `lowest`. */

@@ -44,6 +44,20 @@ export class Unindexed {
     return [...indexed, ...newer].slice(0, limit);
   }
 
+  /** See {@link LogIndex.runsUnder}; up to a record, in the log's order. */
+  runsUnder(prefix: Buffer, after: number, limit: number, durable: number): RunPlace[] | undefined {
+    const indexed = this.index.runsUnder(prefix, after, limit);
+    if (!indexed) return undefined;
+    const found = new Map(indexed.map((run) => [run.number, run]));
+    const name = keyOf(prefix);
+    for (const [stream, { runs }] of this.#streams)
+      if (stream.startsWith(name))
+        for (const run of runs)
+          if (!run.truncation && run.number + run.count > after + 1 && run.number <= durable)
+            found.set(run.number, run);
+    return [...found.values()].sort((one, other) => one.number - other.number);
+  }
+
   /** The commit that holds a record, or the last before it. */
   commit(number: number): { readonly number: number; readonly offset: number } | undefined {
     for (let i = this.#commits.length - 1; i >= 0; i -= 1) {

@@ -1,5 +1,6 @@
 import { alertEventTypes, type AlertState } from '../../domain/alerting/alert.js';
 import type { Severity } from '../../domain/alerting/rule.js';
+import { ALERT_STREAMS } from '../../domain/streams.js';
 import { START } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { alertPart, foldAlert, type AlertDocument, type AlertPart } from '../alerts/alert-document.js';
@@ -50,6 +51,7 @@ export const alertSummary = defineProjection<AlertSummaryDocument, AlertPart>({
   name: 'alert-summary',
   version: 1,
   reads: alertEventTypes,
+  history: { prefix: () => ALERT_STREAMS },
   indexes: [],
   parts: (recorded) => {
     const found = alertPart(recorded);

@@ -3,6 +3,7 @@ import { decodeChunk, TELEMETRY_RECORDED, type TelemetryChunk } from '../../doma
 import type { TextColumn } from '../../domain/telemetry/columns.js';
 import type { RouteColumn } from '../../domain/telemetry/routes/shown.js';
 import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
+import { retirementsStream } from '../../domain/streams.js';
 import { holdsRevision } from '../../domain/revision-ranges.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { RecordedEvent, Revision, StreamName } from '../../eventstore/event-store.js';
@@ -104,6 +105,7 @@ export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   shows_routes: true,
   history: 'record',
+  also_in: (tenant) => [retirementsStream(tenant)],
   indexes: [{ name: 'by_time', fields: ['span', 'max_time'] }],
   parts: (event, routing) => {
     const { tenant_id: tenant } = event.metadata;

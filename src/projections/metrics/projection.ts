@@ -1,43 +1,16 @@
 import { decodeChunk, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
 import { retirementIn, startOfDay, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
-import { OTHER_ROUTE, ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
-import type { Document } from '../../readstore/read-store.js';
+import { retirementsStream } from '../../domain/streams.js';
+import { telemetryStreams } from '../../domain/telemetry/address.js';
+import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
-import {
-  MINUTE_MS,
-  nameKey,
-  partialsOf,
-  type MinutePartial,
-  type SeriesName,
-  type SeriesPartial,
-} from './partials.js';
-import { seriesOf, SeriesTable, type SeriesColumns } from './series-table.js';
+import { amendBucket, MAX_SERIES, type BucketPart, type MetricsBucket } from './amend.js';
+import { nameKey, partialsOf, type MinutePartial, type SeriesName, type SeriesPartial } from './partials.js';
+import { bucketId, OTHER, resolutionMs, touching, type Resolution } from './resolutions.js';
+import { inOrder, seriesOf, SeriesTable, type SeriesColumns } from './series-table.js';
 
-export type Resolution = '1m' | '1h' | '1d';
-
-export const resolutionMs: Readonly<Record<Resolution, number>> = {
-  '1m': MINUTE_MS,
-  '1h': 60 * MINUTE_MS,
-  '1d': 1440 * MINUTE_MS,
-};
-
-/** All series of one tenant in one minute, hour or day. */
-export interface MetricsBucket extends Document {
-  readonly resolution: Resolution;
-  /** Where the bucket begins, in epoch milliseconds. */
-  readonly time: number;
-  readonly series: SeriesColumns;
-}
-
-/** Series that one document may hold; what comes on top is counted under {@link OTHER}, by status class. */
-export const MAX_SERIES = 1000;
-export const OTHER = OTHER_ROUTE;
-
-/** The id of a bucket: `1m|2015-05-17T10:05`. */
-export const bucketId = (resolution: Resolution, time: number): string => {
-  const digits = { '1m': 16, '1h': 13, '1d': 10 }[resolution];
-  return `${resolution}|${new Date(time).toISOString().slice(0, digits - 24)}`;
-};
+export { MAX_SERIES, type MetricsBucket } from './amend.js';
+export { bucketId, OTHER, resolutionMs, type Resolution } from './resolutions.js';
 
 const otherName = (status_class: number): SeriesName => ({
   type: OTHER,
@@ -66,13 +39,6 @@ const add = (table: SeriesTable, partial: SeriesPartial): void => {
   if (others !== undefined) table.add(others, partial);
 };
 
-/** What an event says to one bucket: the minutes of its chunk that lie in it. */
-export interface BucketPart {
-  readonly resolution: Resolution;
-  readonly time: number;
-  readonly minutes: readonly MinutePartial[];
-}
-
 const partOf = (
   resolution: Resolution,
   minutes: readonly MinutePartial[],
@@ -96,6 +62,14 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
   version: 100 * ROUTE_RULES_VERSION + 4,
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   shows_routes: true,
+  history: {
+    prefix: telemetryStreams,
+    mayTouch: (ids) => {
+      const touches = touching(ids);
+      return ({ metadata: { chunk } }) => !chunk || touches(chunk.min_time, chunk.max_time);
+    },
+  },
+  also_in: (tenant) => [retirementsStream(tenant)],
   indexes: [{ name: 'by_time', fields: ['resolution', 'time'] }],
 
   parts: (event, routing): readonly Part<BucketPart>[] => {
@@ -128,5 +102,7 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
     return { id, position, resolution, time, series };
   },
 
-  legible: (document) => ({ ...document, series: seriesOf(document.series) }),
+  amend: amendBucket,
+
+  legible: (document) => ({ ...document, series: inOrder(seriesOf(document.series)) }),
 });

@@ -145,6 +145,16 @@ export class SeriesTable {
     this.#latencies[series] = latency;
   }
 
+  /** Takes in a whole series, of a name that has none yet. */
+  put(series: Series): void {
+    const { count, errors, client_errors, timed, sum_us, min_ms = Infinity, max_ms = 0 } = series;
+    const at = this.#begin(series, nameKey(series));
+    this.#numbers.items.set([count, errors, client_errors, timed, sum_us, min_ms, max_ms], at * NUMBERS);
+    for (const { status, count: times } of series.statuses) this.#count(at, status, times);
+    // Counted into in place from now on.
+    this.#latencies[at] = new Uint8Array(series.latency);
+  }
+
   /** What a document holds: views of this table, which change with it. */
   get columns(): SeriesColumns {
     const [names, numbers, statuses] = [this.#names.bytes, this.#numbers.bytes, this.#statuses.bytes];
@@ -203,6 +213,13 @@ const nameAt = (texts: readonly string[], names: Uint16Array, series: number): S
     status_class: last & (MADE - 1),
   };
 };
+
+/** Series in the order of their names, whatever the order in which they came. */
+export const inOrder = <S extends SeriesName>(series: readonly S[]): readonly S[] =>
+  series
+    .map((one) => ({ one, key: nameKey(one) }))
+    .sort((left, right) => (left.key < right.key ? -1 : 1))
+    .map(({ one }) => one);
 
 /** A document's series one by one, in the order of their first events. */
 export const seriesOf = (stored: SeriesColumns): readonly Series[] => {

@@ -1,4 +1,6 @@
 import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
+import { retirementsStream } from '../../domain/streams.js';
+import { telemetryStreams } from '../../domain/telemetry/address.js';
 import type { EventId } from '../../domain/ids.js';
 import type { Receipt } from '../../domain/telemetry/chunk-header.js';
 import { lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
@@ -94,6 +96,12 @@ export const recentEvents = defineProjection<RecentEvents, RecentChunk | { reado
     name: 'recent-events',
     version: 1,
     reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
+    history: {
+      prefix: telemetryStreams,
+      // What is behind `complete_after` is all that is kept.
+      isWhole: ({ complete_after }, after) => complete_after > after,
+    },
+    also_in: (tenant) => [retirementsStream(tenant)],
     indexes: [],
     parts: (event) => {
       const { tenant_id: tenant } = event.metadata;

@@ -1,12 +1,8 @@
 import { SYSTEM_TENANT, type TenantId } from '../../domain/ids.js';
-import { readEvent } from '../../domain/stored-event.js';
-import {
-  quarantineEventTypes,
-  type QuarantineEvent,
-  type QuarantinedRecord,
-} from '../../domain/quarantine/quarantine.js';
+import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
+import { seenOnlyBy, withoutAside, type SetAside } from '../../domain/quarantine/set-aside.js';
 import { RouteBook, routeEventTypes } from '../../domain/telemetry/routes/book.js';
-import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
+import { START, type EventLog, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import { recordsAt } from '../../quarantine/records.js';
 import { QuarantineShelf } from '../../quarantine/shelf.js';
@@ -14,8 +10,9 @@ import type { Collection, Document, DocumentKey, ReadStore } from '../../readsto
 import type { Ahead } from '../decoding/decoding-threads.js';
 import { typesOf, type Part, type Projection, type Sweep } from '../projection.js';
 import { RouteShelf } from '../routes/shelf.js';
+import { amendDocuments, Changes } from './amending.js';
 import { DocumentCache, keyText, type CacheBounds, type Cached } from './document-cache.js';
-import { historyOf, type HistoryRange } from './history.js';
+import { eventsIn, goingBack, historyOf, type HistoryRange } from './history.js';
 import type { ParkedKey, Parking } from './parking.js';
 import { Sweeping } from './sweeping.js';
 import { TimeSlice } from './time-slice.js';
@@ -53,6 +50,10 @@ type FoldStep = { readonly event: RecordedEvent } & (
   | { readonly part?: undefined; readonly sweep: Sweep }
 );
 
+/** Of which part of the log documents are folded anew. */
+type FoldRange = Omit<HistoryRange, 'ids' | 'also' | 'after' | 'touching'> &
+  Partial<Pick<HistoryRange, 'touching'>>;
+
 /**
  * The folding of one generation in memory: events in, changed documents out. Writing them is the lane's.
  *
@@ -85,6 +86,8 @@ export class Folding {
     public on_poison: 'park' | 'throw',
     position: Position,
     as_of: Position,
+    /** The log's end when the generation was opened: no earlier process has folded what is behind it. */
+    private readonly opened_at: Position,
   ) {
     this.types = new Set(typesOf(projection));
     this.#reads = new Set(projection.reads);
@@ -219,64 +222,142 @@ export class Folding {
     }
   }
 
-  /** Folds anew what the records of a quarantine touch that was approved or released. */
+  /** Takes in that a quarantine was approved or released, in whatever its records touch. */
   async #takeQuarantine(event: RecordedEvent): Promise<void> {
-    this.#quarantines.advance(event.position);
     const tenant = event.metadata.tenant_id;
-    const said = readEvent<QuarantineEvent>(quarantineEventTypes, event);
-    if (tenant === undefined || (said?.type !== 'QuarantineApproved' && said?.type !== 'QuarantineReleased'))
-      return;
-    const records = this.#quarantines.of(tenant).get(said.data.quarantine_id)?.records ?? [];
-    const touching = await recordsAt(
-      this.context.log,
-      records.filter((record) => this.#concerns(record)),
-    );
-    const keys = new Map<string, DocumentKey>();
-    const reshown = this.#shelf && touching.some(({ type }) => isRouteEvent(type));
-    if (reshown) {
-      this.#shelf.forget(tenant);
-      for (const key of await this.#keysOf(tenant)) keys.set(keyText(key), key);
+    const before = this.#quarantines.asideOf(tenant);
+    this.#quarantines.advance(event.position);
+    const records = this.#quarantines.changedBy(event).filter((record) => this.#concerns(record));
+    if (tenant === undefined || records.length === 0) return;
+    const range = { tenant, upto: event.position, types: [...this.types] };
+    const reshown = this.#shelf && records.some(({ type }) => isRouteEvent(type));
+    if (reshown) this.#shelf.forget(tenant);
+    const { history, amend } = this.projection;
+    // What an earlier process has written may know of it already; folding anew comes to the same then, too.
+    if (amend && !reshown && event.position > this.opened_at && this.parking.size === 0)
+      return this.#amend(records, before, range);
+    // Documents that are shown anew are not only touched by the records of the quarantine.
+    const keys = new Map(reshown ? await this.#keysOf(tenant) : []);
+    const streams = new Map<string, RecordedEvent>();
+    for await (const touching of recordsAt(this.context.log, records)) {
+      const touched = await this.#touchedBy(touching);
+      if (history === 'record' && !reshown) await this.#unmake(touched, { ...range, history, touching });
+      else for (const [text, key] of touched) keys.set(text, key);
+      for (const record of touching) streams.set(record.stream, record);
     }
-    await this.#sight(touching);
-    for (const record of touching)
-      if (record.position <= event.position)
-        for (const { tenant, id } of this.#touchedBy(record))
-          keys.set(keyText({ tenant, id }), { tenant, id });
+    const where = reshown && typeof history === 'string' ? undefined : history;
+    return this.#unmake(keys, { ...range, history: where, touching: [...streams.values()] });
+  }
+
+  /** Folds documents anew, with what waited for them. */
+  async #unmake(keys: ReadonlyMap<string, DocumentKey>, range: FoldRange): Promise<void> {
     for (const key of keys.values()) await this.parking.forget({ kind: 'document', ...key });
-    await this.#foldAnew(keys, {
-      // Documents that are shown anew are not only touched by the records of the quarantine.
-      history: reshown ? undefined : this.projection.history,
-      tenant: [...keys.values()].every((key) => key.tenant === tenant) ? tenant : undefined,
-      types: [...this.types],
-      touching,
-      upto: event.position,
-    });
+    await this.#foldAnew(keys, range);
   }
 
   #concerns({ type }: QuarantinedRecord): boolean {
     return this.#reads.has(type) || (this.#shelf !== undefined && isRouteEvent(type));
   }
 
-  #touchedBy(record: RecordedEvent): readonly DocumentKey[] {
-    if (!this.#reads.has(record.type)) return [];
-    try {
-      return [...this.projection.parts(record, this.#routing(record))];
-    } catch {
-      // What cannot be taken apart has touched nothing: its stream is parked.
-      return [];
+  /** Changes sums by what is seen of some records now and was not, and the other way round. */
+  async #amend(
+    records: readonly QuarantinedRecord[],
+    aside_before: SetAside,
+    { tenant, types, upto }: { readonly tenant: TenantId; readonly types: string[]; readonly upto: Position },
+  ): Promise<void> {
+    const aside = this.#quarantines.asideOf(tenant);
+    const also = await this.#alsoFor(tenant, upto);
+    const changes = new Changes();
+    const add = (kind: 'leaves' | 'returns', record: RecordedEvent | undefined): void => {
+      if (!record || !this.#reads.has(record.type)) return;
+      const { position } = record;
+      for (const { tenant, id, part } of this.projection.parts(record, this.#routing(record))) {
+        const alone = () => this.projection.fold(undefined, part, { id, position });
+        if (!this.#isSweptBy(also, tenant, alone)) changes.add({ tenant, id }, kind, part, position);
+      }
+    };
+    const slice = new TimeSlice(this.context.clock);
+    for await (const touching of recordsAt(this.context.log, records)) {
+      await this.#sight(touching);
+      for (const record of touching) {
+        const [was, is] = [withoutAside(record, aside_before), withoutAside(record, aside)];
+        add('leaves', seenOnlyBy(was, is));
+        add('returns', seenOnlyBy(is, was));
+        if (slice.over) await slice.rest();
+      }
     }
+    await amendDocuments(this.projection, changes, {
+      load: (keys) => this.#load(keys),
+      use: (key) => this.cache.use(key),
+      changed: (entry) => {
+        this.cache.touch(entry);
+        this.#anew.add(keyText(entry));
+      },
+      foldAnew: (keys) => this.#foldAnew(keys, { history: this.projection.history, tenant, types, upto }),
+    });
+  }
+
+  /** Whether what a part says by itself was swept away since. */
+  #isSweptBy(events: readonly RecordedEvent[], tenant: TenantId, alone: () => Document | undefined): boolean {
+    const sweeping = events.filter((event) => this.#sweeping.of(event).length > 0);
+    if (sweeping.length === 0) return false;
+    const document = alone();
+    return sweeping.some((event) => this.#sweeping.removes(event, { tenant, document }));
+  }
+
+  async #touchedBy(records: readonly RecordedEvent[]): Promise<ReadonlyMap<string, DocumentKey>> {
+    const keys = new Map<string, DocumentKey>();
+    await this.#sight(records);
+    for (const record of records) {
+      if (!this.#reads.has(record.type)) continue;
+      try {
+        for (const { tenant, id } of this.projection.parts(record, this.#routing(record)))
+          keys.set(keyText({ tenant, id }), { tenant, id });
+      } catch {
+        // What cannot be taken apart has touched nothing: its stream is parked.
+      }
+    }
+    return keys;
   }
 
   /** All documents of a tenant, written or not. */
-  async #keysOf(tenant: TenantId): Promise<readonly DocumentKey[]> {
-    const keys: DocumentKey[] = [...this.cache.dirty].filter((entry) => entry.tenant === tenant);
-    for await (const { key } of this.collection.scan()) if (key.tenant === tenant) keys.push(key);
+  async #keysOf(tenant: TenantId): Promise<ReadonlyMap<string, DocumentKey>> {
+    const keys = new Map<string, DocumentKey>();
+    for (const entry of this.cache.dirty)
+      if (entry.tenant === tenant) keys.set(keyText(entry), { tenant, id: entry.id });
+    for await (const { key } of this.collection.scan())
+      if (key.tenant === tenant) keys.set(keyText(key), key);
     return keys;
   }
 
   /** Folds documents from nothing, as the log up to a position has them without what is set aside. */
-  async #foldAnew(keys: ReadonlyMap<string, DocumentKey>, range: HistoryRange): Promise<void> {
+  async #foldAnew(keys: ReadonlyMap<string, DocumentKey>, { tenant, ...range }: FoldRange): Promise<void> {
     if (keys.size === 0) return;
+    const same = [...keys.values()].every((key) => key.tenant === tenant);
+    const whole: HistoryRange = {
+      touching: [],
+      ...range,
+      tenant: same ? tenant : undefined,
+      ids: [...keys.values()].map(({ id }) => id),
+      also: await this.#alsoFor(tenant, range.upto),
+    };
+    const { isWhole } = typeof range.history === 'object' ? range.history : {};
+    for (const after of isWhole && same ? goingBack(range.upto) : [START]) {
+      const refused = await this.#foldFrom(keys, { ...whole, after });
+      const documents = [...keys.values()].map((key) => this.cache.use(key).document);
+      const enough = after === START || documents.every((document) => document && isWhole?.(document, after));
+      if (!enough) continue;
+      // A fold that failed may have left half of something: now that it is parked there, it stops before that.
+      if (refused.size > 0) await this.#foldFrom(refused, { ...whole, after });
+      return;
+    }
+  }
+
+  /** Makes documents of a range; answers those of which an event was refused. */
+  async #foldFrom(
+    keys: ReadonlyMap<string, DocumentKey>,
+    range: HistoryRange,
+  ): Promise<ReadonlyMap<string, DocumentKey>> {
     const slice = new TimeSlice(this.context.clock);
     const stored = await this.context.attempt(() => this.collection.load([...keys.values()]));
     const documents = new Map(stored.map(({ key, document }) => [keyText(key), document] as const));
@@ -303,8 +384,13 @@ export class Folding {
         for (const key of keys.values()) this.#sweepOne(this.cache.use(key), visible);
       if (slice.over) await slice.rest();
     }
-    // A fold that failed may have left half of something: now that it is parked there, it stops before that.
-    await this.#foldAnew(refused, range);
+    return refused;
+  }
+
+  /** What other streams say about a tenant's documents. */
+  async #alsoFor(tenant: TenantId | undefined, upto: Position): Promise<readonly RecordedEvent[]> {
+    const { also_in } = this.projection;
+    return tenant === undefined || !also_in ? [] : eventsIn(this.context.log, also_in(tenant), upto);
   }
 
   /** The parts of an event, or none where it waits with its stream. */
@@ -322,9 +408,9 @@ export class Folding {
     }
   }
 
-  async #load(parts: readonly Part<unknown>[]): Promise<void> {
+  async #load(keys: readonly DocumentKey[]): Promise<void> {
     const missing = new Map<string, DocumentKey>();
-    for (const { tenant, id } of parts)
+    for (const { tenant, id } of keys)
       if (!this.cache.has({ tenant, id })) missing.set(keyText({ tenant, id }), { tenant, id });
     if (missing.size === 0) return;
     const found = await this.context.attempt(() => this.collection.load([...missing.values()]));

@@ -56,10 +56,13 @@ export class Lane {
     on_poison: 'park' | 'throw',
     position: Position,
     as_of: Position,
+    opened_at: Position,
   ) {
     this.name = generationName(projection.name, generation);
     const folds = projection as Projection<Document, unknown>;
-    this.#folding = new Folding(context, folds, documents, this.name, parking, on_poison, position, as_of);
+    this.#folding = new Folding(
+      ...([context, folds, documents, this.name, parking, on_poison, position, as_of, opened_at] as const),
+    );
     this.#saved_at = context.clock.monotonic();
   }
 
@@ -83,7 +86,8 @@ export class Lane {
     // One that begins reads what is set aside before the records that it concerns: one pass gives the right result.
     // Where a first write was cut off there are documents that do not know of it, and quarantines come in their place.
     const begins = position === START && (await isEmpty(documents));
-    const as_of = begins ? await context.log.head() : position;
+    const head = await context.log.head();
+    const as_of = begins ? head : position;
     return new Lane(
       context,
       projection,
@@ -94,6 +98,7 @@ export class Lane {
       on_poison,
       position,
       as_of,
+      head,
     );
   }
 

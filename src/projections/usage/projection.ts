@@ -1,6 +1,8 @@
 import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
+import { retirementsStream } from '../../domain/streams.js';
+import { telemetryStreams } from '../../domain/telemetry/address.js';
 import { TELEMETRY_RECORDED, textBytesOf } from '../../domain/telemetry/chunk.js';
-import { addUsage, NO_USAGE, type Usage } from '../../domain/tenancy/usage.js';
+import { addUsage, lessUsage, NO_USAGE, type Usage } from '../../domain/tenancy/usage.js';
 import type { Document, IndexSpec } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
 
@@ -17,8 +19,10 @@ export const byDay: IndexSpec = { name: 'by_day', fields: ['day'] };
  */
 export const usage = defineProjection<UsageDocument, Usage>({
   name: 'usage',
-  version: 1,
+  version: 2,
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
+  history: { prefix: telemetryStreams },
+  also_in: (tenant) => [retirementsStream(tenant)],
   indexes: [byDay],
   parts: (event) => {
     const { tenant_id: tenant, recorded_at, chunk } = event.metadata;
@@ -43,4 +47,9 @@ export const usage = defineProjection<UsageDocument, Usage>({
     day: id,
     ...addUsage(document ?? NO_USAGE, part),
   }),
+  amend: (document, { leaves, returns }, { id, position }) => {
+    const { events, bytes } = returns.reduce(addUsage, leaves.reduce(lessUsage, document ?? NO_USAGE));
+    if (events < 0 || bytes < 0) return 'anew';
+    return { document: events === 0 ? undefined : { id, position, day: id, events, bytes } };
+  },
 });

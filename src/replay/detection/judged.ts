@@ -98,14 +98,15 @@ export const judged = async (
   const rules = new RulesOfTenants(visible_log, window.begin);
   const reported = new Map<string, ReportedRecord>();
   for (const record of records) if (wanted(record.tenant_id)) reported.set(record.position, record);
-  for (const record of await recordsAt(log, [...reported.values()])) {
-    const found = reported.get(record.position);
-    const judgement = await rules.judge(record);
-    if (!found || !judgement) continue;
-    const reasons = [...found.reasons, declared(judgement)];
-    const { verdict } = judgement;
-    reported.set(record.position, { ...found, reasons, score: scoreOf(reasons), verdict });
-  }
+  for await (const some of recordsAt(log, [...reported.values()]))
+    for (const record of some) {
+      const found = reported.get(record.position);
+      const judgement = await rules.judge(record);
+      if (!found || !judgement) continue;
+      const reasons = [...found.reasons, declared(judgement)];
+      const { verdict } = judgement;
+      reported.set(record.position, { ...found, reasons, score: scoreOf(reasons), verdict });
+    }
   window: for await (const { events } of log.readAll(window.begin as Position))
     for (const record of events) {
       if (window.end !== undefined && record.position >= window.end) break window;

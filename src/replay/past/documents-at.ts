@@ -1,10 +1,14 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Json } from '../../domain/json.js';
-import { quarantineStream } from '../../domain/streams.js';
-import { START, type EventLog, type Position, type StreamName } from '../../eventstore/event-store.js';
+import {
+  START,
+  type EventLog,
+  type Position,
+  type RecordedEvent,
+  type StreamName,
+} from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import { typesOf, type AnyProjection, type Projection } from '../../projections/projection.js';
-import { QuarantineShelf } from '../../quarantine/shelf.js';
 import { RouteShelf } from '../../projections/routes/shelf.js';
 import { isSwept } from '../../projections/runner/sweeping.js';
 import { TimeSlice } from '../../projections/runner/time-slice.js';
@@ -12,11 +16,13 @@ import type { Document, Value } from '../../readstore/read-store.js';
 import { LogView } from '../log-view.js';
 import { isAfter, type Moment } from '../moments.js';
 import { giveWay } from '../replays/courtesy.js';
+import { sightAt, type View } from './sight.js';
 
 /** Which documents: one, or all of them up to so many. */
 export interface Scope {
   readonly id?: string;
   readonly limit: number;
+  readonly view: View;
 }
 
 export type DocumentsAt =
@@ -28,6 +34,8 @@ export type DocumentsAt =
       readonly documents: readonly Json[];
       /** Whether there were more. */
       readonly more: boolean;
+      /** Records that were folded and have been set aside since, as a whole or in part. */
+      readonly set_aside_since: number;
     }
   | { readonly outcome: 'unfoldable'; readonly position: Position; readonly error: string }
   /** Too much for one request. */
@@ -45,7 +53,7 @@ export const documentsAt = async (
   projection: AnyProjection,
   tenant: TenantId,
   moment: Moment,
-  { id: wanted, limit }: Scope,
+  { id: wanted, limit, view: looking }: Scope,
 ): Promise<DocumentsAt> => {
   const folds = projection as Projection<Document, unknown>;
   const never = new AbortController().signal;
@@ -53,23 +61,32 @@ export const documentsAt = async (
   const view = new LogView(log, { tenants: new Set([tenant]), after: START, ...until }, () =>
     giveWay(clock, never),
   );
-  const shelf = new RouteShelf(view);
-  const quarantines = new QuarantineShelf(view, await quarantinedUpTo(log, tenant, moment));
+  const sight = await sightAt(log, tenant, moment, looking);
+  const seen = async function* (stream: StreamName): AsyncIterable<RecordedEvent> {
+    for await (const event of view.readStream(stream)) {
+      const { visible } = await sight(event);
+      if (visible) yield visible;
+    }
+  };
+  const shelf = new RouteShelf({ readStream: seen });
   const documents = new Map<string, Document>();
   const deadline = clock.monotonic() + PATIENCE_MS;
   const slice = new TimeSlice(clock);
   let reached = START;
+  let set_aside_since = 0;
   walk: for await (const { events } of view.readAll(START, { types: typesOf(projection) })) {
-    if (projection.shows_routes) await shelf.meet(events);
-    await quarantines.meet(events);
     for (const event of events) {
       if (isAfter(event, moment)) break walk;
       const { position } = event;
       reached = position;
-      const seen = quarantines.sight(event);
-      if (!seen || !folds.reads.includes(event.type)) continue;
+      const looked = await sight(event);
+      const visible = projection.whole ? event : looked.visible;
+      if (!visible) continue;
+      if (projection.shows_routes) await shelf.meet([visible]);
+      if (!folds.reads.includes(event.type)) continue;
+      set_aside_since += Number(looked.set_aside_since);
       try {
-        for (const { tenant: whose, id, part } of folds.parts(seen, shelf.at(tenant, position))) {
+        for (const { tenant: whose, id, part } of folds.parts(visible, shelf.at(tenant, position))) {
           if (whose !== tenant || (wanted !== undefined && id !== wanted)) continue;
           const next = folds.fold(documents.get(id), part, { id, position });
           if (next) documents.set(id, next);
@@ -98,22 +115,8 @@ export const documentsAt = async (
       .slice(0, limit)
       .map((document) => jsonOf((folds.legible?.(document) ?? document) as unknown as Value)),
     more: sorted.length > limit,
+    set_aside_since,
   };
-};
-
-/** Up to where quarantines hold: what was set aside by then is not in what was shown then. */
-const quarantinedUpTo = async (
-  log: Pick<EventLog, 'readStream'>,
-  tenant: TenantId,
-  moment: Moment,
-): Promise<Position> => {
-  if ('position' in moment) return moment.position;
-  let last = START;
-  for await (const event of log.readStream(quarantineStream(tenant) as StreamName)) {
-    if (isAfter(event, moment)) break;
-    last = event.position;
-  }
-  return last;
 };
 
 /** A document's value as JSON has it; bytes as base64. */

@@ -15,6 +15,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { AnyProjection } from '../../projections/projection.js';
 import { isAfter, type Moment } from '../moments.js';
 import { documentsAt, type DocumentsAt, type Scope } from './documents-at.js';
+import { sightAt, type View } from './sight.js';
 
 /** A record as those who audit it see it: all that it says, secrets masked; of telemetry the header of its chunk. */
 export interface ShownRecord {
@@ -37,6 +38,8 @@ export interface StateAt {
   readonly position: Position;
   readonly revision: Revision;
   readonly recorded_at: string;
+  /** Records that were folded and have been set aside since. */
+  readonly set_aside_since: number;
   readonly state: Json;
 }
 
@@ -73,14 +76,19 @@ export class Past {
     return { data };
   }
 
-  /** What a stream of a tenant's came to at a moment; undefined where it had none of its records then, or makes no state. */
-  async stateOf(tenant: TenantId, stream: string, moment: Moment): Promise<StateAt | undefined> {
+  /** What a stream of a tenant's came to at a moment; undefined where it had none of its records then, or makes no state; a record that is set aside is none. */
+  async stateOf(tenant: TenantId, stream: string, moment: Moment, view: View): Promise<StateAt | undefined> {
     const aggregate = isNamed(stream) ? aggregateOf(stream) : undefined;
     if (!aggregate) return undefined;
     const records: RecordedEvent[] = [];
+    const sight = await sightAt(this.log, tenant, moment, view);
+    let set_aside_since = 0;
     for await (const record of this.log.readStream(stream as StreamName)) {
       if (isAfter(record, moment)) break;
-      if (record.metadata.tenant_id === tenant) records.push(record);
+      if (record.metadata.tenant_id !== tenant) continue;
+      const looked = await sight(record);
+      if (looked.visible) records.push(looked.visible);
+      set_aside_since += Number(looked.set_aside_since);
     }
     const last = records.at(-1);
     if (!last) return undefined;
@@ -92,6 +100,7 @@ export class Past {
       position,
       revision,
       recorded_at,
+      set_aside_since,
       state: aggregate.stateOf(records),
     };
   }

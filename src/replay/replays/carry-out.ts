@@ -143,7 +143,7 @@ export class CarryingOut {
   async #compare(projection: string, candidate: Lane, baseline: Lane | undefined): Promise<Differences> {
     const { wanted } = this.assignment;
     const { clock } = this.context;
-    const count = new DifferenceCount(isAnother(wanted), candidate.projection.legible);
+    const count = new DifferenceCount(isAnother(wanted), candidate.projection);
     if (wanted.baseline === 'served')
       await compareServed(this.context, {
         candidate,

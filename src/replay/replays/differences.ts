@@ -1,9 +1,9 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Clock } from '../../platform/clock.js';
 import { TimeSlice } from '../../projections/runner/time-slice.js';
-import type { Projection } from '../../projections/projection.js';
+import type { AnyProjection } from '../../projections/projection.js';
 import type { Collection, Document, Value } from '../../readstore/read-store.js';
-import { canonical, differingPaths } from '../canonical.js';
+import { canonical, differingPaths, saidBy } from '../canonical.js';
 import { pairs, type Found } from '../compare.js';
 
 /** A collection as those see it who compare. */
@@ -53,7 +53,7 @@ export class DifferenceCount {
   /** `ignoring_positions`: documents are the same though different records touched them last. */
   constructor(
     private readonly ignoring_positions: boolean,
-    private readonly legible: Projection<Document>['legible'],
+    private readonly projection: Pick<AnyProjection, 'amend' | 'legible'>,
   ) {}
 
   /** One document, as each side has it. */
@@ -97,10 +97,12 @@ export class DifferenceCount {
   }
 
   #read(document: Document): Value {
-    return this.#value(this.legible?.(document) ?? document);
+    const { amend, legible } = this.projection;
+    return this.#value(amend ? document : (legible?.(document) ?? document));
   }
 
   #value(document: Document): Value {
+    if (this.projection.amend) return saidBy(this.projection, document);
     const { position, ...rest } = document;
     return this.ignoring_positions ? rest : { position, ...rest };
   }

@@ -212,3 +212,45 @@ describe('an alert', () => {
     expect((await server.call('POST', path, { as: ada.token, json: {} })).status).toBe(404);
   });
 });
+
+describe('setting events aside', () => {
+  it('corrects what is on the screens of those who watch: events, sums and nothing of others', async () => {
+    const carol = await registerTestTenant(server, 'carol');
+    for (const service of ['good', 'false', 'good']) await post(carol.key, service);
+    await server.settled();
+    const socket = await connect({ token: carol.token });
+    const whole = until<SeenEvent[]>(socket, 'snapshot', ({ topic }) => topic === 'events');
+    await subscribe(socket, { topic: 'events', params: {} });
+    const shown = (await whole).data;
+    expect(shown).toHaveLength(3);
+    const sums = until<{ traffic: { requests: number } }>(
+      socket,
+      'snapshot',
+      ({ topic }) => topic === 'overview',
+    );
+    await subscribe(socket, { topic: 'overview', params: {} });
+    await sums;
+    const event_id = shown.find(({ service }) => service === 'false')?.event_id;
+    const proposed = await server.call('POST', '/api/v2/audit/quarantine', {
+      as: carol.token,
+      json: { reason: 'false', records: [{ event_id }] },
+    });
+    const corrected = until<SeenEvent[]>(socket, 'snapshot', ({ topic }) => topic === 'events');
+    const less = until<object>(
+      socket,
+      'update',
+      ({ topic, data }) => topic === 'overview' && JSON.stringify(data).includes('"requests":2'),
+    );
+    const path = `/api/v2/audit/quarantine/${String(proposed.body.quarantine_id)}`;
+    await server.call('POST', `${path}/approve`, { as: carol.token });
+    expect((await corrected).data.map(({ service }) => service)).toEqual(['good', 'good']);
+    await less;
+    const back = until<SeenEvent[]>(
+      socket,
+      'snapshot',
+      ({ topic, data }) => topic === 'events' && data.length === 3,
+    );
+    await server.call('POST', `${path}/release`, { as: carol.token });
+    await back;
+  });
+});

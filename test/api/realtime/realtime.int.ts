@@ -10,7 +10,7 @@ import { Tickets } from '../../../src/api/realtime/tickets.js';
 import { defineTopic, type Topic } from '../../../src/api/realtime/topic.js';
 import type { TenantId } from '../../../src/domain/ids.js';
 import { apiKeyPrincipal, type Principal } from '../../../src/domain/tenancy/access.js';
-import { toPosition, type Position } from '../../../src/eventstore/event-store.js';
+import { START, toPosition, type Position } from '../../../src/eventstore/event-store.js';
 import { systemClock } from '../../../src/platform/clock.js';
 import { systemRandom } from '../../../src/platform/random.js';
 import { defineProjection } from '../../../src/projections/projection.js';
@@ -42,6 +42,8 @@ let credentials: Map<string, Principal>;
 let head = 0;
 let padding = '';
 let reads = 0;
+/** Where it was last decided what is set aside. */
+let decided = START;
 
 const happen = (tenant: TenantId, ...more: number[]): void => {
   facts.set(tenant, [...(facts.get(tenant) ?? []), ...more]);
@@ -104,6 +106,7 @@ beforeEach(async () => {
   facts.clear();
   padding = '';
   reads = 0;
+  decided = START;
   head = 1;
   credentials = new Map([
     ['ada', apiKeyPrincipal(ada, 'key_a' as never, ['read'])],
@@ -121,6 +124,7 @@ beforeEach(async () => {
       position: () => toPosition(head),
       reached: (_projections: unknown, position: string) => Promise.resolve(position <= toPosition(head)),
     },
+    quarantines: { decidedAt: () => Promise.resolve(decided) },
     logger: { error: () => undefined, warn: () => undefined },
     clock: systemClock,
     config: { cors_origins: ['https://trusted.example'] },
@@ -308,6 +312,27 @@ describe('a topic of events', () => {
     const ack = await ask(socket, 'subscribe', { topic: 'news', since: toPosition(1) });
     expect(ack).toMatchObject({ ok: true, resumed: false });
     expect((await snapshot).data).toEqual([2, 3]);
+  });
+
+  it('comes anew as a whole where something of it was set aside, for who is there and for who comes back', async () => {
+    happen(ada, 2, 3, 4);
+    const socket = connect({ token: 'ada' });
+    await ask(socket, 'subscribe', { topic: 'news' });
+    const corrected = next(socket, 'snapshot');
+    decided = toPosition(5);
+    head = 5;
+    facts.set(ada, [2, 4]);
+    changes.next({ projection: 'model', tenants: new Set([ada]), position: decided });
+    expect((await corrected).data).toEqual([2, 4]);
+    const away = connect({ token: 'ada' });
+    const whole = next(away, 'snapshot');
+    expect(await ask(away, 'subscribe', { topic: 'news', since: toPosition(4) })).toMatchObject({
+      resumed: false,
+    });
+    expect((await whole).data).toEqual([2, 4]);
+    const update = next(away, 'update');
+    happen(ada, 6);
+    expect((await update).data).toEqual([6]);
   });
 
   it('of which nothing is new tells nobody anything', async () => {

@@ -10,6 +10,7 @@ import {
   merge,
   quantile,
   record,
+  takenOut,
   valueOf,
   type Histogram,
 } from '../../../src/domain/telemetry/histogram.js';
@@ -205,5 +206,27 @@ describe('merging histograms', () => {
         .add(of([3]))
         .histogram(),
     ).toEqual(of([3]));
+  });
+});
+
+describe('taking out what was counted', () => {
+  const counted = fc.array(duration, { maxLength: 300 });
+  const asTaken = (values: readonly number[]) =>
+    values.map((value) => ({ bucket: bucketOf(value), times: 1 }));
+
+  it('gives byte for byte what counting the rest gives', () => {
+    fc.assert(
+      fc.property(counted, counted, (rest, gone) => {
+        expect(takenOut(of([...rest, ...gone]), asTaken(gone))).toEqual(of(rest));
+      }),
+      { seed: 21 },
+    );
+  });
+
+  it('is refused where it was not counted, or fractions were', () => {
+    expect(takenOut(of([1, 2]), asTaken([3]))).toBeUndefined();
+    expect(takenOut(of([1]), asTaken([1, 1]))).toBeUndefined();
+    expect(takenOut(emptyHistogram(), asTaken([1]))).toBeUndefined();
+    expect(takenOut(addToBucket(of([1]), 5, 0.5), asTaken([1]))).toBeUndefined();
   });
 });

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { projections } from '../../../src/projections/all.js';
+import type { Document } from '../../../src/readstore/read-store.js';
+import { canonical, saidBy } from '../../../src/replay/canonical.js';
 import { rebuild } from '../../../src/replay/rebuild.js';
 import { verify } from '../../../src/replay/verify.js';
 import type { MemoryEventLog } from '../../support/memory-event-log.js';
 import { MemoryReadStore } from '../../support/memory-read-store.js';
-import { caughtUp, documentsOf, hostOver, replayOf } from '../../support/projected.js';
+import { caughtUp, hostOver, replayOf } from '../../support/projected.js';
 import { happenings, QuarantineWorld } from '../../support/quarantine-world.js';
 import type { ProjectionHost } from '../../../src/projections/runner/host.js';
 
@@ -15,14 +17,22 @@ const names = projections.map(({ name }) => name);
 const comparable = ({ name }: { readonly name: string }): boolean =>
   name !== 'quarantines' && projections.find((projection) => projection.name === name)?.whole !== true;
 
+const projectionOf = (wanted: string) => projections.find(({ name }) => name === wanted)!;
+
 /** Every document by read model, tenant and id, numbers of events in their chunks aside: those of a log without them are others. */
 const contents = async (store: MemoryReadStore, host: ProjectionHost) => {
   const found: Record<string, string> = {};
   for (const { name, version, generation } of (await host.status()).projections.filter(comparable))
-    for (const [key, text] of Object.entries(
-      await documentsOf(store, `${name}-v${version}-g${generation?.generation ?? 0}`),
-    ))
-      found[`${name} ${key}`] = text.replaceAll(/,"(?:first|numbers)":(?:\d+|\[[\d,]*\])/g, '');
+    for await (const { key, document } of (
+      await store.collection<Document>({
+        name: `${name}-v${version}-g${generation?.generation ?? 0}`,
+        indexes: [],
+      })
+    ).scan())
+      found[`${name} ${key.tenant}/${key.id}`] = canonical(saidBy(projectionOf(name), document)).replaceAll(
+        /,"(?:first|numbers)":(?:\d+|\[[\d,]*\])/g,
+        '',
+      );
   const parked = host
     .parked()
     .map(({ projection, kind, id, position, waiting }) => ({ projection, kind, id, position, waiting }))

@@ -93,6 +93,11 @@ const state = defineRoute({
     read_model: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
     id: Type.Optional(Type.String({ minLength: 1, maxLength: 512, description: 'Of one document.' })),
     limit: page.limit,
+    view: Type.Optional(
+      Type.Enum(['then', 'corrected'], {
+        description: 'As it was seen then, or without what has been set aside since.',
+      }),
+    ),
   }),
   problems: [404, 422],
   responses: {
@@ -108,24 +113,27 @@ const state = defineRoute({
         read_model: Type.Optional(Type.String()),
         documents: Type.Optional(Type.Array(open({}))),
         more: Type.Optional(Type.Boolean({ description: 'Whether there are more documents.' })),
+        set_aside_since: Type.Optional(
+          Type.Integer({ description: 'Records that were folded and have been set aside since.' }),
+        ),
         read_models: Type.Optional(Type.Array(Type.String())),
         streams: Type.Optional(Type.Array(Type.String({ description: 'What their names begin with.' }))),
       }),
     },
   },
   async handle(request, { past, log }) {
-    const { at, stream, read_model, id, limit = DEFAULT_LIMIT } = request.query;
+    const { at, stream, read_model, id, limit = DEFAULT_LIMIT, view = 'then' } = request.query;
     const moment = at === undefined ? NOW : momentOf(at);
     if (!moment)
       return refuse(problem(422, 'invalid_moment', 'at is a position or an RFC 3339 time.'), request);
     if (stream !== undefined && read_model !== undefined)
       return refuse(problem(422, 'invalid_question', 'Ask for a stream or for a read model.'), request);
     if (stream !== undefined) {
-      const then = await past.stateOf(tenantOf(request), stream, moment);
+      const then = await past.stateOf(tenantOf(request), stream, moment, view);
       return then ? found(then) : notFound(request, 'stream, or it had no record yet');
     }
     if (read_model === undefined) return found(await whatThereIs(log));
-    const scope = { limit, ...(id !== undefined && { id }) };
+    const scope = { limit, view, ...(id !== undefined && { id }) };
     const then = await past.documentsAt(tenantOf(request), read_model, moment, scope);
     if (!then) return notFound(request, 'read model');
     if (then.outcome !== 'folded') {
@@ -133,9 +141,9 @@ const state = defineRoute({
       const detail = 'error' in then ? `The record at ${then.position}: ${then.error}` : reason.detail;
       return refuse({ ...reason, detail }, request);
     }
-    const { position, documents, more } = then;
+    const { position, documents, more, set_aside_since } = then;
     if (id !== undefined && documents.length === 0) return notFound(request, 'document at that moment');
-    const body = { position, read_model, documents, more };
+    const body = { position, read_model, documents, more, set_aside_since };
     return found(body);
   },
 });
