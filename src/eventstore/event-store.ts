@@ -111,7 +111,7 @@ export interface EventLog {
 
   /**
    * Looks through chunks of telemetry; what it found is in the places' order, undefined where the log does not show
-   * the chunk.
+   * the chunk or knows without reading it that it holds nothing.
    */
   sift(places: readonly ChunkPlace[], sought: Sought): Promise<readonly (SiftedChunk | undefined)[]>;
 

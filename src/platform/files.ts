@@ -36,7 +36,7 @@ export const hasErrorCode = (error: unknown, ...codes: readonly string[]): boole
 };
 
 /** Removes a file; fine where there is none. */
-export const removeIfThere = async (files: Files, path: string): Promise<void> => {
+export const removeIfThere = async (files: Pick<Files, 'remove'>, path: string): Promise<void> => {
   try {
     await files.remove(path);
   } catch (error) {

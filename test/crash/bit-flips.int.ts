@@ -90,6 +90,7 @@ describe('A log of 1,000 events with a single bit turned over', () => {
     const segment = {
       name: '',
       path: '',
+      filters: '',
       first: 1,
       chain: Buffer.alloc(32),
       salt: 0x5a5a5a5a,

@@ -5,6 +5,7 @@ import { type EventColumns, type TextColumn } from './columns.js';
 import type { LineRange } from './column-codec/decode.js';
 import { foldLines } from './column-codec/events.js';
 import { timeOf, type TelemetryEvent } from './event.js';
+import { lineStarts } from './line-starts.js';
 import { routeOfEvent, shownRoutes, type RouteColumn, type Routing } from './routes/shown.js';
 import { EventScanner } from './scan/event-scanner.js';
 import type { Durations } from './weight.js';
@@ -320,17 +321,66 @@ export const decodeChunk = (stored: StoredChunk, routing: Routing): TelemetryChu
 /** The paths of a chunk's events that came without a route. */
 export const decodePaths = (stored: StoredChunk): TextColumn => readChunk(stored).columns.paths;
 
+const starts = new WeakMap<StoredChunk, Uint32Array>();
+
+/** Where the lines of a chunk that is stored as it was received begin, and where one more would. */
+export const startsOf = (stored: StoredChunk): Uint32Array => {
+  const known = starts.get(stored);
+  if (known) return known;
+  const found = lineStarts(bytesOf(stored));
+  starts.set(stored, found);
+  return found;
+};
+
 /** The JSON texts of some of a chunk's events, by the numbers of their lines in ascending order. */
 export const pickLines = (stored: StoredChunk, numbers: readonly number[]): readonly string[] => {
   if (stored.lines) return stored.lines.pick(numbers);
   const bytes = bytesOf(stored);
-  let start = 0;
-  let line = 0;
-  return numbers.map((number) => {
-    for (; line < number; line += 1) start = bytes.indexOf(LF, start) + 1;
-    const end = bytes.indexOf(LF, start);
-    return bytes.toString('utf8', start, end < 0 ? bytes.length : end);
+  const starts = startsOf(stored);
+  return numbers.map((number) => bytes.toString('utf8', starts[number], (starts[number + 1] ?? 0) - 1));
+};
+
+/** The columns of some of a chunk's events, by the numbers of their lines in ascending order. */
+const columnsAt = (stored: StoredChunk, numbers: readonly number[]): PackedColumns => {
+  if (stored.lines) {
+    const columns = scanner.columns.begin(numbers.length);
+    const times = foldLines(stored.lines, columns, receiptOf(stored), numbers);
+    return { ...columns.columns(), times };
+  }
+  const bytes = bytesOf(stored);
+  const starts = startsOf(stored);
+  const header = headerOf(stored);
+  const { received_at, time_offset_ms = 0 } = header;
+  const times = new Float64Array(numbers.length);
+  scanner.begin(bytes, numbers.length);
+  numbers.forEach((number, index) => {
+    const start = starts[number] ?? 0;
+    const end = (starts[number + 1] ?? 0) - 1;
+    if (scanner.scan(start) === end && !scanner.broken_line) {
+      scanner.keep();
+      times[index] = Number.isNaN(scanner.time) ? received_at : scanner.time + time_offset_ms;
+    } else {
+      const event = parseLine(bytes.toString('utf8', start, end));
+      scanner.columns.add(event);
+      times[index] = timeOf(event.timestamp, header);
+    }
   });
+  return { ...scanner.columns.columns(), times };
+};
+
+/** What the columns say of some of a chunk's events, by the numbers of their lines in ascending order. */
+export const chunkAt = (
+  stored: StoredChunk,
+  numbers: readonly number[],
+  routing: Routing,
+): Omit<TelemetryChunk, 'events'> => {
+  const { paths, routes, ...columns } = columnsAt(stored, numbers);
+  return {
+    id: stored.id,
+    count: numbers.length,
+    ...columns,
+    routes: shownRoutes({ routes, paths }, routing),
+  };
 };
 
 /** A chunk of some events' JSON texts alone. */

@@ -8,6 +8,8 @@ export interface Layout {
   readonly index: string;
   /** The Merkle tree's hashes; a part of the index. */
   readonly tree: string;
+  /** What texts sealed segments may hold; a part of the index. */
+  readonly filters: string;
   /** A segment that is being made; worth nothing after a restart. */
   readonly unfinished: string;
   /** A full segment that is being encoded anew; worth nothing after a restart. */
@@ -21,6 +23,7 @@ export const layoutOf = (directory: string): Layout => ({
   log: join(directory, 'log'),
   index: join(directory, 'index'),
   tree: join(directory, 'index', 'tree'),
+  filters: join(directory, 'index', 'text-filters'),
   unfinished: join(directory, 'next-segment'),
   sealing: join(directory, 'sealing-segment'),
   lock: join(directory, 'lock'),

@@ -9,6 +9,8 @@ import { firstNumberOf, segmentName, type Layout } from './layout.js';
 export interface Segment {
   readonly name: string;
   readonly path: string;
+  /** Where the filters of its texts are, once it was sealed and they were made (sealed/text-filters.ts). */
+  readonly filters: string;
   /** The running number of its first record. */
   readonly first: number;
   /** The log's chain before it. */
@@ -88,7 +90,7 @@ export class Segments {
     const name = segmentName(first);
     const segment: Segment = {
       name,
-      path: join(this.layout.log, name),
+      ...pathsOf(this.layout, name),
       first,
       chain,
       salt: this.random.bytes(4).readUInt32LE(),
@@ -117,6 +119,11 @@ export class Segments {
   }
 }
 
+const pathsOf = ({ log, filters }: Layout, name: string): Pick<Segment, 'path' | 'filters'> => ({
+  path: join(log, name),
+  filters: join(filters, name),
+});
+
 const namesIn = async (files: Files, directory: string): Promise<string[]> => {
   try {
     return await files.list(directory);
@@ -127,20 +134,21 @@ const namesIn = async (files: Files, directory: string): Promise<string[]> => {
 };
 
 const readSegment = async (files: Files, layout: Layout, name: string): Promise<Segment> => {
-  const path = join(layout.log, name);
+  const paths = pathsOf(layout, name);
   const first = firstNumberOf(name);
   if (first === undefined)
     throw new LogCorrupt(name, 0, 'it is not a segment, and nothing else belongs here');
-  const file = await files.open(path, 'read');
+  const file = await files.open(paths.path, 'read');
   try {
     const bytes = Buffer.alloc(SEALED_HEADER_BYTES);
     await file.read(bytes, 0);
     const sealed = readSealedHeader(bytes);
-    if (sealed?.first === first) return { name, path, first, chain: sealed.before, salt: 0, format: FORMAT };
+    if (sealed?.first === first)
+      return { name, ...paths, first, chain: sealed.before, salt: 0, format: FORMAT };
     const header = readHeader(bytes, 0, 'segment');
     if (header?.number !== first) throw new LogCorrupt(name, 0, 'the segment header does not check out');
     const { chain, salt, format } = header;
-    return { name, path, first, chain, salt, format };
+    return { name, ...paths, first, chain, salt, format };
   } finally {
     await file.close();
   }

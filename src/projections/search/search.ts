@@ -43,7 +43,7 @@ export type SearchOutcome =
  * chunk has its price.
  */
 const READ_A_PAGE = 150_000;
-const PRICE_OF_A_CHUNK = 200;
+const PRICE_OF_A_CHUNK = 5;
 /**
  * How many chunks are looked through together: one at first, then up to so many times as many each time, and no more
  * than should fill the page by what was found in those before.

@@ -1,3 +1,6 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ChunkHeader } from '../../../src/domain/telemetry/chunk-header.js';
 import type { Sought } from '../../../src/domain/telemetry/query/sift.js';
@@ -83,9 +86,9 @@ beforeEach(async () => {
 });
 afterEach(() => removeDirectory(directory));
 
-/** What it costs differs with the form. */
+/** What it costs differs with the form, and so does whether a chunk that holds nothing is read. */
 const found = (sifted: readonly (SiftedChunk | undefined)[]): unknown =>
-  sifted.map((one) => one && { ...one, price: 0 });
+  sifted.map((one) => one && one.numbers.length > 0 && { ...one, price: 0 }).map((one) => one || undefined);
 
 const one_by_one = async (log: EmbeddedEventStore, text: string): Promise<unknown> =>
   found(await siftByReading(log, places, sought(text)));
@@ -115,6 +118,72 @@ describe('An embedded log that is searched', () => {
       await log.close();
     },
   );
+
+  describe('with sealed segments', () => {
+    const filters = (): string => join(directory, 'index', 'text-filters');
+    let log: EmbeddedEventStore;
+    let right: unknown;
+    beforeEach(async () => {
+      log = await open();
+      right = await one_by_one(log, 'quokka');
+      await log.seal();
+    });
+    afterEach(() => log.close());
+
+    /** How many chunks are not read for a word that none of them has. */
+    const skipped = async (): Promise<number> => {
+      const sifted = await log.sift(places, sought('zymurgical'));
+      return sifted.filter((one) => one === undefined).length;
+    };
+
+    it('reads nothing of them for a word that they do not have', async () => {
+      expect(await readdir(filters())).toHaveLength(SEGMENTS - 1);
+      expect(await skipped()).toBeGreaterThan(places.length / 2);
+      expect(found(await log.sift(places, sought('quokka')))).toEqual(right);
+    });
+
+    it.each([
+      ['are missing', () => rm(filters(), { recursive: true })],
+      [
+        'are damaged',
+        () => changeEach((bytes) => Buffer.concat([bytes.subarray(0, 50), bytes.subarray(51)])),
+      ],
+      ['are those of another log', () => changeEach(ofOtherLog)],
+      ['were made for a form that never came', () => changeEach(ofOtherForm)],
+      ['are of a version to come', () => changeEach(ofOtherVersion)],
+      ['are empty', () => changeEach(() => Buffer.alloc(0))],
+    ])('makes the filters again where they %s', async (_, spoil) => {
+      const before = await skipped();
+      await spoil();
+      expect(found(await log.sift(places, sought('quokka')))).toEqual(right);
+      expect(await readdir(filters())).toHaveLength(SEGMENTS - 1);
+      expect(await skipped()).toBe(before);
+    });
+
+    it('searches all the same where they cannot be written', async () => {
+      await rm(filters(), { recursive: true });
+      await writeFile(filters(), '');
+      expect(found(await log.sift(places, sought('quokka')))).toEqual(right);
+    });
+
+    const changeEach = async (change: (bytes: Buffer) => Buffer): Promise<void> => {
+      for (const name of await readdir(filters())) {
+        const path = join(filters(), name);
+        await writeFile(path, change(await readFile(path)));
+      }
+    };
+    /** With one byte other, and a checksum that is right. */
+    const withByte = (bytes: Buffer, at: number, value: number): Buffer => {
+      const changed = Buffer.from(bytes);
+      changed[at] = value;
+      changed.writeUInt32LE(crc32(changed.subarray(0, -4)), changed.length - 4);
+      return changed;
+    };
+    // As if a directory had come back in which other records have these numbers, that say other words.
+    const ofOtherLog = (bytes: Buffer): Buffer => withByte(bytes, 5, (bytes[5] ?? 0) ^ 1);
+    const ofOtherForm = (bytes: Buffer): Buffer => withByte(bytes, 37, 1);
+    const ofOtherVersion = (bytes: Buffer): Buffer => withByte(bytes, 4, 2);
+  });
 
   it('does not show what a truncation hides', async () => {
     const log = await inThreads();

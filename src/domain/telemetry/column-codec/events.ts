@@ -31,15 +31,18 @@ interface FieldPlace {
 
 /**
  * Makes the columns that folds read of some lines, without their text where they stand in columns: adds them to a
- * builder that was begun, and gives their times. Lines that are no events of a plain form are parsed.
+ * builder that was begun, and gives their times. Lines that are no events of a plain form are parsed. `numbers`: of
+ * these lines alone, by their numbers in the range in ascending order.
  */
 export const foldLines = (
   { encoded, from, to }: LineRange,
   builder: ColumnsBuilder,
   receipt: Receipt,
+  numbers?: readonly number[],
 ): Float64Array => {
   const { received_at, time_offset_ms = 0 } = receipt;
-  const times = new Float64Array(to - from);
+  const count = numbers?.length ?? to - from;
+  const times = new Float64Array(count);
   let texts: readonly string[] | undefined;
   const parsed = (index: number): TelemetryEvent => {
     texts ??= encoded.lines(from, to).toString().split('\n');
@@ -55,18 +58,22 @@ export const foldLines = (
     return found;
   };
   const readers = columns?.shapes.map((shape) => new ShapeReader(shape, valuesOf, builder)) ?? [];
-  for (let line = from; line < to; line += 1) {
-    const reader = columns && readers[columns.lineShapes[line] as number];
+  const readerOf = (line: number): ShapeReader | undefined =>
+    columns && readers[columns.lineShapes[line] as number];
+  let line = from;
+  for (let i = 0; i < count; i += 1) {
+    const number = numbers ? (numbers[i] as number) : i;
+    for (; line < from + number; line += 1) readerOf(line)?.pass(next);
+    const reader = readerOf(line);
     if (reader?.row) {
       const time = reader.readRow(next);
-      times[line - from] = Number.isNaN(time) ? received_at : time + time_offset_ms;
+      times[i] = Number.isNaN(time) ? received_at : time + time_offset_ms;
       builder.addRow(reader.row);
     } else {
-      const event = reader?.readEvent(next) ?? parsed(line - from);
-      times[line - from] = timeOf(event.timestamp, receipt);
+      const event = reader?.readEvent(next) ?? parsed(number);
+      times[i] = timeOf(event.timestamp, receipt);
       builder.add(event);
     }
-    reader?.pass(next);
   }
   return times;
 };

@@ -55,7 +55,7 @@ const linesOf = (lines: ColumnLines, scanner: NeedleScanner): readonly number[] 
 type Candidates = Uint8Array;
 
 /** What stands in values of these kinds besides what is the same in all of them. */
-const CHARACTERS: Readonly<Record<number, string>> = {
+export const CHARACTERS: Readonly<Record<number, string>> = {
   [kind.decimal]: '0123456789.-',
   [kind.time]: '0123456789-:.T',
   [kind.hex]: '0123456789abcdef',
@@ -118,16 +118,17 @@ const at = (indexes: readonly number[], count: number): Candidates | undefined =
   return values;
 };
 
-const latin1Of = ({ view, length }: Text): string =>
+export const latin1Of = ({ view, length }: Text): string =>
   Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, length).toString('latin1');
 
+/** The texts of a column, one after another. */
+export const textBytesIn = ({ texts: { view, starts } }: Column): Buffer =>
+  Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, starts.at(-1));
+
 /** Of the texts that a column holds. */
-const inTexts = ({ texts: { view, starts } }: Column, scanner: NeedleScanner): Candidates | undefined => {
-  const count = starts.length - 1;
-  return at(
-    scanner.texts(Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, starts[count]), starts),
-    count,
-  );
+const inTexts = (column: Column, scanner: NeedleScanner): Candidates | undefined => {
+  const { starts } = column.texts;
+  return at(scanner.texts(textBytesIn(column), starts), starts.length - 1);
 };
 
 /** Of values that have to be written to be looked at. */

@@ -1,3 +1,4 @@
+import { lineStarts } from '../line-starts.js';
 import { hasColumn } from './match.js';
 import type { Query, TextField } from './query.js';
 
@@ -12,16 +13,17 @@ export type Needles = readonly string[];
 const MAX_NEEDLES = 8;
 
 /** A number has many spellings: an attribute's text need not be in the bytes where it may be that of a number. */
-const mayBeNumber = (text: string, prefix: boolean): boolean =>
+export const mayBeNumber = (text: string, prefix: boolean): boolean =>
   prefix ? text === '' || /^[-\dI]/.test(text) : !Number.isNaN(Number(text));
 
 /**
- * The longest piece that is searched for as bytes. Quotes, backslashes and slashes have short escapes, and letters
+ * The pieces that can be searched for as bytes. Quotes, backslashes and slashes have short escapes, and letters
  * outside ASCII have other bytes in the other case.
  */
+export const piecesOf = (text: string): readonly string[] => text.split(/[^ !#-.0-[\]-~]/);
+
 const longestPiece = (text: string): string | undefined => {
-  const pieces = text.split(/[^ !#-.0-[\]-~]/);
-  const longest = pieces.reduce((best, piece) => (piece.length > best.length ? piece : best), '');
+  const longest = piecesOf(text).reduce((best, piece) => (piece.length > best.length ? piece : best), '');
   return longest === '' ? undefined : longest;
 };
 
@@ -116,7 +118,6 @@ class Finder {
   }
 }
 
-const NEWLINE = 0x0a;
 const ESCAPE = Buffer.from('\\u');
 /** The letters outside ASCII whose lower case has one of ASCII. */
 const KELVIN_SIGN = Buffer.from('\u212a');
@@ -137,18 +138,9 @@ export class NeedleScanner {
     this.#disguises = [ESCAPE, ...(contain('k') ? [KELVIN_SIGN] : []), ...(contain('i') ? [DOTTED_I] : [])];
   }
 
-  /** Which lines are candidates, by their numbers from 0 on, in order. */
-  lines(bytes: Buffer): readonly number[] {
-    const lines: number[] = [];
-    let line = 0;
-    let counted = 0;
-    this.#walk(bytes, (place) => {
-      for (; counted < place; counted += 1) if (bytes[counted] === NEWLINE) line += 1;
-      lines.push(line);
-      const end = bytes.indexOf(NEWLINE, place);
-      return end < 0 ? bytes.length : end;
-    });
-    return lines;
+  /** Which lines are candidates, by their numbers from 0 on, in order; `starts` is asked for where there are some. */
+  lines(bytes: Buffer, starts: () => Uint32Array = () => lineStarts(bytes)): readonly number[] {
+    return this.isIn(bytes) ? this.texts(bytes, starts()) : [];
   }
 
   /** Which of some texts are candidates, each of which starts where the one before it ends. */

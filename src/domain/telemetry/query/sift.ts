@@ -2,12 +2,14 @@ import { telemetryId } from '../address.js';
 import { candidatesIn } from '../column-codec/find.js';
 import {
   bytesOf,
+  chunkAt,
   chunkOfLines,
   decodeChunk,
   headerOf,
   numberIn,
   pickLines,
   receiptOf,
+  startsOf,
   type StoredChunk,
   type TelemetryChunk,
 } from '../chunk.js';
@@ -51,6 +53,8 @@ export interface Sifted {
 /** Events whose columns are looked at, or that are looked through as bytes, for the price of one that is parsed. */
 const DECODED_FOR_ONE = 4;
 const SCANNED_FOR_ONE = 16;
+/** What finding and reading a chunk takes, in events parsed. */
+const PRICE_OF_READING = 200;
 /** Of how many events at least one must be a candidate for the columns of all to be looked at. */
 const SPARSE = 4;
 
@@ -64,10 +68,17 @@ const UNKNOWN_ROUTES: Routing = { routeOf: () => '' };
  */
 export class Sieve {
   readonly #scanner: NeedleScanner | undefined;
+  /** Whether columns can tell anything of what is sought. */
+  readonly #asksForColumns: boolean;
 
   constructor(private readonly sought: Sought) {
     const needles = sought.query && needlesOf(sought.query);
     this.#scanner = needles && new NeedleScanner(needles);
+    this.#asksForColumns =
+      sought.after !== undefined ||
+      Number.isFinite(sought.from) ||
+      Number.isFinite(sought.to) ||
+      (sought.query !== undefined && conditionsOf(sought.query).some(isOfColumns));
   }
 
   /** `without`: the numbers of events that count as not there. */
@@ -78,16 +89,20 @@ export class Sieve {
     let lines = (candidates ?? Array.from({ length: count }, (_, line) => line)).filter(
       (line) => !gone.has(numberIn(stored, line)),
     );
-    let price = count / SCANNED_FOR_ONE;
-    if (lines.length * SPARSE > count) {
-      price += count / DECODED_FOR_ONE;
-      const chunk = decodeChunk(stored, UNKNOWN_ROUTES);
+    let price = PRICE_OF_READING + count / SCANNED_FOR_ONE;
+    const isDense = lines.length * SPARSE > count;
+    if (isDense || this.#asksForColumns) {
+      price += (isDense ? count : lines.length) / DECODED_FOR_ONE;
+      const chunk = isDense
+        ? decodeChunk(stored, UNKNOWN_ROUTES)
+        : { ...chunkAt(stored, lines, UNKNOWN_ROUTES), events: [] };
       const meant = this.#meant(
         chunk,
-        lines.map((line) => ({ number: numberIn(stored, line), index: line })),
+        lines.map((line, i) => ({ number: numberIn(stored, line), index: isDense ? line : i })),
         isOfColumns,
       );
-      lines = meant.map(({ index }) => index);
+      const looked = lines;
+      lines = meant.map(({ index }) => (isDense ? index : (looked[index] ?? NaN)));
     }
     if (lines.length === 0) return { numbers: [], texts: [], price };
     const texts = pickLines(stored, lines);
@@ -108,7 +123,9 @@ export class Sieve {
   #candidates(stored: StoredChunk): readonly number[] | undefined {
     const scanner = this.#scanner;
     if (!scanner) return undefined;
-    return stored.lines ? candidatesIn(stored.lines, scanner) : scanner.lines(bytesOf(stored));
+    return stored.lines
+      ? candidatesIn(stored.lines, scanner)
+      : scanner.lines(bytesOf(stored), () => startsOf(stored));
   }
 
   /** Of some events those that may be meant, as far as the conditions are known; the newest where all of them are. */

@@ -29,7 +29,8 @@ export class SealedBlock implements RecordRun {
   /** Where each head starts, and where the last one ends. */
   readonly #starts: readonly number[];
   readonly #lines: readonly (LinesPlace | undefined)[];
-  readonly #stripes: readonly EncodedLines[];
+  /** The lines of telemetry in it. */
+  readonly stripes: readonly EncodedLines[];
   readonly #dropped: ReadonlySet<number>;
   /** Of records out of which events were cut the numbers of those. */
   readonly #gone: ReadonlyMap<number, readonly number[]>;
@@ -53,7 +54,7 @@ export class SealedBlock implements RecordRun {
     this.#heads = asBuffer(from.blob());
     const lines = integers(this.count);
     const places: (LinesPlace | undefined)[] = [];
-    this.#stripes = Array.from({ length: from.varint() }, (_, stripe) => {
+    this.stripes = Array.from({ length: from.varint() }, (_, stripe) => {
       let line = 0;
       for (let left = from.varint(); left > 0; left -= 1) {
         const count = lines[places.length] ?? 0;
@@ -203,7 +204,7 @@ export class SealedBlock implements RecordRun {
 
   #rangeOf(i: number): LineRange | undefined {
     const place = this.#lines[i];
-    const stripe = place && this.#stripes[place.stripe];
+    const stripe = place && this.stripes[place.stripe];
     return stripe && new LineRange(stripe, place.from, place.from + place.count);
   }
 

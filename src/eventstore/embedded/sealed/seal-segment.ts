@@ -16,6 +16,7 @@ import {
 import { SealedFile } from './sealed-file.js';
 import { removing, type Remove } from './removing.js';
 import { Source, type SourceCommit } from './source.js';
+import { TextFilters } from './text-filters.js';
 
 /** What became of a segment that was encoded anew. */
 export interface Sealed {
@@ -51,8 +52,9 @@ const WRITING_SHARE = 0.8;
 
 /**
  * Encodes a segment that is no longer written to into a new file, flushes it, reads it back and compares it with the
- * old one record by record. Leaves the old one as it is. Throws LogCorrupt where either does not check out. What is
- * to be taken out of records is gone from the new one; what was taken out before stays so.
+ * old one record by record, and makes the filters of its texts. Leaves the old one as it is. Throws LogCorrupt where
+ * either does not check out. What is to be taken out of records is gone from the new one; what was taken out before
+ * stays so.
  */
 export const sealSegment = async (
   files: Files,
@@ -76,6 +78,8 @@ export const sealSegment = async (
       const removed = await compare(segment, source, file, remove, (share) => {
         onShare(WRITING_SHARE + (1 - WRITING_SHARE) * share);
       });
+      const made = await SealedFile.open(segment.name, file);
+      if (made) await TextFilters.make(files, segment, made);
       return { ...sealed, ...removed };
     } finally {
       await file.close();

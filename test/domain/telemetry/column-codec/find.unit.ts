@@ -2,8 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { candidatesIn } from '../../../../src/domain/telemetry/column-codec/find.js';
 import { EncodedLines, LineRange } from '../../../../src/domain/telemetry/column-codec/decode.js';
+import { ByteReader, ByteWriter } from '../../../../src/domain/telemetry/column-codec/bytes.js';
 import { encodeLines } from '../../../../src/domain/telemetry/column-codec/encode.js';
+import { gatherTexts } from '../../../../src/domain/telemetry/column-codec/gather.js';
 import { NeedleScanner, needlesOf } from '../../../../src/domain/telemetry/query/scan.js';
+import { mayMean } from '../../../../src/domain/telemetry/query/skip.js';
+import {
+  readTextFilter,
+  TextFilterBuilder,
+  writeTextFilter,
+} from '../../../../src/domain/telemetry/query/text-filter.js';
 import { deflateCompression } from '../../../../src/platform/compression.js';
 import { lineGroups } from '../../../support/lines.js';
 import { escaped } from '../../../support/queries.js';
@@ -108,6 +116,40 @@ describe('columns that are looked through instead of lines', () => {
     expect(skipped).toBeGreaterThan(5_000);
   });
 
+  it('are said to hold every text that a line of theirs says, and most of those that none says are told apart', () => {
+    let absent = 0;
+    let skipped = 0;
+    fc.assert(
+      fc.property(fc.oneof(columnsOfKinds, lineGroups), cut, fc.boolean(), (lines, from, isReversed) => {
+        const piece = textOf(lines, from);
+        const text = isReversed ? Array.from(piece).reverse().join('') : piece;
+        if (text === '') return;
+        const encoded = new EncodedLines(
+          encodeLines(Buffer.from(lines.join('\n')), deflateCompression),
+          deflateCompression,
+        );
+        const builder = new TextFilterBuilder();
+        gatherTexts(encoded, builder);
+        const out = new ByteWriter(deflateCompression);
+        writeTextFilter(builder.filter(), out);
+        const filter = readTextFilter(new ByteReader(out.bytes(), deflateCompression));
+        const passes = mayMean({ kind: 'mentions', text }, filter);
+        const isThere = lines.some((line) =>
+          textsIn(parsed(line)).some((one) => one.toLowerCase().includes(text.toLowerCase())),
+        );
+        if (isThere) expect([text, passes]).toEqual([text, true]);
+        else {
+          absent += 1;
+          skipped += passes ? 0 : 1;
+        }
+      }),
+      { seed: 3, numRuns: 1_200 },
+    );
+    // Short texts and those of characters that are not looked at tell nothing.
+    expect(skipped).toBeGreaterThan(absent / 5);
+    expect(skipped).toBeGreaterThan(20);
+  });
+
   it.each([
     ['user 7', (n: number) => `\\u0075ser ${n}`],
     ['kit 7', (n: number) => `\u212ait ${n}`],
@@ -121,6 +163,9 @@ describe('columns that are looked through instead of lines', () => {
     );
     const scanner = new NeedleScanner(needlesOf({ kind: 'mentions', text }) ?? []);
     expect(candidatesIn(new LineRange(encoded, 0, lines.length), scanner)).toContain(7);
+    const builder = new TextFilterBuilder();
+    gatherTexts(encoded, builder);
+    expect(mayMean({ kind: 'mentions', text }, builder.filter())).toBe(true);
   });
 
   it('give some of their lines as they were', () => {

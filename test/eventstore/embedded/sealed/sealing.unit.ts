@@ -210,8 +210,19 @@ describe('Sealing that fails', () => {
         const files = new FaultyFiles(made.disk);
         const log = await open(files);
         let count = 0;
-        files.fault = () => (count++ === fails ? errorWithCode(code) : undefined);
-        await expect(log.seal()).rejects.toMatchObject({ code });
+        const failed: string[] = [];
+        files.fault = ({ path }) => {
+          if (count++ !== fails) return undefined;
+          failed.push(path);
+          return errorWithCode(code);
+        };
+        const outcome = await log.seal().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        // Without the filters of its texts a segment is as good, but for the time that searching it takes.
+        if (failed.some((path) => path.includes('text-filters'))) expect(outcome).toBeUndefined();
+        else expect(outcome).toMatchObject({ code });
         files.fault = () => undefined;
         expect([...files.state.names.keys()]).not.toContain(TARGET);
         expect(await log.verify()).toMatchObject({ problems: [] });

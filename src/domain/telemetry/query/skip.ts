@@ -1,0 +1,31 @@
+import type { Query } from './query.js';
+import { mayBeNumber, piecesOf } from './scan.js';
+import { mayContain, type TextFilter } from './text-filter.js';
+
+const may = (text: string, filter: TextFilter): boolean =>
+  piecesOf(text).every((piece) => mayContain(filter, piece));
+
+/** Whether an event may meet a query whose texts all went into a filter. Never false where one does. */
+export const mayMean = (query: Query, filter: TextFilter): boolean => {
+  switch (query.kind) {
+    case 'mentions':
+      return may(query.text.toLowerCase(), filter);
+    case 'is':
+      // A route may be made of the path, and a number has many spellings.
+      if (query.field === 'route') return true;
+      if (typeof query.field === 'object' && mayBeNumber(query.text, query.prefix)) return true;
+      return may(query.text, filter);
+    case 'and':
+      return query.of.every((member) => mayMean(member, filter));
+    case 'or':
+      return query.of.some((member) => mayMean(member, filter));
+    default:
+      return true;
+  }
+};
+
+/** What passes a filter into which nothing went. */
+const NOTHING: TextFilter = { alphabets: [], bits: new Uint8Array(32) };
+
+/** Whether filters can tell anything of a query. */
+export const isFiltered = (query: Query): boolean => !mayMean(query, NOTHING);
