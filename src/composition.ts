@@ -61,6 +61,7 @@ import { CurrentQuarantines } from './quarantine/current.js';
 import { VisibleLog } from './quarantine/visible-log.js';
 import { Proofs } from './replay/proofs/proofs.js';
 import { Operations } from './replay/operations.js';
+import { Detection } from './replay/detection/detection.js';
 import { Past } from './replay/past/past.js';
 import { Replays } from './replay/replays/replays.js';
 import type { ClientIds } from './clientids/client-ids.js';
@@ -569,6 +570,7 @@ const apiDependencies = (
   quarantines,
   erasures,
   readStore,
+  detection: new Detection({ log, visible_log, quarantines, snapshots: new Snapshots(readStore) }),
   guard,
   projections: () => host.status(),
   processes: () => processes.map((one) => one.status()),

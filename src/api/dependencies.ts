@@ -18,6 +18,7 @@ import type { ReadModels } from '../projections/read-models.js';
 import type { HostStatus } from '../projections/runner/status.js';
 import type { ErasureDesk } from '../processes/erasure/erasure-desk.js';
 import type { ProcessStatus } from '../processes/process-manager.js';
+import type { Detection } from '../replay/detection/detection.js';
 import type { Proofs } from '../replay/proofs/proofs.js';
 import type { Operations } from '../replay/operations.js';
 import type { Past } from '../replay/past/past.js';
@@ -85,6 +86,8 @@ export interface ApiDependencies {
   readonly past: Pick<Past, 'records' | 'stateOf' | 'documentsAt'>;
   /** What proves the log; absent where there is no key. */
   readonly proofs?: Pick<Proofs, keyof Proofs>;
+  /** What deployments introduced, and what looks made up. */
+  readonly detection: Pick<Detection, 'report' | 'suspected'>;
   /** Dry runs over the past. */
   readonly replays: Pick<Replays, 'start' | 'list' | 'get' | 'pause' | 'resume' | 'cancel'>;
   readonly deployments: Pick<

@@ -2,6 +2,7 @@ import { canonical } from '../canonical.js';
 import type { TelemetryEvent } from '../telemetry/event.js';
 import { routeOf } from '../telemetry/route.js';
 import { scoreOf, type Reason } from './reason.js';
+import { Tally, TextSet } from './texts.js';
 
 /** An event with when it happened, in epoch milliseconds. */
 export interface TimedEvent {
@@ -24,8 +25,9 @@ const REPEATED = 6;
 const BURST = 15;
 /** where there never were a third as many before. */
 const GROWTH = 3;
-/** Different contents that are remembered. */
+/** Different contents, and kinds, that are remembered. */
 const CONTENTS = 100_000;
+const KINDS = 10_000;
 
 /**
  * Words and addresses that are reserved for examples, or that nobody's customers have; whole words, so that a contest
@@ -57,39 +59,59 @@ const textsOf = ({ attributes, ...event }: TelemetryEvent): readonly string[] =>
 
 const kindOf = ({ type, service = '' }: TelemetryEvent): string => `${type}\n${service}`;
 
-/** How often each of some texts was met. */
-class Tally {
-  readonly #counts = new Map<string, number>();
-  add(text: string): number {
-    const count = (this.#counts.get(text) ?? 0) + 1;
-    this.#counts.set(text, count);
-    return count;
-  }
-  get size(): number {
-    return this.#counts.size;
-  }
-  of(text: string): number {
-    return this.#counts.get(text) ?? 0;
-  }
+/** What a baseline is stored as. Stored format, but may be thrown away: whoever does not know it learns anew. */
+export interface SavedBaseline {
+  readonly sets: readonly (readonly number[])[];
+  readonly contents: readonly (readonly [number, number])[];
+  readonly most_repeated: readonly (readonly [string, number])[];
+  readonly busiest: readonly (readonly [string, number])[];
+  readonly second: readonly (readonly [string, number, number])[];
 }
 
 /**
- * What a tenant's telemetry was like before a deployment. Its size is that of how many different
- * things there were, not of how many events.
+ * What a tenant's telemetry was like before a deployment. Bounded, whatever is sent: of texts it keeps hashes, so many
+ * of each sort; where there were more, it holds nothing of that sort to be new.
  */
 export class Baseline {
-  readonly #types = new Set<string>();
-  readonly #services = new Set<string>();
-  readonly #routes = new Set<string>();
-  readonly #attributes = new Set<string>();
-  readonly #shapes = new Set<string>();
+  readonly #types = new TextSet();
+  readonly #services = new TextSet();
+  readonly #routes = new TextSet();
+  readonly #attributes = new TextSet();
+  readonly #shapes = new TextSet();
   /** Texts that look made up and were there before: a customer's name, an office's address. */
-  readonly #made_up = new Set<string>();
+  readonly #made_up = new TextSet();
   readonly #contents = new Tally();
   /** By kind: how often the most frequent content was met. */
   readonly #most_repeated = new Map<string, number>();
   readonly #busiest = new Map<string, number>();
   readonly #second = new Map<string, { second: number; count: number }>();
+
+  get #sets(): readonly TextSet[] {
+    return [this.#types, this.#services, this.#routes, this.#attributes, this.#shapes, this.#made_up];
+  }
+
+  /** A baseline as it was when it was saved; it learns on from there. */
+  static restore(saved: SavedBaseline): Baseline {
+    const baseline = new Baseline();
+    baseline.#sets.forEach((set, i) => {
+      set.restore(saved.sets[i] ?? []);
+    });
+    baseline.#contents.restore(saved.contents);
+    for (const [kind, count] of saved.most_repeated) baseline.#most_repeated.set(kind, count);
+    for (const [kind, count] of saved.busiest) baseline.#busiest.set(kind, count);
+    for (const [kind, second, count] of saved.second) baseline.#second.set(kind, { second, count });
+    return baseline;
+  }
+
+  save(): SavedBaseline {
+    return {
+      sets: this.#sets.map((set) => set.save()),
+      contents: this.#contents.save(),
+      most_repeated: [...this.#most_repeated],
+      busiest: [...this.#busiest],
+      second: [...this.#second].map(([kind, { second, count }]) => [kind, second, count] as const),
+    };
+  }
 
   learn({ event, time }: TimedEvent): void {
     this.#types.add(event.type);
@@ -100,6 +122,7 @@ export class Baseline {
     this.#shapes.add(shapeOf(event));
     for (const text of textsOf(event)) if (MADE_UP.test(text)) this.#made_up.add(text);
     const kind = kindOf(event);
+    if (this.#busiest.size >= KINDS && !this.#busiest.has(kind)) return;
     if (this.#contents.size < CONTENTS) {
       const times = this.#contents.add(contentOf(event));
       this.#most_repeated.set(kind, Math.max(this.#most_repeated.get(kind) ?? 0, times));

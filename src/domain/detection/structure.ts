@@ -9,6 +9,8 @@ export interface DeploymentWindow {
   readonly deployment_id: DeploymentId;
   readonly release: string;
   readonly mode: GuardMode;
+  /** Position of the record that began it: what several instances were just writing then may stand between the two. */
+  readonly begun: string;
   /** Position of the last record before it, and of the one that ended it; without an end it is under way. */
   readonly begin: string;
   readonly end?: string;
@@ -57,8 +59,8 @@ export class StructuralRule {
     private readonly window: DeploymentWindow,
     /** Whether the deployment's release wrote anything before. */
     private readonly release_is_new: boolean,
-    /** Records before the window that a client's command stands at the root of, of those asked for. */
-    private readonly rooted_before: ReadonlySet<string>,
+    /** Records before the window that a client's command stands at the root of. */
+    private readonly rooted_before: Pick<ReadonlySet<string>, 'has'>,
   ) {}
 
   take(record: TracedRecord): Finding | undefined {

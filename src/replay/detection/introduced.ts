@@ -1,6 +1,5 @@
 import { scoreOf, type Reason } from '../../domain/detection/reason.js';
 import {
-  isClientCommand,
   StructuralRule,
   type DeploymentWindow,
   type TracedRecord,
@@ -11,13 +10,8 @@ import type { Actor, Origin } from '../../domain/provenance.js';
 import type { IndexRange } from '../../domain/index-ranges.js';
 import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { deploymentsStream } from '../../domain/streams.js';
-import {
-  START,
-  type EventLog,
-  type Position,
-  type RecordedEvent,
-  type StreamName,
-} from '../../eventstore/event-store.js';
+import type { EventLog, Position, RecordedEvent, StreamName } from '../../eventstore/event-store.js';
+import { Lineage, type Before } from './lineage.js';
 import { named } from './resolve.js';
 
 /** A record that a deployment introduced, and how that is known. */
@@ -70,6 +64,7 @@ export const deploymentWindow = async (
         deployment_id: deployment_id as DeploymentId,
         release: data.release as string,
         mode: data.mode as GuardMode,
+        begun: position,
         begin: position,
       };
     // What other instances had begun to write when they learned of the begin was measured as what was before.
@@ -80,52 +75,52 @@ export const deploymentWindow = async (
   return window;
 };
 
+/** Looks through the log behind a deployment's begin, and can go on when there is more of it. */
+export class IntroducedScan {
+  readonly #rule: StructuralRule;
+  readonly #records: IntroducedRecord[] = [];
+  #position: Position;
+
+  constructor(
+    readonly window: DeploymentWindow,
+    { release_is_new, rooted }: Before,
+  ) {
+    this.#rule = new StructuralRule(window, release_is_new, rooted);
+    this.#position = window.begin as Position;
+  }
+
+  /** Reads what was not looked at yet, up to the log's end. */
+  async advance(log: Pick<EventLog, 'readAll'>): Promise<Introduced> {
+    for await (const { events, position } of log.readAll(this.#position)) {
+      for (const record of events) {
+        const finding = this.#rule.take(traced(record));
+        if (finding)
+          this.#records.push({ ...introduced(record), ...finding, score: scoreOf(finding.reasons) });
+      }
+      this.#position = position;
+    }
+    const records = [...this.#records];
+    return {
+      window: this.window,
+      records,
+      only_by_provenance: records.filter((one) => !one.by_window).map((one) => one.position),
+      only_by_window: records.filter((one) => !one.by_provenance).map((one) => one.position),
+      position: this.#position,
+    };
+  }
+}
+
 /**
  * Finds the records that a deployment introduced, from its begin to the log's end: those that nobody asked for, and
- * all that followed from them. Undefined where there was no such deployment.
+ * all that followed from them. Undefined where there was no such deployment. Trusts nothing but the log, and reads all
+ * of it; {@link Detection} finds the same and remembers what it read.
  */
 export const introducedBy = async (log: EventLog, deployment_id: string): Promise<Introduced | undefined> => {
   const window = await deploymentWindow(log, deployment_id);
   if (!window) return undefined;
-  const before = await lookBefore(log, window);
-  const rule = new StructuralRule(window, before.release_is_new, before.rooted);
-  const records: IntroducedRecord[] = [];
-  let position = window.begin as Position;
-  for await (const batch of log.readAll(position)) {
-    for (const record of batch.events) {
-      const finding = rule.take(traced(record));
-      if (finding) records.push({ ...introduced(record), ...finding, score: scoreOf(finding.reasons) });
-    }
-    ({ position } = batch);
-  }
-  return {
-    window,
-    records,
-    only_by_provenance: records.filter((one) => !one.by_window).map((one) => one.position),
-    only_by_window: records.filter((one) => !one.by_provenance).map((one) => one.position),
-    position,
-  };
-};
-
-/** What has to be known of the log before a deployment, gathered in one pass over provenance alone. */
-const lookBefore = async (
-  log: EventLog,
-  { begin, release }: DeploymentWindow,
-): Promise<{ readonly release_is_new: boolean; readonly rooted: ReadonlySet<string> }> => {
-  let release_is_new = true;
-  const rooted = new Set<string>();
-  for await (const { events } of log.readAll(START)) {
-    for (const { id, position, metadata } of events) {
-      if (position > begin) return { release_is_new, rooted };
-      if (metadata.release === release) release_is_new = false;
-      if (
-        isClientCommand(metadata) ||
-        (metadata.origin === 'process_manager' && rooted.has(metadata.causation_id))
-      )
-        rooted.add(id);
-    }
-  }
-  return { release_is_new, rooted };
+  const lineage = new Lineage(Infinity);
+  await lineage.advance(log, window.begin);
+  return new IntroducedScan(window, lineage.before(window)).advance(log);
 };
 
 const traced = ({ id, type, position, metadata, data }: RecordedEvent): TracedRecord => ({

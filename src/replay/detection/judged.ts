@@ -14,9 +14,10 @@ import type { TenantId } from '../../domain/ids.js';
 import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
 import { readEvent } from '../../domain/stored-event.js';
 import { legitimacyStream } from '../../domain/streams.js';
-import { linesOf, numberIn, UnreadableChunk } from '../../domain/telemetry/chunk.js';
+import { numberIn } from '../../domain/telemetry/chunk.js';
 import type { EventLog, Position, RecordedEvent, StreamName } from '../../eventstore/event-store.js';
 import { recordsAt } from '../../quarantine/records.js';
+import { contentsOf } from './contents.js';
 import { introduced, type Introduced, type IntroducedRecord } from './introduced.js';
 
 /** A record of a deployment's report, with what its tenant's rules say of it. */
@@ -32,11 +33,11 @@ export interface ReportedRecord extends IntroducedRecord {
 export const rulesBefore = async (
   visible_log: Pick<EventLog, 'readStream'>,
   tenant: TenantId,
-  begin: string,
+  begun: string,
 ): Promise<LegitimacyRules> => {
   let rules = legitimacyDecider.initial;
   for await (const record of visible_log.readStream(legitimacyStream(tenant) as StreamName)) {
-    if (record.position >= begin) break;
+    if (record.position >= begun) break;
     if (record.metadata.tenant_id !== tenant || !isClientCommand(record.metadata)) continue;
     const event = readEvent<LegitimacyEvent>(legitimacyEventTypes, record);
     if (event) rules = legitimacyDecider.evolve(rules, event);
@@ -50,13 +51,13 @@ export class RulesOfTenants {
 
   constructor(
     private readonly visible_log: Pick<EventLog, 'readStream'>,
-    private readonly begin: string,
+    private readonly begun: string,
   ) {}
 
   async of(tenant: TenantId): Promise<Legitimacy> {
     const known = this.#known.get(tenant);
     if (known) return known;
-    const legitimacy = new Legitimacy(await rulesBefore(this.visible_log, tenant, this.begin));
+    const legitimacy = new Legitimacy(await rulesBefore(this.visible_log, tenant, this.begun));
     this.#known.set(tenant, legitimacy);
     return legitimacy;
   }
@@ -72,17 +73,9 @@ export class RulesOfTenants {
   }
 }
 
-/** What a record says: one thing, or each event of a chunk; nothing where it cannot be read. */
-const dataIn = (record: RecordedEvent): readonly unknown[] => {
-  if (!(record.data instanceof Uint8Array)) return [record.data];
-  try {
-    return linesOf(record).map((line): unknown => JSON.parse(line));
-  } catch (error) {
-    // Whoever wrote past the writer may have written anything.
-    if (error instanceof UnreadableChunk || error instanceof SyntaxError) return [];
-    throw error;
-  }
-};
+/** What a record says: one thing, or each event of a chunk. */
+const dataIn = (record: RecordedEvent): readonly unknown[] =>
+  record.data instanceof Uint8Array ? contentsOf(record) : [record.data];
 
 /**
  * What a deployment introduced, with what tenants' rules say of it, and besides, of what was recorded while it was under
@@ -95,7 +88,7 @@ export const judged = async (
   { window, records }: Introduced,
   wanted: (tenant: TenantId | undefined) => boolean,
 ): Promise<readonly ReportedRecord[]> => {
-  const rules = new RulesOfTenants(visible_log, window.begin);
+  const rules = new RulesOfTenants(visible_log, window.begun);
   const reported = new Map<string, ReportedRecord>();
   for (const record of records) if (wanted(record.tenant_id)) reported.set(record.position, record);
   for await (const some of recordsAt(log, [...reported.values()]))

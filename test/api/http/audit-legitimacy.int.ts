@@ -35,14 +35,26 @@ const send = async (tenant: TestTenant, events: readonly object[]): Promise<void
   await server.settled();
 };
 
-/** A deployment that lets telemetry in, and what happens meanwhile. */
-const deploying = async (during: () => Promise<void>): Promise<string> => {
+/** A deployment that lets telemetry in, and what happens meanwhile; how it ends. */
+const deploying = async (
+  during: () => Promise<void>,
+  end: 'complete' | 'rollback' = 'complete',
+): Promise<string> => {
   const as = server.operator_token;
   const json = { release: 'next', mode: 'allow_ingest' };
   const begun = await server.call('POST', '/_deploy/begin', { as, json });
   const deployment_id = String(begun.body.deployment_id);
   await until(async () => (await server.call('GET', '/_deploy/status', { as })).body.phase === 'ready');
   await during();
+  if (end === 'rollback') {
+    const rolling = await server.call('POST', '/_deploy/rollback', {
+      as,
+      json: { deployment_id, reason: 'a test' },
+    });
+    expect(rolling.status).toBe(202);
+    await until(async () => (await server.call('GET', '/_deploy/status', { as })).body.phase === 'none');
+    return deployment_id;
+  }
   const override = { by: 'ada', reason: 'a test' };
   const completed = await server.call('POST', '/_deploy/complete', { as, json: { deployment_id, override } });
   expect([completed.status, completed.text]).toEqual([200, expect.anything()]);
@@ -91,6 +103,7 @@ describe('a tenant’s rules of what is legitimate', () => {
       { type: 'LegitimacyRuleDefined', data: { name: 'probes', note } },
       { type: 'LegitimacyRuleChanged' },
     ]);
+    await server.settled();
     const trail = await server.call('GET', `/api/v2/audit/trail?stream=${stream}`, { as: ada.token });
     expect(trail.body.data).toHaveLength(2);
     expect((await server.call('DELETE', `${RULES}/probes`, { as: ada.token })).status).toBe(200);
@@ -187,5 +200,39 @@ describe('what a deployment’s report makes of them', () => {
     expect((await set(ada.token, 'whitewash', all)).status).toBe(200);
     expect((await server.call('DELETE', `${RULES}/no-refunds`, { as: ada.token })).status).toBe(200);
     await check();
+    await server.call('DELETE', `${RULES}/whitewash`, { as: ada.token });
+  });
+
+  it('sets nothing aside: a rollback leaves what content or a rule names; a person who proposes and approves does not', async () => {
+    await set(ada.token, 'no-refunds', {
+      ...{ verdict: 'illegitimate', condition: { field: '/message', op: 'like', value: '*refund*' } },
+    });
+    const id = await deploying(
+      () =>
+        send(ada, [
+          { service: 'rollback', message: 'a refund' },
+          { service: 'rollback', user_id: 'john.doe@example.com' },
+        ]),
+      'rollback',
+    );
+    const shown = async (): Promise<readonly object[]> => {
+      const path = '/api/v1/ingestion/events/search?service=rollback';
+      return (await server.call('GET', path, { as: ada.key })).body.data as object[];
+    };
+    const found = await server.call('GET', `/api/v2/audit/deployments/${id}/suspected`, { as: ada.token });
+    expect(found.body.count).toBe(2);
+    expect(await shown()).toHaveLength(2);
+    const quarantines = await server.call('GET', '/api/v2/audit/quarantine', { as: ada.token });
+    expect(quarantines.body.data).toEqual([]);
+
+    const json = { reason: 'against our rules', deployment_id: id };
+    const proposed = await server.call('POST', '/api/v2/audit/quarantine', { as: ada.token, json });
+    expect([proposed.status, proposed.body.record_count]).toEqual([201, 1]);
+    expect(await shown()).toHaveLength(2);
+    const approve = `/api/v2/audit/quarantine/${String(proposed.body.quarantine_id)}/approve`;
+    await server.call('POST', approve, { as: ada.token, json: {} });
+    expect(await shown()).toMatchObject([{ user_id: 'john.doe@example.com' }]);
+    const records = await server.call('GET', `/api/v2/audit/deployments/${id}/records`, { as: ada.token });
+    expect(records.body.records).toMatchObject([{ verdict: 'illegitimate', set_aside: true }]);
   });
 });

@@ -128,6 +128,12 @@ describe('what a deployment introduced', () => {
       }
       world.deployment('DeploymentCompleted');
       for (let n = 0; n < 3_000; n += 1) ordinary(kinds);
+      const false_ones = new Set(planted);
+      const legitimate = world.log.events.filter(
+        ({ position, stream }) => !false_ones.has(position) && stream !== 'deployments',
+      );
+      expect([planted.length, legitimate.length]).toEqual([1_000, 10_001]);
+      expect(new Set(legitimate.map(({ type }) => type)).size).toBeGreaterThanOrEqual(10);
       const report = await introducedBy(world.log, deployment_id);
       expect(positions(report?.records ?? [])).toEqual(planted);
       expect(report).toMatchObject({ only_by_provenance: [], only_by_window: [] });

@@ -1,11 +1,9 @@
 import { Type } from 'typebox';
 import { SUSPICIOUS } from '../../../../domain/detection/content.js';
-import { Legitimacy, verdicts } from '../../../../domain/detection/legitimacy/rules.js';
+import { verdicts } from '../../../../domain/detection/legitimacy/rules.js';
 import { isAllAside, setAsideBy } from '../../../../domain/quarantine/set-aside.js';
 import { TELEMETRY_RECORDED } from '../../../../domain/telemetry/chunk.js';
-import { deploymentWindow, introducedBy } from '../../../../replay/detection/introduced.js';
-import { judged, rulesBefore, type ReportedRecord } from '../../../../replay/detection/judged.js';
-import { suspectedIn } from '../../../../replay/detection/suspected.js';
+import type { ReportedRecord } from '../../../../replay/detection/judged.js';
 import type { ApiServices } from '../../../dependencies.js';
 import { notFound } from '../../answers.js';
 import { defineRoute, type Route } from '../../route.js';
@@ -74,18 +72,16 @@ const records = defineRoute({
     const tenant = auditedTenant(request, tenant_id);
     const everything = request.principal.tenant_id === undefined && tenant_id === undefined;
     if (!tenant && !everything) return notFound(request, 'tenant');
-    const introduced = await introducedBy(api.log, request.params.deployment_id);
-    if (!introduced) return notFound(request, 'deployment');
-    const shown = await judged(
-      api.log,
-      api.visible_log,
-      introduced,
+    const report = await api.detection.report(
+      request.params.deployment_id,
       (tenant_id) => everything || tenant_id === tenant,
     );
+    if (!report) return notFound(request, 'deployment');
+    const shown = report.records;
     const positions = new Set(shown.map(({ position }) => position));
     const rest = shown.filter(({ position }) => position > after);
     const here = rest.slice(0, limit);
-    const { window, position } = introduced;
+    const { window, position } = report;
     return {
       status: 200,
       body: {
@@ -94,8 +90,8 @@ const records = defineRoute({
           here.map(async (record) => ({ ...record, set_aside: await isSetAside(api, record) })),
         ),
         count: shown.reduce((sum, { count }) => sum + count, 0),
-        only_by_provenance: introduced.only_by_provenance.filter((one) => positions.has(one)),
-        only_by_window: introduced.only_by_window.filter((one) => positions.has(one)),
+        only_by_provenance: report.only_by_provenance.filter((one) => positions.has(one)),
+        only_by_window: report.only_by_window.filter((one) => positions.has(one)),
         next_after: rest.length > here.length ? (here.at(-1)?.position ?? null) : null,
         position,
       },
@@ -136,18 +132,16 @@ const suspected = defineRoute({
       }),
     },
   },
-  async handle(request, { visible_log }) {
+  async handle(request, { detection }) {
+    const { deployment_id } = request.params;
     const tenant = auditedTenant(request, request.query.tenant_id);
     if (!tenant) return notFound(request, 'tenant');
-    const window = await deploymentWindow(visible_log, request.params.deployment_id);
-    if (!window) return notFound(request, 'deployment');
-    const legitimacy = new Legitimacy(await rulesBefore(visible_log, tenant, window.begin));
-    const found = await suspectedIn(visible_log, window, tenant, legitimacy);
+    const found = await detection.suspected(deployment_id, tenant);
+    if (!found) return notFound(request, 'deployment');
     const data = found.suspected
       .toSorted((one, other) => other.score - one.score)
       .slice(0, MOST_SUSPECTED)
       .map((one) => ({ ...one, type: TELEMETRY_RECORDED }));
-    const { deployment_id } = window;
     const count = found.suspected.filter(({ score }) => score >= SUSPICIOUS).length;
     return { status: 200, body: { deployment_id, count, all: found.all, data } };
   },

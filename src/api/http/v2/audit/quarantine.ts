@@ -9,8 +9,6 @@ import { uuidOf } from '../../../../domain/ids.js';
 import { projections } from '../../../../projections/all.js';
 import { quarantines, type QuarantineDocument } from '../../../../projections/quarantines/projection.js';
 import { getQuarantine, listQuarantines } from '../../../../projections/quarantines/query.js';
-import { introducedBy } from '../../../../replay/detection/introduced.js';
-import { judged } from '../../../../replay/detection/judged.js';
 import { resolveRecords } from '../../../../replay/detection/resolve.js';
 import type { ApiServices } from '../../../dependencies.js';
 import { answer, found, listing, notFound, refuse } from '../../answers.js';
@@ -193,17 +191,16 @@ const propose = defineRoute({
 /** The records that a proposal names, or the answer that says why there are none. */
 const recordsMeant = async (
   request: ApiRequest<unknown, unknown, { readonly records?: unknown; readonly deployment_id?: string }>,
-  { log, visible_log, models }: ApiServices,
+  { log, detection, models }: ApiServices,
   tenant: TenantId,
 ) => {
   const { records: selectors, deployment_id } = request.body;
   if ((selectors === undefined) === (deployment_id === undefined))
     return refuse(problem(422, 'records_or_deployment', 'Name either records or a deployment.'), request);
   if (deployment_id !== undefined) {
-    const introduced = await introducedBy(log, deployment_id);
-    if (!introduced) return notFound(request, 'deployment');
-    const reported = await judged(log, visible_log, introduced, (one) => one === tenant);
-    return reported.map(({ stream, revision, position, type, indexes }) => ({
+    const report = await detection.report(deployment_id, (one) => one === tenant);
+    if (!report) return notFound(request, 'deployment');
+    return report.records.map(({ stream, revision, position, type, indexes }) => ({
       ...{ stream, revision, position, type },
       ...(indexes && { indexes }),
     }));
