@@ -124,8 +124,9 @@ export class Detection {
       )
       .map(({ quarantine_id }) => quarantine_id)
       .sort();
-    let retired = 0;
-    for await (const _ of this.tools.log.readStream(retirementsStream(tenant) as StreamName)) retired += 1;
+    let retired = -1;
+    for await (const { revision } of this.tools.log.readStream(retirementsStream(tenant) as StreamName))
+      retired = revision;
     return JSON.stringify([aside, retired]);
   }
 

@@ -85,24 +85,28 @@ class World {
     };
     const more = { ...stamps, ...(by_process && process) } as object;
     switch (what) {
-      case 'thing':
-        return this.#append(tenant, `thing-${n}`, 'ThingHappened', { name: `n${n}` }, more);
+      case 'thing': {
+        this.#append(tenant, `thing-${n}`, 'ThingHappened', { name: `n${n}` }, more);
+        return;
+      }
       case 'telemetry': {
         const lines = Array.from({ length: 1 + (n % 3) }, (_, i) => JSON.stringify(eventOf(n + i)));
         const chunk = { count: lines.length, received_at: n * 1_000 };
         const data = Buffer.from(lines.join('\n')) as unknown as JsonObject;
-        return this.#append(tenant, `telemetry-${tenant}`, 'TelemetryRecorded', data, { ...more, chunk });
+        this.#append(tenant, `telemetry-${tenant}`, 'TelemetryRecorded', data, { ...more, chunk });
+        return;
       }
       case 'rule': {
         const condition = { field: '/name', op: 'is', value: `n${n}` };
         const verdict = n % 2 === 0 ? 'legitimate' : 'illegitimate';
-        return this.#append(
+        this.#append(
           tenant,
           legitimacyStream(tenant),
           'LegitimacyRuleDefined',
           { name: `r${n}`, verdict, condition },
           more,
         );
+        return;
       }
       case 'deploy': {
         if (!this.#under_way && this.deployed === deployments.length) return;
@@ -130,8 +134,10 @@ class World {
         this.quarantines = new Map(this.quarantines).set(quarantine_id, quarantine);
         return;
       }
-      case 'retire':
-        return this.#append(tenant, retirementsStream(tenant), 'TelemetryRetired', {});
+      case 'retire': {
+        this.#append(tenant, retirementsStream(tenant), 'TelemetryRetired', {});
+        return;
+      }
       case 'restart':
         this.detection = this.started();
         return;
