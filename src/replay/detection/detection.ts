@@ -2,7 +2,7 @@ import { Baseline, type SavedBaseline } from '../../domain/detection/content.js'
 import { Legitimacy } from '../../domain/detection/legitimacy/rules.js';
 import type { DeploymentWindow } from '../../domain/detection/structure.js';
 import type { TenantId } from '../../domain/ids.js';
-import { retirementsStream } from '../../domain/streams.js';
+import { erasuresStream, retirementsStream } from '../../domain/streams.js';
 import { START, type EventLog, type Position, type StreamName } from '../../eventstore/event-store.js';
 import type { Snapshots } from '../../processes/snapshots.js';
 import type { CurrentQuarantines } from '../../quarantine/current.js';
@@ -115,7 +115,7 @@ export class Detection {
     return checkpoint.baseline;
   }
 
-  /** What tells one past of a tenant's telemetry up to a position from another: what is set aside, and what is retired. */
+  /** What tells one past of a tenant's telemetry up to a position from another: what is set aside, retired or erased. */
   async #goneOf(tenant: TenantId, position: Position): Promise<string> {
     const quarantines = await this.tools.quarantines.of(tenant);
     const aside = [...quarantines.values()]
@@ -124,10 +124,12 @@ export class Detection {
       )
       .map(({ quarantine_id }) => quarantine_id)
       .sort();
-    let retired = -1;
-    for await (const { revision } of this.tools.log.readStream(retirementsStream(tenant) as StreamName))
-      retired = revision;
-    return JSON.stringify([aside, retired]);
+    const changes = [retirementsStream(tenant), erasuresStream(tenant)].map(async (stream) => {
+      let last = -1;
+      for await (const { revision } of this.tools.log.readStream(stream as StreamName)) last = revision;
+      return last;
+    });
+    return JSON.stringify([aside, ...(await Promise.all(changes))]);
   }
 
   async #load(tenant: TenantId): Promise<Checkpoint | undefined> {

@@ -50,7 +50,8 @@ export class Lineage {
 
   /** What was there before a deployment that it has read as far as. */
   before({ begin, release }: DeploymentWindow): Before {
-    const stoodBefore = (position: string | undefined): boolean => position !== undefined && position <= begin;
+    const stoodBefore = (position: string | undefined): boolean =>
+      position !== undefined && position <= begin;
     return {
       release_is_new: !stoodBefore(this.#releases.get(release)),
       rooted: { has: (id) => stoodBefore(this.#rooted.get(id)) },

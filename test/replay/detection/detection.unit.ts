@@ -6,7 +6,7 @@ import type { DeploymentId, QuarantineId, TenantId } from '../../../src/domain/i
 import type { JsonObject } from '../../../src/domain/json.js';
 import { setAsideBy, withoutAside } from '../../../src/domain/quarantine/set-aside.js';
 import type { Quarantine, Quarantines } from '../../../src/domain/quarantine/quarantine.js';
-import { legitimacyStream, retirementsStream } from '../../../src/domain/streams.js';
+import { erasuresStream, legitimacyStream, retirementsStream } from '../../../src/domain/streams.js';
 import {
   START,
   type EventBatch,
@@ -121,6 +121,13 @@ class World {
         this.#under_way = !this.#under_way;
         return;
       }
+      case 'measure': {
+        // What came in since the begin counts as from before, on several instances.
+        const position = this.memory.events.at(-1)?.position ?? START;
+        if (this.#under_way)
+          this.#append(tenant, 'deployments', 'DeploymentMeasured', { deployment_id, before: { position } });
+        return;
+      }
       case 'set_aside': {
         const records = this.memory.events.filter(
           ({ type, metadata }, i) =>
@@ -135,7 +142,7 @@ class World {
         return;
       }
       case 'retire': {
-        this.#append(tenant, retirementsStream(tenant), 'TelemetryRetired', {});
+        this.#append(tenant, n % 2 === 0 ? retirementsStream(tenant) : erasuresStream(tenant), 'Gone', {});
         return;
       }
       case 'restart':
@@ -159,7 +166,7 @@ const eventOf = (n: number) => ({
 });
 
 interface Act {
-  readonly what: 'thing' | 'telemetry' | 'rule' | 'deploy' | 'set_aside' | 'retire' | 'restart';
+  readonly what: 'thing' | 'telemetry' | 'rule' | 'deploy' | 'measure' | 'set_aside' | 'retire' | 'restart';
   readonly tenant: number;
   readonly n: number;
   readonly by_process: boolean;
@@ -170,7 +177,7 @@ const acts = fc.array(
       { weight: 5, arbitrary: fc.constant('thing' as const) },
       { weight: 5, arbitrary: fc.constant('telemetry' as const) },
       { weight: 4, arbitrary: fc.constantFrom('rule', 'deploy') },
-      { weight: 1, arbitrary: fc.constantFrom('set_aside', 'retire', 'restart') },
+      { weight: 1, arbitrary: fc.constantFrom('measure', 'set_aside', 'retire', 'restart') },
     ),
     tenant: fc.nat(1),
     n: fc.nat(30),
@@ -186,7 +193,7 @@ const fully = async ({ log, visible_log }: World, id: DeploymentId, tenant: Tena
   if (!introduced || !window) return [undefined, undefined];
   const baseline = new Baseline();
   await learnUntil(visible_log, tenant, baseline, START, window.begin);
-  const legitimacy = new Legitimacy(await rulesBefore(visible_log, tenant, window.begin));
+  const legitimacy = new Legitimacy(await rulesBefore(visible_log, tenant, window.begun));
   return [
     { ...introduced, records: await judged(log, visible_log, introduced, everyone) },
     await suspectedIn(visible_log, window, tenant, baseline, legitimacy),

@@ -197,7 +197,8 @@ describe('what a deployment introduced', () => {
   it('ends with the deployment: measurements and verifications do not end it', async () => {
     const world = new World();
     world.begin();
-    world.deployment('DeploymentMeasured');
+    const { position } = world.log.events.at(-1)!;
+    world.deployment('DeploymentMeasured', { before: { position } });
     world.under_way = true;
     const inside = world.startup();
     world.deployment('DeploymentVerified');

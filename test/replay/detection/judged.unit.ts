@@ -106,6 +106,17 @@ describe('a report judged by a tenant’s rules', () => {
     ]);
   });
 
+  it('has no rule that came in when the deployment had begun, though other instances had not heard of it', async () => {
+    const world = new World();
+    world.begin();
+    const { position } = world.rule('meanwhile', 'legitimate');
+    world.log.append(acme, 'deployments', 'DeploymentMeasured', { deployment_id, before: { position } });
+    const planted = world.startup('Test 1');
+    world.end();
+    const [found, ...others] = await world.report();
+    expect([found?.position, found?.verdict, others]).toEqual([planted.position, undefined, []]);
+  });
+
   it('has a rule from before, also where it was removed during the deployment or after it', async () => {
     const world = new World();
     world.rule('tests', 'illegitimate');
