@@ -57,6 +57,7 @@ export const deploymentWindow = async (
   deployment_id: string,
 ): Promise<DeploymentWindow | undefined> => {
   let window: DeploymentWindow | undefined;
+  let measured = false;
   for await (const { type, data, position } of log.readStream(deploymentsStream as StreamName)) {
     if (data instanceof Uint8Array || data.deployment_id !== deployment_id) continue;
     if (type === 'DeploymentBegun' && !window)
@@ -67,9 +68,13 @@ export const deploymentWindow = async (
         begun: position,
         begin: position,
       };
-    // What other instances had begun to write when they learned of the begin was measured as what was before.
-    if (type === 'DeploymentMeasured' && window)
-      window = { ...window, begin: (data.before as { position: string }).position };
+    // What other instances had begun to write when they learned of the begin was measured as what was before: once, for
+    // a second measurement is nobody's but a forger's.
+    if (type === 'DeploymentMeasured' && window && !measured) {
+      measured = true;
+      const { position: last } = (data.before ?? {}) as { readonly position?: unknown };
+      if (typeof last === 'string') window = { ...window, begin: last };
+    }
     if (ENDS.has(type) && window) return { ...window, end: position };
   }
   return window;

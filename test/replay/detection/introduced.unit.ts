@@ -194,6 +194,17 @@ describe('what a deployment introduced', () => {
     expect(positions(report?.records ?? [])).toEqual(positions([past, late]));
   });
 
+  it('is not made less by a second measurement, which only a forger writes', async () => {
+    const world = new World();
+    world.begin();
+    world.deployment('DeploymentMeasured', { before: { position: world.log.events.at(-1)!.position } });
+    world.under_way = true;
+    const planted = world.startup();
+    world.deployment('DeploymentMeasured', { before: { position: planted.position } });
+    const report = await introducedBy(world.log, deployment_id);
+    expect(positions(report?.records ?? [])).toEqual(positions([planted]));
+  });
+
   it('ends with the deployment: measurements and verifications do not end it', async () => {
     const world = new World();
     world.begin();
