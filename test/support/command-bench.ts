@@ -100,6 +100,7 @@ export const commandBench = <
     claims,
     pipeline,
     quarantines,
+    services,
   };
 };
 export type CommandBench = ReturnType<typeof commandBench<TestLog, MemoryReadStore>>;

@@ -120,8 +120,14 @@ export class TestLog implements EventLog, EventLogWriter {
     );
   }
 
-  async *readAll(after: Position, _filter?: EventFilter): AsyncIterable<EventBatch> {
-    const events = this.events.filter(({ position }) => position > after);
+  async *readAll(
+    after: Position,
+    { types, stream_prefix = '' }: EventFilter = {},
+  ): AsyncIterable<EventBatch> {
+    const events = this.events.filter(
+      ({ position, type, stream }) =>
+        position > after && stream.startsWith(stream_prefix) && types?.includes(type) !== false,
+    );
     yield await Promise.resolve({ events, position: await this.head(), caught_up: true });
   }
 
