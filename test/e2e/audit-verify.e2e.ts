@@ -119,7 +119,7 @@ describe('audit verify', () => {
     await rm(other, { recursive: true });
     expect(code).toBe(1);
     expect(stdout).toMatch(/✖ damaged \(0000000000000001\.segment at byte \d+\)/);
-    expect(stdout).toMatch(/✖ differs \(records 1 to \d+\)/);
+    expect(stdout).toMatch(/✖ differs \(records? 1\b/);
   });
 
   it.each([[['--data', '/nowhere']], [['--key', 'x+y']], [['--wrong']], [['--witness', '/nowhere']]])(
