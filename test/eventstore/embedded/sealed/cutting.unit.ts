@@ -233,19 +233,19 @@ describe('Cutting that fails', () => {
     moments.push(files.state);
     const random = seededRandom(3);
     const counts = new Set<number>();
-    for (const moment of moments)
-      for (const keeps of [survives.all, survives.nothing, survives.some(random)]) {
-        const opened = await open(new FaultyFiles(afterCrash(moment, keeps)));
-        const { chain, records, problems, cut } = await opened.verify();
-        expect({ chain, records, problems }).toEqual({
-          ...{ chain: made.chain, records: made.records, problems: [] },
-        });
-        counts.add(cut);
-        expect(without(await linesIn(opened), ADA)).toEqual(without(made.before, ADA));
-        await cutOut(opened);
-        expect(await linesIn(opened)).toEqual(without(made.before, ADA));
-        await opened.close();
-      }
+    const kept = [survives.all, survives.nothing, survives.some(random)];
+    for (const [i, moment] of moments.entries()) {
+      const opened = await open(new FaultyFiles(afterCrash(moment, kept[i % kept.length]!)));
+      const { chain, records, problems, cut } = await opened.verify();
+      expect({ chain, records, problems }).toEqual({
+        ...{ chain: made.chain, records: made.records, problems: [] },
+      });
+      counts.add(cut);
+      expect(without(await linesIn(opened), ADA)).toEqual(without(made.before, ADA));
+      await cutOut(opened);
+      expect(await linesIn(opened)).toEqual(without(made.before, ADA));
+      await opened.close();
+    }
     // Nothing of it, all of it, and some segments of it.
     expect(counts.size).toBeGreaterThan(2);
   });
