@@ -1,6 +1,7 @@
 import type { Step } from '../step.js';
 import { batch, open } from './batch.js';
 import { dashboards } from './dashboards.js';
+import { detection } from './detection.js';
 import { otlp } from './otlp.js';
 import { overloaded } from './overload.js';
 import { overview } from './overview.js';
@@ -16,7 +17,18 @@ import { storage } from './storage.js';
 import { verify } from './verify.js';
 
 /** What is measured on a server that runs. */
-const loads: readonly Step[] = [parse, push, batch, open, overview, otlp, single, dashboards, overloaded];
+const loads: readonly Step[] = [
+  parse,
+  push,
+  batch,
+  open,
+  overview,
+  otlp,
+  single,
+  dashboards,
+  overloaded,
+  detection,
+];
 /** What is measured on what it stored: the server is stopped by the first. */
 const afterwards: readonly Step[] = [replay, verify, storage, sealing, search, settingAside];
 
