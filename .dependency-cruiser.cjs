@@ -51,6 +51,24 @@ module.exports = {
       '^src/domain/',
       '^src/platform/',
     ]),
+    only('person-keys-port', '^src/personkeys/[^/]+$', ['^src/domain/']),
+    only('person-keys-adapters', '^src/personkeys/([^/]+)/', [
+      '^src/personkeys/$1/',
+      '^src/personkeys/[^/]+$',
+      '^src/platform/',
+    ]),
+    only(
+      'people-point-inwards',
+      '^src/people/',
+      [
+        '^src/people/',
+        '^src/personkeys/[^/]+$',
+        '^src/domain/',
+        '^src/platform/',
+        '^src/eventstore/event-store\\.ts$',
+      ],
+      'What is said of people, sealed and opened.',
+    ),
     only(
       'quarantine-points-inwards',
       '^src/quarantine/',
@@ -59,6 +77,7 @@ module.exports = {
     ),
     only('commands-point-inwards', '^src/commands/', [
       '^src/commands/',
+      '^src/people/',
       '^src/quarantine/',
       '^src/clientids/[^/]+$',
       '^src/domain/',
@@ -68,6 +87,7 @@ module.exports = {
     ]),
     only('projections-point-inwards', '^src/projections/', [
       '^src/projections/',
+      '^src/people/',
       '^src/quarantine/',
       '^src/domain/',
       '^src/platform/',
@@ -126,7 +146,7 @@ module.exports = {
       name: 'api-knows-no-adapter',
       severity: 'error',
       from: { path: '^src/api/' },
-      to: { path: ['^src/(eventstore|readstore|clientids)/[^/]+/', '^src/(cli|composition|stores|main)'] },
+      to: { path: ['^src/(eventstore|readstore|clientids|personkeys)/[^/]+/', '^src/(cli|composition|stores|main)'] },
     },
     {
       name: 'only-the-composition-knows-inversify',
@@ -139,9 +159,9 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore|clientids)/', '^src/cli/explain\\.ts$'],
+        pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore|clientids|personkeys)/', '^src/cli/explain\\.ts$'],
       },
-      to: { path: '^src/(eventstore|readstore|clientids)/[^/]+/' },
+      to: { path: '^src/(eventstore|readstore|clientids|personkeys)/[^/]+/' },
     },
     {
       name: 'one-writer',

@@ -19,6 +19,9 @@ import { TelemetryIngest } from './commands/ingest/ingest.js';
 import { RefusedActs } from './commands/refused-acts.js';
 import { RecordWriter, type Instance } from './commands/writer.js';
 import { publicId } from './domain/ids.js';
+import { Eraser } from './people/eraser.js';
+import { OpenedLog } from './people/opened-log.js';
+import { People } from './people/people.js';
 import { Deployments } from './deployments/deployments.js';
 import type { Chore } from './platform/chores.js';
 import type { NoteSigner } from './domain/integrity/signed-note.js';
@@ -51,6 +54,8 @@ import { Snapshots } from './processes/snapshots.js';
 import { projections } from './projections/all.js';
 import { usage } from './projections/usage/projection.js';
 import { usageOf } from './projections/usage/query.js';
+import { OpenedModels } from './projections/opened-models.js';
+import type { ReadModels } from './projections/read-models.js';
 import type { Ahead } from './projections/decoding/decoding-threads.js';
 import { ProjectionHost } from './projections/runner/host.js';
 import { VisibleModels } from './projections/visible-models.js';
@@ -106,6 +111,10 @@ export const tokens = {
   writer: token<RecordWriter>('writer'),
   claims: token<Claims>('claims'),
   clientIds: token<StartedClientIds>('client ids'),
+  people: token<People>('people'),
+  openedLog: token<OpenedLog>('opened log'),
+  models: token<ReadModels>('opened read models'),
+  eraser: token<Eraser>('eraser'),
   quarantines: token<CurrentQuarantines>('quarantines'),
   visibleLog: token<VisibleLog>('visible log'),
   passwords: token<PasswordHasher>('passwords'),
@@ -146,20 +155,48 @@ export const compose = (given: Given): Container => {
     .bind(t.logger)
     .toResolvedValue((instance: Instance) => makeLogger(config.LOG_LEVEL, instance), [t.instance]);
 
+  // What is said of people: sealed where it is written, opened where it is read.
+  container
+    .bind(t.people)
+    .toResolvedValue(
+      (clock: Clock, random: Random) => new People(stores.personKeys, keys.people, random, clock),
+      [t.clock, t.random],
+    );
+  container.bind(t.openedLog).toResolvedValue((people: People) => new OpenedLog(log, people), [t.people]);
+  container
+    .bind(t.models)
+    .toResolvedValue(
+      (host: ProjectionHost, quarantines: CurrentQuarantines, people: People) =>
+        new OpenedModels(new VisibleModels(host, quarantines), people),
+      [t.host, t.quarantines, t.people],
+    );
+  container.bind(t.eraser).toResolvedValue(
+    (people: People, refusedActs: RefusedActs, authenticator: Authenticator) =>
+      new Eraser(log, {
+        people,
+        purge: ({ tenant_id, person_id }) => refusedActs.forget(tenant_id, person_id),
+        credentialChanged: (person) => {
+          authenticator.forget(person);
+        },
+      }),
+    [t.people, t.refusedActs, t.authenticator],
+  );
+
   // The one writer and what stands before it.
   container.bind(t.guard).toResolvedValue(() => new DeploymentGuard(config.DEPLOYMENT_MODE));
   container
     .bind(t.writer)
     .toResolvedValue(
-      (guard: DeploymentGuard, clock: Clock, instance: Instance) =>
+      (guard: DeploymentGuard, clock: Clock, instance: Instance, people: People) =>
         new RecordWriter(
           log,
           guard,
           clock,
           instance,
+          people,
           config.EVENTSTOREDB_URL ? new GuardReader(log, guard) : undefined,
         ),
-      [t.guard, t.clock, t.instance],
+      [t.guard, t.clock, t.instance, t.people],
     );
   container
     .bind(t.claims)
@@ -175,7 +212,10 @@ export const compose = (given: Given): Container => {
     .toResolvedValue((clock: Clock) => new CurrentQuarantines(log, clock), [t.clock]);
   container
     .bind(t.visibleLog)
-    .toResolvedValue((quarantines: CurrentQuarantines) => new VisibleLog(log, quarantines), [t.quarantines]);
+    .toResolvedValue(
+      (openedLog: OpenedLog, quarantines: CurrentQuarantines) => new VisibleLog(openedLog, quarantines),
+      [t.openedLog, t.quarantines],
+    );
 
   // Access.
   container.bind(t.passwords).toResolvedValue(() => new PasswordWorker());
@@ -204,6 +244,7 @@ export const compose = (given: Given): Container => {
       random: Random,
       clock: Clock,
       quarantines: CurrentQuarantines,
+      eraser: Eraser,
     ): AccessServices => ({
       passwords,
       tokens: accessTokens,
@@ -218,17 +259,23 @@ export const compose = (given: Given): Container => {
         settings.forget(tenant);
       },
       quarantines,
+      eraser,
     }),
-    [t.passwords, t.accessTokens, t.authenticator, t.settings, t.random, t.clock, t.quarantines],
+    [t.passwords, t.accessTokens, t.authenticator, t.settings, t.random, t.clock, t.quarantines, t.eraser],
   );
 
   // Commands and telemetry.
   container
     .bind(t.pipeline)
     .toResolvedValue(
-      (writer: RecordWriter, guard: DeploymentGuard, claims: Claims, access: AccessServices) =>
-        new CommandPipeline(log, writer, guard, claims, access),
-      [t.writer, t.guard, t.claims, t.access],
+      (
+        openedLog: OpenedLog,
+        writer: RecordWriter,
+        guard: DeploymentGuard,
+        claims: Claims,
+        access: AccessServices,
+      ) => new CommandPipeline(openedLog, writer, guard, claims, access),
+      [t.openedLog, t.writer, t.guard, t.claims, t.access],
     );
   container.bind(t.clientIds).toResolvedValue(
     (logger: Logger): StartedClientIds =>
@@ -371,7 +418,12 @@ export const compose = (given: Given): Container => {
       ),
     [t.pipeline, t.guard, t.host, t.clock, t.random],
   );
-  container.bind(t.past).toResolvedValue((clock: Clock) => new Past(log, clock, projections), [t.clock]);
+  container
+    .bind(t.past)
+    .toResolvedValue(
+      (openedLog: OpenedLog, clock: Clock) => new Past(openedLog, clock, projections),
+      [t.openedLog, t.clock],
+    );
   container
     .bind(t.replays)
     .toResolvedValue(
@@ -412,11 +464,13 @@ export const compose = (given: Given): Container => {
       claims: Claims,
       issues: IngestIssues,
       refusedActs: RefusedActs,
+      eraser: Eraser,
       guard: DeploymentGuard,
       logger: Logger,
     ): readonly Chore[] => [
       { name: 'old claims are forgotten', every_ms: HOUR_MS, run: () => claims.forget() },
       { name: 'ingest issues are kept', every_ms: 10_000, run: () => issues.flush(), at_stop: true },
+      { name: 'erasures are carried out', every_ms: 500, run: () => eraser.carryOut() },
       { name: 'refused acts are kept', every_ms: 2_000, run: () => refusedActs.flush(), at_stop: true },
       {
         name: 'the guard is called to mind',
@@ -427,7 +481,7 @@ export const compose = (given: Given): Container => {
         },
       },
     ],
-    [t.claims, t.issues, t.refusedActs, t.guard, t.logger],
+    [t.claims, t.issues, t.refusedActs, t.eraser, t.guard, t.logger],
   );
 
   container
@@ -445,6 +499,7 @@ export const compose = (given: Given): Container => {
         t.quotas,
         t.refusedActs,
         t.host,
+        t.models,
         t.processes,
         t.operations,
         t.past,
@@ -513,6 +568,7 @@ type ApiParts = [
   quotas: Quotas,
   refusedActs: RefusedActs,
   host: ProjectionHost,
+  models: ReadModels,
   processes: readonly RunningProcess[],
   operations: Operations,
   past: Past,
@@ -541,6 +597,7 @@ const apiDependencies = (
     quotas,
     refusedActs,
     host,
+    models,
     processes,
     operations,
     past,
@@ -564,7 +621,7 @@ const apiDependencies = (
   issues,
   quotas,
   refusedActs,
-  models: new VisibleModels(host, quarantines),
+  models,
   log,
   visible_log,
   quarantines,

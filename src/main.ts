@@ -99,9 +99,10 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     const { stores } = given;
     const { log } = stores;
     const container = compose(given);
-    const [guard, chores, clientIds, host, replays, deployments, processes, api, passwords, logger] =
+    const [guard, eraser, chores, clientIds, host, replays, deployments, processes, api, passwords, logger] =
       await Promise.all([
         container.getAsync(tokens.guard),
+        container.getAsync(tokens.eraser),
         container.getAsync(tokens.chores),
         container.getAsync(tokens.clientIds),
         container.getAsync(tokens.host),
@@ -121,6 +122,8 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
       following.abort();
       await Promise.allSettled([guardFollowed]);
     });
+    // What was begun is finished before anybody can ask.
+    await eraser.carryOut();
     opened.add(() => clientIds.close());
     await clientIds.start();
     opened.add(() => host.stop());

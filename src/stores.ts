@@ -19,6 +19,8 @@ import type { Config } from './platform/config.js';
 import { systemFiles } from './platform/files.js';
 import { systemRandom } from './platform/random.js';
 import { initialiseKeys, readKey } from './platform/secrets.js';
+import { KeyFile } from './personkeys/embedded/key-file.js';
+import type { PersonKeys } from './personkeys/person-keys.js';
 import { EmbeddedReadStore } from './readstore/embedded/embedded-read-store.js';
 import type { ReadStore } from './readstore/read-store.js';
 import type { LogInspection, LogVerification } from './replay/operations.js';
@@ -39,6 +41,8 @@ export interface Stores {
   /** From now on seals full segments of the log; absent where the log is a server’s. */
   startSealing?(report: SealingReport): void;
   readonly readStore: ReadStore;
+  /** The keys under which the log has what it says of people. */
+  readonly personKeys: PersonKeys;
   close(): Promise<void>;
 }
 
@@ -91,12 +95,21 @@ export const addMissingKeys = (config: Config): Promise<readonly string[]> =>
 /** Opens the stores. Never makes a log: a directory without one is an error. */
 export const openStores = async (config: Config, programs?: LogPrograms): Promise<Stores> => {
   if (!(await isInitialised(config))) throw new DataDirectoryMissing(config.PULSESTREAM_DATA_DIR);
-  const log = await openLog(config, programs);
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const store of opened.splice(0).reverse()) await store.close();
+  };
   try {
+    const log = await openLog(config, programs);
+    opened.push(log);
     const readStore = await openReadStore(config);
+    opened.push(readStore);
+    const personKeys = await openPersonKeys(config);
+    opened.push(personKeys);
     return {
       log,
       tree: log.tree,
+      personKeys,
       ...(log instanceof EmbeddedEventStore && {
         inspection: log,
         snapshots: log,
@@ -106,13 +119,10 @@ export const openStores = async (config: Config, programs?: LogPrograms): Promis
         },
       }),
       readStore,
-      close: async () => {
-        await readStore.close();
-        await log.close();
-      },
+      close,
     };
   } catch (error) {
-    await log.close();
+    await close();
     throw error;
   }
 };
@@ -163,6 +173,14 @@ export const copyServerLog = async (
     }
   };
   return copyLog(batches(), directory, { files: systemFiles, random: systemRandom });
+};
+
+/** Beside the read models where they are a server's; never among them: read models may be thrown away. */
+const openPersonKeys = async (config: Config): Promise<PersonKeys> => {
+  const { MONGODB_URL: url, PULSESTREAM_MONGODB_DATABASE, PULSESTREAM_DATA_DIR: directory } = config;
+  if (!url) return KeyFile.open(join(directory, 'keys', 'people'), systemFiles);
+  const { MongoPersonKeys } = await import('./personkeys/mongodb/mongo-person-keys.js');
+  return MongoPersonKeys.connect(url, { database: `${PULSESTREAM_MONGODB_DATABASE}-keys` });
 };
 
 /** The index of client ids on a log; nothing is opened before it is started. */

@@ -6,6 +6,7 @@ import { deployReport, deployResume, deployRun, deployStatus } from './deploy.js
 import { exportLog, showKey, verifyAudit } from './audit.js';
 import { erasureStatus, eraseTelemetry } from './erase.js';
 import { envCheck, envInit } from './env.js';
+import { erasePerson } from './people.js';
 import { explain } from './explain.js';
 import { describeFormats, importFiles, type ImportOptions } from './import.js';
 import { init } from './init.js';
@@ -333,7 +334,7 @@ retention
   .option(...json)
   .action(runRetention);
 
-const erase = program.command('erase').description('erase a person’s telemetry, for good');
+const erase = program.command('erase').description('erase people and their telemetry, for good');
 erase
   .command('telemetry')
   .description(
@@ -354,6 +355,14 @@ erase
   .requiredOption('--tenant <id>', 'whose telemetry')
   .option(...json)
   .action(erasureStatus);
+erase
+  .command('person')
+  .description('destroy the key under which the log has what it says of a person')
+  .argument('<person>', 'usr_…')
+  .requiredOption('--tenant <id>', 'whose person')
+  .requiredOption('--reason <text>', 'for the log; not who it is')
+  .option(...json)
+  .action(erasePerson);
 
 const env = program.command('env').description('look after the configuration');
 env

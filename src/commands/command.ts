@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox';
 import type { Decider, Decision, DomainEvent } from '../domain/decider.js';
 import type { GuardState, WriteKind } from '../domain/deployment/deployment.js';
-import type { IdKind, IdTypes, TenantId } from '../domain/ids.js';
+import type { IdKind, IdTypes, TenantId, UserId } from '../domain/ids.js';
 import type { Limits } from '../domain/tenancy/limits.js';
 import type { Arrival } from '../domain/telemetry/sender-clock.js';
 import type { Actor, ClientOrigin, Origin } from '../domain/provenance.js';
@@ -121,6 +121,8 @@ export interface Transaction {
   newSecret(): Buffer;
   /** Stamps what follows as this tenant's, and this actor's: for those who have only now shown who they are. */
   actFor(tenant: TenantId, actor?: Actor): void;
+  /** Says who registers: what the request shows of where it came from is theirs, though nobody has shown who they are. */
+  registers(person: UserId): void;
   load<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Loaded<S>>;
   /** A stream of whichever tenant: for what must hold over all of them, or before it is known whose it is. */
   loadAny<S, E extends DomainEvent>(stream: string, subject: Subject<S, E>): Promise<Loaded<S>>;

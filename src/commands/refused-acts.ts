@@ -90,6 +90,16 @@ export class RefusedActs {
     return found.map(entryOf);
   }
 
+  /** Forgets what was refused to somebody of a tenant. */
+  async forget(tenant: TenantId, actor_id: string): Promise<void> {
+    await this.#write(tenant);
+    const collection = await this.#opened();
+    const theirs: string[] = [];
+    for await (const { key, document } of collection.scan(tenant))
+      if (document.actor_id === actor_id) theirs.push(key.id);
+    await collection.write(theirs.map((id) => ({ tenant, id })));
+  }
+
   /** Writes what waits. */
   async flush(): Promise<void> {
     for (const tenant of [...this.#days.keys()]) await this.#write(tenant);

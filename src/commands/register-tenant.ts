@@ -35,6 +35,7 @@ export const registerTenant = defineCommand({
     if (!password_hash.ok) return password_hash;
 
     transaction.actFor(tenant_id);
+    transaction.registers(user_id);
     const owner = { tenant_id, user_id, email, full_name, role: 'owner' } as const;
     const user = await addPerson(transaction, owner, password_hash.value);
     if (!user.ok) return user;

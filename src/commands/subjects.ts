@@ -27,6 +27,12 @@ import {
 } from '../domain/retention/retention.js';
 import { emailDecider, emailEventTypes, type EmailEvent, type Reservation } from '../domain/tenancy/email.js';
 import {
+  erasedPeopleDecider,
+  erasedPeopleEventTypes,
+  type ErasedPeople,
+  type PersonErased,
+} from '../domain/tenancy/erased-people.js';
+import {
   sessionDecider,
   sessionEventTypes,
   type Session,
@@ -72,6 +78,11 @@ export const erasuresSubject: Subject<Erasures, ErasureEvent> = {
 export const emailSubject: Subject<Reservation, EmailEvent> = {
   ...emailDecider,
   types: emailEventTypes,
+  shared: true,
+};
+export const erasedPeopleSubject: Subject<ErasedPeople, PersonErased> = {
+  ...erasedPeopleDecider,
+  types: erasedPeopleEventTypes,
   shared: true,
 };
 export const sessionSubject: Subject<Session, SessionEvent> = {

@@ -1,6 +1,13 @@
 import { createHmac } from 'node:crypto';
 import type { Decision, DomainEvent, Refusal } from '../domain/decider.js';
-import { publicId, type EventId, type IdKind, type IdTypes, type TenantId } from '../domain/ids.js';
+import {
+  publicId,
+  type EventId,
+  type IdKind,
+  type IdTypes,
+  type TenantId,
+  type UserId,
+} from '../domain/ids.js';
 import type { JsonObject } from '../domain/json.js';
 import { readEvent } from '../domain/stored-event.js';
 import type { ExpectedRevision } from '../eventstore/event-log-writer.js';
@@ -51,6 +58,7 @@ export class StreamTransaction implements Transaction {
   #reached: Position = START;
   #tenant: TenantId | undefined;
   #actor: Actor;
+  #person: UserId | undefined;
   #concerned: Concerned | undefined;
   #ids = 0;
 
@@ -98,6 +106,10 @@ export class StreamTransaction implements Transaction {
     if (!actor) return;
     this.#actor = actor;
     this.#concerned = { tenant_id: tenant, actor };
+  }
+
+  registers(person: UserId): void {
+    this.#person = person;
   }
 
   /** Whom the command turned out to be about, where whoever asked had not shown it. */
@@ -235,6 +247,7 @@ export class StreamTransaction implements Transaction {
       causation_id: causation_id ?? request_id,
       ...(this.keyed && { idempotency: this.keyed }),
       ...(client && { client }),
+      ...(this.#person && { person: this.#person }),
     };
   }
 

@@ -1,6 +1,9 @@
 import { deploymentEventTypes, type DeploymentEvent } from '../domain/deployment/deployment.js';
 import type { EventId, TenantId } from '../domain/ids.js';
-import type { Actor, Origin, Provenance } from '../domain/provenance.js';
+import type { Json } from '../domain/json.js';
+import { CLIENT, personActing, personalFields, personOfStream } from '../domain/personal.js';
+import type { Personal } from '../domain/sealed.js';
+import type { Actor, ClientOrigin, Origin, Provenance } from '../domain/provenance.js';
 import { readEvent } from '../domain/stored-event.js';
 import type { ChunkHeader } from '../domain/telemetry/chunk-header.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../eventstore/event-log-writer.js';
@@ -10,6 +13,7 @@ import {
   type NewEvent,
   type StreamName,
 } from '../eventstore/event-store.js';
+import type { People } from '../people/people.js';
 import type { Clock } from '../platform/clock.js';
 import type { DeploymentGuard, GuardTicket } from './guard.js';
 import type { GuardReader } from './guard-following.js';
@@ -32,8 +36,13 @@ export interface Cause {
   readonly correlation_id: string;
   readonly causation_id: string;
   readonly idempotency?: NonNullable<Provenance['idempotency']>;
-  readonly client?: NonNullable<Provenance['client']>;
+  readonly client?: ClientOrigin;
+  /** Whose request it is, where the actor does not say so: of who registers, and is nobody yet. */
+  readonly person?: string;
 }
+
+/** A cause as its records are stamped with it. */
+type SealedCause = Omit<Cause, 'client' | 'person'> & { readonly client?: Personal<ClientOrigin> };
 
 /** Which running program writes. */
 export interface Instance {
@@ -49,7 +58,7 @@ export type WriteOutcome =
   | Exclude<AppendOutcome, { outcome: 'appended' }>
   | { readonly outcome: 'guarded' };
 
-/** The one writer: holds the guard against every append and stamps every record. */
+/** The one writer: seals what is said of people, holds the guard against every append and stamps every record. */
 export class RecordWriter {
   #latest = 0;
   readonly #appending = new Set<Promise<AppendOutcome>>();
@@ -59,16 +68,40 @@ export class RecordWriter {
     private readonly guard: DeploymentGuard,
     private readonly clock: Clock,
     private readonly instance: Instance,
+    private readonly people: Pick<People, 'seal'>,
     /** Where other instances write to the same log: asks what they did to the guard, before each append. */
     private readonly others?: Pick<GuardReader, 'readOn'>,
   ) {}
 
   /** Appends as {@link EventLogWriter.append} does; `guarded` where a deployment began since the ticket was given. */
-  async append(
+  append(
     stream: StreamName,
     expected: ExpectedRevision,
     drafts: readonly [Draft, ...Draft[]],
     cause: Cause,
+    ticket: GuardTicket,
+  ): Promise<WriteOutcome> {
+    // Before the look at the guard, since it may wait for keys; of telemetry there is nothing to seal, nor to wait for.
+    const personal = cause.client !== undefined || cause.person !== undefined || drafts.some(isPersonal);
+    return personal
+      ? this.#sealed(stream, drafts, cause).then((sealed) => this.#write(stream, expected, ...sealed, ticket))
+      : this.#write(stream, expected, drafts, cause, ticket);
+  }
+
+  /**
+   * Draws a line in time: once it resolves, every record that this writer stamped before that time is in the log or
+   * refused, and every later one is stamped at it or after.
+   */
+  async settle(time: number): Promise<void> {
+    this.#latest = Math.max(this.#latest, time);
+    await Promise.allSettled(this.#appending);
+  }
+
+  async #write(
+    stream: StreamName,
+    expected: ExpectedRevision,
+    drafts: readonly [Draft, ...Draft[]],
+    cause: SealedCause,
     ticket: GuardTicket,
   ): Promise<WriteOutcome> {
     if (!this.guard.holds(ticket)) return { outcome: 'guarded' };
@@ -104,13 +137,34 @@ export class RecordWriter {
     return outcome.outcome === 'appended' ? { ...outcome, recorded_at: stamp.recorded_at } : outcome;
   }
 
-  /**
-   * Draws a line in time: once it resolves, every record that this writer stamped before that time is in the log or
-   * refused, and every later one is stamped at it or after.
-   */
-  async settle(time: number): Promise<void> {
-    this.#latest = Math.max(this.#latest, time);
-    await Promise.allSettled(this.#appending);
+  /** Drafts and cause with their personal fields under the keys of whom they are about. */
+  async #sealed(
+    stream: StreamName,
+    [first, ...rest]: readonly [Draft, ...Draft[]],
+    { client, person, ...cause }: Cause,
+  ): Promise<[drafts: readonly [Draft, ...Draft[]], cause: SealedCause]> {
+    const owner = personOfStream(stream);
+    const seal = async (draft: Draft): Promise<Draft> => {
+      const { data } = draft;
+      if (
+        owner === undefined ||
+        !isPersonal(draft) ||
+        data instanceof Uint8Array ||
+        data instanceof BytesInPieces
+      )
+        return draft;
+      const sealed: Record<string, Json> = {};
+      for (const field of personalFields(draft.type)) {
+        const value = data[field];
+        if (value !== undefined) sealed[field] = await this.people.seal(owner, field, value);
+      }
+      return { ...draft, data: { ...data, ...sealed } };
+    };
+    const drafts = [await seal(first), ...(await Promise.all(rest.map(seal)))] as const;
+    const acting = personActing(cause.actor) ?? person;
+    if (!client) return [drafts, cause];
+    const from = acting === undefined ? client : await this.people.seal(acting, CLIENT, { ...client });
+    return [drafts, { ...cause, client: from as unknown as Personal<ClientOrigin> }];
   }
 
   async #append(...append: Parameters<EventLogWriter['append']>): Promise<AppendOutcome> {
@@ -123,7 +177,7 @@ export class RecordWriter {
     }
   }
 
-  #stamp(cause: Cause): EventMetadata {
+  #stamp(cause: SealedCause): EventMetadata {
     this.#latest = Math.max(this.#latest, this.clock.now());
     const { epoch, deployment_id } = this.guard.state;
     return {
@@ -135,3 +189,5 @@ export class RecordWriter {
     };
   }
 }
+
+const isPersonal = ({ type }: Draft): boolean => personalFields(type).length > 0;

@@ -1,4 +1,5 @@
 import type { DeploymentId, TenantId } from './ids.js';
+import type { Personal } from './sealed.js';
 
 /** Who caused a record. `process` is a process manager, by name; `anonymous` only ever registers a tenant. */
 export interface Actor {
@@ -40,6 +41,9 @@ export interface Provenance {
   readonly recorded_at: string;
   /** Of requests with an `Idempotency-Key`: SHA-256 of the key in its scope, and of the body. */
   readonly idempotency?: { readonly key: string; readonly body: string };
-  /** Of commands that came over the network; not of telemetry, whose records hold what many requests sent. */
-  readonly client?: ClientOrigin;
+  /**
+   * Of commands that came over the network; not of telemetry, whose records hold what many requests sent. Sealed under
+   * the key of whoever acts.
+   */
+  readonly client?: Personal<ClientOrigin>;
 }

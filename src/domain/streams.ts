@@ -21,6 +21,8 @@ export const quarantineStream = (id: TenantId): string => `quarantine-${id}`;
 export const legitimacyStream = (id: TenantId): string => `legitimacy-${id}`;
 /** Whose telemetry a tenant asked to be erased, and what was cut out of which chunks for it. */
 export const erasuresStream = (id: TenantId): string => `erasures-${id}`;
+/** Who was erased, of all tenants: one stream, so that a start finds what was not carried out. */
+export const erasedPeopleStream = 'erased-people';
 /** All deployments: one stream, so that one at a time is a matter of the exact revision. */
 export const deploymentsStream = 'deployments';
 /** Signed checkpoints of the log itself. */

@@ -10,6 +10,8 @@ export interface ServerKeys {
   readonly tokens: Buffer;
   /** Encrypts the stored answers of requests with an `Idempotency-Key`. */
   readonly answers: Buffer;
+  /** Wraps the keys of people. */
+  readonly people: Buffer;
   /** What stands in the log for an e-mail address, or for a person whose telemetry is erased: without the key nobody can tell whose it is. */
   pseudonym(kind: PseudonymKind, value: string): string;
 }
@@ -24,6 +26,7 @@ export const deriveKeys = (secret: string): ServerKeys => {
   return {
     tokens: derive('tokens'),
     answers: derive('answers'),
+    people: derive('people'),
     pseudonym: (kind, value) => createHmac('sha256', pseudonyms).update(`${kind}:${value}`).digest('hex'),
   };
 };

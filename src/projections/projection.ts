@@ -72,6 +72,12 @@ export interface Projection<D extends Document, P = RecordedEvent> {
   /** Shows what is set aside, too: it tells what was written, not what holds. */
   readonly whole?: true;
   readonly indexes: readonly IndexSpec[];
+  /** What its documents say of people: kept as the records have it, sealed, and opened for who reads. */
+  readonly personal?: {
+    readonly fields: readonly string[];
+    /** Whose it is, where it was not sealed yet. */
+    readonly person: (document: D) => string | undefined;
+  };
   /**
    * The documents that an event touches, each at most once, with what it says to each. Pure. `routing`: the tenant's
    * route book as the events before this one say.

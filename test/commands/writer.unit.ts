@@ -4,6 +4,7 @@ import { RecordWriter, type Cause, type Draft } from '../../src/commands/writer.
 import type { DeploymentId, EventId } from '../../src/domain/ids.js';
 import type { AppendOutcome, EventLogWriter } from '../../src/eventstore/event-log-writer.js';
 import type { NewEvent, Position, Revision, StreamName } from '../../src/eventstore/event-store.js';
+import { testPeople } from '../support/people.js';
 import { uuidFrom } from '../../src/platform/uuid.js';
 
 const appended: AppendOutcome = {
@@ -48,7 +49,7 @@ beforeEach(() => {
   };
   guard = new DeploymentGuard(false);
   const clock = { now: () => now, monotonic: () => now, sleep: () => Promise.resolve() };
-  writer = new RecordWriter(log, guard, clock, { instance_id: 'here', release: '1.0' });
+  writer = new RecordWriter(log, guard, clock, { instance_id: 'here', release: '1.0' }, testPeople());
 });
 
 const append = (made: Draft, kind: 'domain' | 'telemetry' | 'deployment' = 'domain') => {

@@ -16,6 +16,11 @@ import type { EventLog } from '../../src/eventstore/event-store.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
 import type { Random } from '../../src/platform/random.js';
 import type { ReadStore } from '../../src/readstore/read-store.js';
+import { Eraser } from '../../src/people/eraser.js';
+import { OpenedLog } from '../../src/people/opened-log.js';
+import { RefusedActs } from '../../src/commands/refused-acts.js';
+import type { PersonKeys } from '../../src/personkeys/person-keys.js';
+import { keysBeside, testPeople } from './people.js';
 import { serverLimits } from './limits.js';
 import { MemoryReadStore } from './memory-read-store.js';
 import { TestClock, TestLog } from './telemetry.js';
@@ -56,6 +61,7 @@ export const commandBench = <
   random = countingRandom(),
   instance_id = 'test',
   several = false,
+  personKeys = keysBeside(log),
 }: {
   log?: L;
   clock?: TestClock;
@@ -64,15 +70,24 @@ export const commandBench = <
   instance_id?: string;
   /** Whether others write to the same log. */
   several?: boolean;
+  personKeys?: PersonKeys;
 } = {}) => {
   const guard = new DeploymentGuard(false);
+  const people = testPeople(personKeys, clock);
+  const openedLog = new OpenedLog(log, people);
   const others = several ? new GuardReader(log, guard) : undefined;
-  const writer = new RecordWriter(log, guard, clock, { instance_id, release: '1' }, others);
+  const writer = new RecordWriter(log, guard, clock, { instance_id, release: '1' }, people, others);
   const passwords = new PlainPasswords();
   const tokens = new AccessTokens(KEY, clock);
-  const authenticator = new Authenticator(log, tokens, 'the operator token', clock, guard);
+  const authenticator = new Authenticator(openedLog, tokens, 'the operator token', clock, guard);
   const settings = new TenantSettings(log, clock, serverLimits);
   const quarantines = new CurrentQuarantines(log, clock);
+  const refusedActs = new RefusedActs(store, clock, instance_id);
+  const eraser = new Eraser(log, {
+    people,
+    purge: ({ tenant_id, person_id }) => refusedActs.forget(tenant_id, person_id),
+    credentialChanged: (person) => authenticator.forget(person),
+  });
   const services: AccessServices = {
     passwords,
     tokens,
@@ -83,9 +98,10 @@ export const commandBench = <
     credentialChanged: (actor_id) => authenticator.forget(actor_id),
     settingsChanged: (tenant) => settings.forget(tenant),
     quarantines,
+    eraser,
   };
   const claims = new Claims(store.register, clock, random, KEY, instance_id);
-  const pipeline = new CommandPipeline(log, writer, guard, claims, services);
+  const pipeline = new CommandPipeline(openedLog, writer, guard, claims, services);
   return {
     log,
     clock,
@@ -101,6 +117,11 @@ export const commandBench = <
     pipeline,
     quarantines,
     services,
+    people,
+    personKeys,
+    openedLog,
+    eraser,
+    refusedActs,
   };
 };
 export type CommandBench = ReturnType<typeof commandBench<TestLog, MemoryReadStore>>;

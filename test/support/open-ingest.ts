@@ -8,6 +8,7 @@ import { RecordWriter } from '../../src/commands/writer.js';
 import type { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { systemRandom } from '../../src/platform/random.js';
+import { testPeople } from './people.js';
 import { noQuotas } from './limits.js';
 import { MemoryReadStore } from './memory-read-store.js';
 
@@ -19,7 +20,7 @@ export const openIngest = async (
 ): Promise<{ readonly ingest: TelemetryIngest; readonly index: LogClientIds }> => {
   const instance = { instance_id: 'test', release: '1' };
   const guard = new DeploymentGuard(false);
-  const writer = new RecordWriter(log, guard, systemClock, instance);
+  const writer = new RecordWriter(log, guard, systemClock, instance, testPeople());
   const chunks = new ChunkWriter(writer, systemClock, systemRandom, instance, { shard: '0' });
   const { register } = new MemoryReadStore();
   const claims = new Claims(register, systemClock, systemRandom, Buffer.alloc(32), instance.instance_id);

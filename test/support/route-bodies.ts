@@ -27,6 +27,7 @@ export const bodies: Readonly<Record<string, object>> = {
   '/api/v1/auth/logout': { refresh_token: 'x' },
   '/api/v1/auth/register/user': { email: 'eve@example.com', password: 'long enough', role: 'viewer' },
   '/api/v1/auth/api-keys': { name: 'more', scopes: ['read'] },
+  '/api/v2/people/{person_id}/erase': { reason: 'a test' },
   '/api/v2/audit/verify': { checkpoint: 'x' },
   '/api/v2/ingestion/retention': { days: 7 },
   '/_ops/tenants/{tenant_id}/retention': { days: 7 },

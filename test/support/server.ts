@@ -80,8 +80,9 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const signer = logSigner(await readKey(directory, 'logSigning'), config.PULSESTREAM_LOG_ORIGIN);
   const container = compose({ config, release: 'test', keys, operator_token, signer, stores });
   container.rebind(tokens.passwords).toConstantValue(quickPasswords());
-  const [guard, clientIds, chores, deployments, host, replays, processes, api] = await Promise.all([
+  const [guard, eraser, clientIds, chores, deployments, host, replays, processes, api] = await Promise.all([
     container.getAsync(tokens.guard),
+    container.getAsync(tokens.eraser),
     container.getAsync(tokens.clientIds),
     container.getAsync(tokens.chores),
     container.getAsync(tokens.deployments),
@@ -93,6 +94,7 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const stopping = new AbortController();
   const restored = await restoreGuard(stores.log, guard);
   const following = followGuard(stores.log, guard, restored, stopping.signal);
+  await eraser.carryOut();
   await clientIds.start();
   await host.start();
   await replays.restore();

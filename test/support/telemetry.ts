@@ -42,6 +42,7 @@ import type { AnyProjection, Projection } from '../../src/projections/projection
 import type { ModelReader, ReadModels } from '../../src/projections/read-models.js';
 import type { Document, TenantReader } from '../../src/readstore/read-store.js';
 import { MemoryClientIds } from './memory-client-ids.js';
+import { testPeople } from './people.js';
 import { MemoryReadStore } from './memory-read-store.js';
 
 export const tenant = 'ten_0190b3c5d1f87c0e8a4f3b2a1c0d9e8f' as TenantId;
@@ -179,7 +180,7 @@ export const ingestBench = (
 ): IngestBench => {
   const instance = { instance_id: 'test', release: '1' };
   const guard = new DeploymentGuard(false);
-  const writer = new RecordWriter(log, guard, clock, instance);
+  const writer = new RecordWriter(log, guard, clock, instance, testPeople());
   const random = countingRandom;
   const chunks = new ChunkWriter(writer, clock, random, instance, { shard: '0', ...options });
   const claims = new Claims(store.register, clock, random, Buffer.alloc(32, 1), instance.instance_id);

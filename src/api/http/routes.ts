@@ -21,6 +21,7 @@ import { auditLegitimacy } from './v2/audit/legitimacy.js';
 import { auditErasures } from './v2/audit/erasures.js';
 import { auditQuarantine } from './v2/audit/quarantine.js';
 import { ingestionV2 } from './v2/ingestion.js';
+import { people } from './v2/people.js';
 import { routing } from './v2/routes.js';
 
 const document = defineRoute({
@@ -37,6 +38,7 @@ const document = defineRoute({
 export const routes: readonly Route[] = [
   ...auth,
   auditLog,
+  ...people,
   ...ingestion,
   ...routing,
   ...otlp,

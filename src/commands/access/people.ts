@@ -66,12 +66,12 @@ export const addPerson = async (
 ): Promise<Step<Loaded<User>>> => {
   const stream = emailStream(pseudonymOf(transaction, email));
   const { state: seen } = await transaction.load(stream, emailSubject);
-  const held = seen !== undefined && (await findUser(transaction, seen)) !== undefined;
+  const holder = seen && (await holderOf(transaction, seen));
   const wanted = { tenant_id, user_id, reserved_at: new Date(transaction.now).toISOString() };
   const reserved = await transaction.decide(stream, emailSubject, (reservation) =>
     // Whoever reserved it since it was looked at has only just begun.
     reservation?.user_id === seen?.user_id || reservation?.user_id === user_id
-      ? reserveEmail(reservation, wanted, held)
+      ? reserveEmail(holder === 'erased' ? undefined : reservation, wanted, holder === 'registered')
       : refuse('email_taken', 'This e-mail address is in use.'),
   );
   if (!reserved.ok) return reserved;
@@ -79,6 +79,16 @@ export const addPerson = async (
   return transaction.decide(userStream(user_id), userSubject, (user) =>
     registerUser(user, registration, password_hash),
   );
+};
+
+/** What became of whoever reserved an address. */
+const holderOf = async (
+  transaction: Transaction,
+  reserved: Pick<Person, 'tenant_id' | 'user_id'>,
+): Promise<'registered' | 'erased' | 'unfinished'> => {
+  const { state: user } = await transaction.loadAny(userStream(reserved.user_id), userSubject);
+  if (user.state === 'erased') return 'erased';
+  return (await findUser(transaction, reserved)) ? 'registered' : 'unfinished';
 };
 
 export type RegisteredUser = Extract<User, { state: 'active' }>;

@@ -1,4 +1,5 @@
 import type { TenantId } from '../../domain/ids.js';
+import type { Eraser } from '../../people/eraser.js';
 import type { CurrentQuarantines } from '../../quarantine/current.js';
 import type { Clock } from '../../platform/clock.js';
 import type { PasswordHasher } from '../../platform/password.js';
@@ -20,6 +21,8 @@ export interface AccessServices {
   credentialChanged(actor_id: string): void;
   /** Called where something was set for a tenant: likewise. */
   settingsChanged(tenant: TenantId): void;
+  /** Carries out what the log says was erased. */
+  readonly eraser: Pick<Eraser, 'carryOut'>;
   /** What is set aside says nothing to a command. */
   readonly quarantines: Pick<CurrentQuarantines, 'sight' | 'forget'>;
 }

@@ -20,6 +20,8 @@ import {
   type QuarantineEvent,
   type Quarantines,
 } from '../quarantine/quarantine.js';
+import { erasedPeople, erasedPeopleDecider, erasedPeopleEventTypes } from '../tenancy/erased-people.js';
+import type { ErasedPeople, PersonErased } from '../tenancy/erased-people.js';
 import type { AlertId, ApiKeyId, RuleId, TenantId, UserId } from '../ids.js';
 import { sealEventTypes, sealsDecider, type CheckpointSealed, type Seals } from '../integrity/seals.js';
 import type { Json } from '../json.js';
@@ -37,6 +39,7 @@ import {
   emailStream,
   legitimacyStream,
   erasuresStream,
+  erasedPeopleStream,
   quarantineStream,
   retirementsStream,
   routesStream,
@@ -128,6 +131,13 @@ export const aggregates: readonly Aggregate[] = [
   ),
   aggregate<User, UserEvent>('user', userStream('' as UserId), userDecider, userEventTypes),
   aggregate<Reservation, EmailEvent>('email', emailStream(''), emailDecider, emailEventTypes),
+  aggregate<ErasedPeople, PersonErased>(
+    'erased_people',
+    erasedPeopleStream,
+    erasedPeopleDecider,
+    erasedPeopleEventTypes,
+    (erased) => ({ people: erasedPeople(erased) }),
+  ),
   aggregate<ApiKey, ApiKeyEvent>('api_key', apiKeyStream('' as ApiKeyId), apiKeyDecider, apiKeyEventTypes),
   aggregate<Session, SessionEvent>(
     'session',

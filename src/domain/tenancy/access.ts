@@ -86,7 +86,7 @@ export const anonymousPrincipal: Principal = {
 
 /**
  * Who runs the server: may deploy, say what tenants are allowed, see and set aside what a deployment introduced, and
- * have a person's telemetry erased, whichever tenant's; nothing else of a tenant's data.
+ * erase people and their telemetry, whichever tenant's; nothing else of a tenant's data.
  */
 export const operatorPrincipal: Principal = {
   actor: { kind: 'operator', id: 'operator' },

@@ -1,13 +1,17 @@
 import { aggregates } from '../../domain/audit/aggregates.js';
 import type { TrailEntry } from '../../domain/audit/trail.js';
 import { SYSTEM_TENANT } from '../../domain/ids.js';
+import { CLIENT, personActing } from '../../domain/personal.js';
+import type { Personal } from '../../domain/sealed.js';
+import type { ClientOrigin } from '../../domain/provenance.js';
 import type { RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document, IndexSpec } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
 
 /** One record of somebody's act. What it says stands in its stream. */
-export interface TrailDocument extends Document, Omit<TrailEntry, 'id' | 'position'> {
+export interface TrailDocument extends Document, Omit<TrailEntry, 'id' | 'position' | 'client'> {
   readonly actor_id: string;
+  readonly client?: Personal<ClientOrigin>;
 }
 
 export const byTime: IndexSpec = { name: 'by_time', fields: ['at'] };
@@ -21,6 +25,7 @@ export const auditTrail = defineProjection<TrailDocument>({
   reads: aggregates.filter(({ kind }) => kind !== 'seals').flatMap(({ types }) => types),
   whole: true,
   indexes: [byTime, byActor],
+  personal: { fields: [CLIENT], person: ({ actor }) => personActing(actor) },
   parts: (event) => [{ tenant: event.metadata.tenant_id ?? SYSTEM_TENANT, id: event.id, part: event }],
   fold: (_, event, { id, position }) => ({ id, position, ...entryOf(event) }),
 });

@@ -1,6 +1,7 @@
 import { isWanted, type TrailEntry, type TrailFilter } from '../../domain/audit/trail.js';
 import type { TenantId } from '../../domain/ids.js';
 import type { Json } from '../../domain/json.js';
+import { opened } from '../../domain/sealed.js';
 import type { Place, Query } from '../../readstore/read-store.js';
 import type { Page, Paging } from '../paging.js';
 import type { ReadModels } from '../read-models.js';
@@ -100,7 +101,10 @@ async function* walk(source: Source, after: Place | undefined): AsyncGenerator<T
 const isNewer = (one: TrailEntry, other: TrailEntry): boolean =>
   one.at === other.at ? one.id > other.id : one.at > other.at;
 
-const entryOf = ({ actor_id: _, ...document }: TrailDocument): TrailEntry => document;
+const entryOf = ({ actor_id: _, client, ...document }: TrailDocument): TrailEntry => ({
+  ...document,
+  ...(client && { client: opened(client) }),
+});
 
 const fromEntry = ({ at, id }: TrailEntry): Json => [at, id];
 

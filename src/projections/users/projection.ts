@@ -1,3 +1,4 @@
+import type { Personal } from '../../domain/sealed.js';
 import { readEvent } from '../../domain/stored-event.js';
 import type { Role } from '../../domain/tenancy/access.js';
 import type { UserEvent } from '../../domain/tenancy/user.js';
@@ -6,13 +7,17 @@ import { defineProjection } from '../projection.js';
 
 /** A person of a tenant. What signing in needs is in the person's stream only. */
 export interface UserDocument extends Document {
-  readonly email: string;
-  readonly full_name?: string;
+  readonly email: Personal<string>;
+  readonly full_name?: Personal<string>;
   readonly role: Role;
   readonly created_at: string;
 }
 
-type Registered = Extract<UserEvent, { type: 'UserRegistered' }>;
+/** A registration as the log holds it. */
+interface Registered extends Omit<Extract<UserEvent, { type: 'UserRegistered' }>, 'data'> {
+  readonly data: Pick<UserDocument, 'email' | 'full_name'> &
+    Omit<Extract<UserEvent, { type: 'UserRegistered' }>['data'], 'email' | 'full_name'>;
+}
 
 interface UserPart {
   readonly event: Registered;
@@ -29,6 +34,7 @@ export const users = defineProjection<UserDocument, UserPart>({
   reads: read,
   history: 'stream',
   indexes: [byCreation],
+  personal: { fields: ['email', 'full_name'], person: ({ id }) => id },
   parts: (recorded) => {
     const event = readEvent<Registered>(read, recorded);
     if (!event) return [];

@@ -27,6 +27,7 @@ import { removeDirectory, smallLog, temporaryDirectory } from '../../support/emb
 import { ManualClock } from '../../support/manual-clock.js';
 import { noQuotas } from '../../support/limits.js';
 import { MemoryClientIds } from '../../support/memory-client-ids.js';
+import { testPeople } from '../../support/people.js';
 import { until } from '../../support/until.js';
 
 const override = { by: 'ada', reason: 'the test is about what happens meanwhile' };
@@ -43,7 +44,7 @@ const startedOn = async (directory: string, clock: ManualClock) => {
   const store = await EmbeddedReadStore.open(`${directory}/models`);
   const instance = { instance_id: 'test', release: '1' };
   const guard = new DeploymentGuard(false);
-  const writer = new RecordWriter(log, guard, clock, instance);
+  const writer = new RecordWriter(log, guard, clock, instance, testPeople());
   const claims = new Claims(store.register, clock, systemRandom, KEY, instance.instance_id);
   const pipeline = new CommandPipeline(log, writer, guard, claims, {
     ...{ clock, random: systemRandom, passwords: new PlainPasswords(), answers_key: KEY },
@@ -51,6 +52,7 @@ const startedOn = async (directory: string, clock: ManualClock) => {
     pseudonym: (_kind, value) => value,
     credentialChanged: () => undefined,
     settingsChanged: () => undefined,
+    eraser: { carryOut: () => Promise.resolve() },
     quarantines: new CurrentQuarantines(log, clock),
   });
   const chunks = new ChunkWriter(writer, clock, systemRandom, instance, { shard: '0' });
