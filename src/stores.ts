@@ -178,7 +178,11 @@ export const copyServerLog = async (
 /** Beside the read models where they are a server's; never among them: read models may be thrown away. */
 const openPersonKeys = async (config: Config): Promise<PersonKeys> => {
   const { MONGODB_URL: url, PULSESTREAM_MONGODB_DATABASE, PULSESTREAM_DATA_DIR: directory } = config;
-  if (!url) return KeyFile.open(join(directory, 'keys', 'people'), systemFiles);
+  if (!url) {
+    const path = join(directory, 'keys', 'people');
+    // Whoever has an embedded log open has the whole directory.
+    return config.EVENTSTOREDB_URL ? KeyFile.openLocked(path, systemFiles) : KeyFile.open(path, systemFiles);
+  }
   const { MongoPersonKeys } = await import('./personkeys/mongodb/mongo-person-keys.js');
   return MongoPersonKeys.connect(url, { database: `${PULSESTREAM_MONGODB_DATABASE}-keys` });
 };

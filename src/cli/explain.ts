@@ -1,5 +1,6 @@
 import { LogInUse, LogNotInitialised } from '../eventstore/embedded/options.js';
 import { EventStoreUnavailable, LogCorrupt } from '../eventstore/event-store.js';
+import { KeysInUse } from '../personkeys/embedded/key-file.js';
 import { DataDirectoryMissing } from '../stores.js';
 import { JobRefused } from '../replay/operations.js';
 import { errorCode } from '../platform/errors.js';
@@ -13,7 +14,7 @@ export const explain = (error: unknown): CliError | undefined => {
       error.message,
       'Make it with: pulsestream init (or name another with PULSESTREAM_DATA_DIR).',
     );
-  if (error instanceof LogInUse)
+  if (error instanceof LogInUse || error instanceof KeysInUse)
     return new CliError(
       error.message,
       'One server at a time: stop the other one, or use a directory of its own.',

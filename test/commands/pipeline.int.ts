@@ -5,6 +5,8 @@ import { defineRule } from '../../src/commands/define-rule.js';
 import { logIn } from '../../src/commands/log-in.js';
 import { anonymousPrincipal } from '../../src/domain/tenancy/access.js';
 import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
+import { KeyFile } from '../../src/personkeys/embedded/key-file.js';
+import { systemFiles } from '../../src/platform/files.js';
 import { EmbeddedReadStore } from '../../src/readstore/embedded/embedded-read-store.js';
 import { commandBench, registered, requestOf, valueOf } from '../support/command-bench.js';
 import { removeDirectory, smallLog, temporaryDirectory } from '../support/embedded-log.js';
@@ -23,11 +25,13 @@ let close: () => Promise<void>;
 const start = async () => {
   const log = await EmbeddedEventStore.open(directory, smallLog);
   const store = await EmbeddedReadStore.open(join(directory, 'readmodels'));
+  const personKeys = await KeyFile.open(join(directory, 'keys', 'people'), systemFiles);
   close = async () => {
+    await personKeys.close();
     await store.close();
     await log.close();
   };
-  return commandBench({ log, store });
+  return commandBench({ log, store, personKeys });
 };
 
 beforeEach(async () => {

@@ -28,7 +28,7 @@ import {
   type StreamName,
 } from '../event-store.js';
 import type { RecordRun } from './commit.js';
-import type { Lock } from './directory-lock.js';
+import type { Lock } from '../../platform/directory-lock.js';
 import { followBatches, readBatches, readFound } from './event-batches.js';
 import { GENESIS, leafOf } from './format.js';
 import type { Frames } from './frames.js';

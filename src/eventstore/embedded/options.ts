@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.js';
 import type { Files } from '../../platform/files.js';
 import type { Random } from '../../platform/random.js';
-import { DirectoryLock, type Lock } from './directory-lock.js';
+import { DirectoryLock, type Lock } from '../../platform/directory-lock.js';
 import { commitBytes, HEADER_BYTES } from './format.js';
 import type { Layout } from './layout.js';
 import type { LogIndex } from './log-index.js';

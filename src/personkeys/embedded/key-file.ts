@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { Type } from 'typebox';
+import { DirectoryLock, type Lock } from '../../platform/directory-lock.js';
 import { hasErrorCode, type Files, type OpenFile } from '../../platform/files.js';
 import { compile } from '../../platform/validation.js';
 import type { PersonKey, PersonKeys } from '../person-keys.js';
@@ -19,6 +20,14 @@ interface Entry {
   readonly key: PersonKey;
 }
 
+/** Another process has these keys open. */
+export class KeysInUse extends Error {
+  constructor(path: string) {
+    super(`another process has the keys in ${path} open`);
+    this.name = 'KeysInUse';
+  }
+}
+
 /** Keys in a file of lines, read when it is opened. One process has it open: whoever holds the data directory. */
 export class KeyFile implements PersonKeys {
   /** Writes go one after another. */
@@ -28,10 +37,24 @@ export class KeyFile implements PersonKeys {
     private readonly file: OpenFile,
     private readonly entries: Map<string, Entry>,
     private lines: number,
+    private readonly lock: Pick<Lock, 'free'> | undefined,
   ) {}
 
-  /** Opens the file, made where it is missing. */
-  static async open(path: string, files: Files): Promise<KeyFile> {
+  /** Opens the file, made where it is missing, under a lock of its own. Throws KeysInUse. */
+  static async openLocked(path: string, files: Files): Promise<KeyFile> {
+    await files.makeDirectory(dirname(path));
+    const lock = await DirectoryLock.take(`${path}.lock`);
+    if (!lock) throw new KeysInUse(path);
+    try {
+      return await KeyFile.open(path, files, lock);
+    } catch (error) {
+      await lock.free();
+      throw error;
+    }
+  }
+
+  /** Opens the file, made where it is missing; `lock` is freed when it is closed. */
+  static async open(path: string, files: Files, lock?: Pick<Lock, 'free'>): Promise<KeyFile> {
     const file = await openOrMake(path, files);
     const size = await file.size();
     const bytes = Buffer.alloc(size);
@@ -44,7 +67,7 @@ export class KeyFile implements PersonKeys {
       if (found && entries.get(found.person)?.key.state !== 'destroyed')
         entries.set(found.person, { line, key: found.key });
     }
-    return new KeyFile(file, entries, lines);
+    return new KeyFile(file, entries, lines, lock);
   }
 
   get(person: string): Promise<PersonKey | undefined> {
@@ -69,6 +92,7 @@ export class KeyFile implements PersonKeys {
   async close(): Promise<void> {
     await this.#last;
     await this.file.close();
+    await this.lock?.free();
   }
 
   /** Where this fails the line is written again by whoever tries again: it counts from its flush on. */

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { KeyFile } from '../../../src/personkeys/embedded/key-file.js';
+import { join } from 'node:path';
+import { systemFiles } from '../../../src/platform/files.js';
+import { removeDirectory, temporaryDirectory } from '../../support/embedded-log.js';
+import { KeyFile, KeysInUse } from '../../../src/personkeys/embedded/key-file.js';
 import type { PersonKey } from '../../../src/personkeys/person-keys.js';
 import { personKeysContract } from '../../contract/person-keys.contract.js';
 import {
@@ -97,6 +100,19 @@ describe('the file of people’s keys, where the power goes', () => {
     await keys.destroy('usr_1');
     expect(onDisk(files.state)).not.toContain(textOf(1));
     expect(onDisk(files.state)).toContain(textOf(2));
+  });
+
+  it('is open in one process at a time, where nothing else holds the directory', async () => {
+    const directory = await temporaryDirectory();
+    const path = join(directory, 'keys', 'people');
+    const keys = await KeyFile.openLocked(path, systemFiles);
+    await keys.keep('usr_1', wrapped(1));
+    await expect(KeyFile.openLocked(path, systemFiles)).rejects.toThrow(KeysInUse);
+    await keys.close();
+    const next = await KeyFile.openLocked(path, systemFiles);
+    expect(await next.get('usr_1')).toEqual({ state: 'held', wrapped: wrapped(1) });
+    await next.close();
+    await removeDirectory(directory);
   });
 
   it('keeps nothing that could not be written, and takes it when there is room', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { open, rename, unlink } from 'node:fs/promises';
 import { createConnection, createServer, type Server } from 'node:net';
 import { basename, dirname } from 'node:path';
-import { hasErrorCode } from '../../platform/files.js';
+import { hasErrorCode } from './files.js';
 
 /** A Unix socket's path is at most this long. */
 const MAX_PATH = 100;
