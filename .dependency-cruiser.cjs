@@ -146,7 +146,12 @@ module.exports = {
       name: 'api-knows-no-adapter',
       severity: 'error',
       from: { path: '^src/api/' },
-      to: { path: ['^src/(eventstore|readstore|clientids|personkeys)/[^/]+/', '^src/(cli|composition|stores|main)'] },
+      to: {
+        path: [
+          '^src/(eventstore|readstore|clientids|personkeys)/[^/]+/',
+          '^src/(cli|composition|stores|main)',
+        ],
+      },
     },
     {
       name: 'only-the-composition-knows-inversify',
@@ -159,7 +164,11 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['^src/stores\\.ts$', '^src/(eventstore|readstore|clientids|personkeys)/', '^src/cli/explain\\.ts$'],
+        pathNot: [
+          '^src/stores\\.ts$',
+          '^src/(eventstore|readstore|clientids|personkeys)/',
+          '^src/cli/explain\\.ts$',
+        ],
       },
       to: { path: '^src/(eventstore|readstore|clientids|personkeys)/[^/]+/' },
     },
