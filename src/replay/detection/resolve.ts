@@ -2,6 +2,7 @@ import type { TenantId } from '../../domain/ids.js';
 import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
 import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { mayBeSetAside } from '../../domain/quarantine/quarantine.js';
+import { legitimacyStream } from '../../domain/streams.js';
 import { addressOf } from '../../domain/telemetry/address.js';
 import {
   parsePosition,
@@ -65,7 +66,7 @@ const resolveOne = async (
   const { chunk } = record.metadata;
   if (!chunk) {
     if (selector.indexes) return [];
-    return record.revision === 0 ? wholeStream(log, record) : [named(record)];
+    return beginsAThing(record) ? wholeStream(log, record) : [named(record)];
   }
   // Where events were cut out, the numbers of those that are left go on behind the gaps.
   const end = (record.kept?.at(-1) ?? chunk.count - 1) + 1;
@@ -96,6 +97,10 @@ const recordAt = async (
   }
   return undefined;
 };
+
+/** Whether all of a stream is about what its first record began; of a tenant's rules each stands by itself. */
+const beginsAThing = ({ stream, revision }: RecordedEvent): boolean =>
+  revision === 0 && !stream.startsWith(legitimacyStream('' as TenantId));
 
 const wholeStream = async (log: EventLog, first: RecordedEvent): Promise<readonly QuarantinedRecord[]> => {
   const records: QuarantinedRecord[] = [];

@@ -10,11 +10,13 @@ import { until } from '../../support/until.js';
 let server: TestServer;
 let ada: TestTenant;
 let bob: TestTenant;
+let eve: TestTenant;
 
 beforeAll(async () => {
   server = await startTestServer();
   ada = await registerTestTenant(server, 'ada');
   bob = await registerTestTenant(server, 'bob');
+  eve = await registerTestTenant(server, 'eve');
 });
 afterAll(() => server.stop());
 
@@ -148,6 +150,19 @@ describe('a tenant’s rules of what is legitimate', () => {
     expect((await set(as, `ops?tenant_id=${bob.id}`, rule)).status).toBe(200);
     expect(await names(bob.token)).toEqual(['bobs', 'ops']);
     for (const name of ['bobs', 'ops']) await server.call('DELETE', `${RULES}/${name}`, { as: bob.token });
+  });
+});
+
+describe('a rule that is set aside', () => {
+  it('is shown no more and does not count, and the others do', async () => {
+    for (const name of ['first', 'second'])
+      await set(eve.token, name, { verdict: 'illegitimate', condition: serviceIs(name) });
+    const json = { reason: 'planted', records: [{ stream: `legitimacy-${eve.id}`, revision: 0 }] };
+    const proposed = await server.call('POST', '/api/v2/audit/quarantine', { as: eve.token, json });
+    expect(proposed.body.record_count).toBe(1);
+    const approve = `/api/v2/audit/quarantine/${String(proposed.body.quarantine_id)}/approve`;
+    expect((await server.call('POST', approve, { as: eve.token, json: {} })).status).toBe(200);
+    expect(await names(eve.token)).toEqual(['second']);
   });
 });
 
