@@ -54,7 +54,7 @@ export const shownRetention = ({ dry_run, tenants, dropped }: RetentionReport): 
         ]),
     ...(dropped && dropped.segments > 0
       ? [
-          `✓ ${count(dropped.records)} records dropped from ${count(dropped.segments)} segments: ${count(dropped.bytes)} bytes where there were ${count(dropped.before_bytes)}.`,
+          `✓ ${count(dropped.records)} records dropped${dropped.cut > 0 ? ` and events cut out of ${count(dropped.cut)}` : ''} in ${count(dropped.segments)} segments: ${count(dropped.bytes)} bytes where there were ${count(dropped.before_bytes)}.`,
         ]
       : []),
     ...(dry_run ? ['Nothing was done.'] : []),

@@ -14,6 +14,7 @@ import {
   survives,
   type DiskState,
 } from '../../../support/faulty-files.js';
+import { eventFactory, stream } from '../../../support/log-events.js';
 import { MemoryLogIndex } from '../../../support/memory-log-index.js';
 import { DIRECTORY, newSimulatedLog, simulated } from '../../../support/simulated-log.js';
 
@@ -120,7 +121,7 @@ describe('Events that are cut out of chunks', () => {
     }
   });
 
-  it('can be followed by others of the same chunks, by whole records, and by neither once more', async () => {
+  it('can be followed by others of the same chunks, and by whole records; what was done before is not undone', async () => {
     const log = await open(new FaultyFiles(made.disk));
     await cutOut(log);
     const more = await planCut(log, 'person-2', made.cut);
@@ -133,6 +134,20 @@ describe('Events that are cut out of chunks', () => {
     // What was said first says less than what is done: the files do not go back.
     await log.drop({ records: {}, cuts: made.cuts }, said.through, options());
     expect(await linesIn(log)).toEqual(left);
+    // Retention takes what is left of a chunk, and what was cut out of it is not said again.
+    const records = { [CHUNKS]: [[0, 9] as const] };
+    const retired = eventFactory(7).json({ records }, 'TelemetryRetired');
+    const outcome = await log.append(stream('retention-a'), 'none', [retired]);
+    if (outcome.outcome !== 'appended') throw new Error(outcome.outcome);
+    await log.drop({ records, cuts: {} }, outcome.position, options());
+    const gone = new Set<string>(
+      [...made.cut.chunks, ...more.chunks].flatMap(({ revision, position }) =>
+        revision < 10 ? position : [],
+      ),
+    );
+    expect(gone.size).toBeGreaterThan(5);
+    for (const line of await linesIn(log)) expect(gone.has(line.slice(0, 16))).toBe(false);
+    expect((await log.verify()).problems).toEqual([]);
     await log.close();
   });
 
