@@ -153,8 +153,15 @@ export interface Command<I extends TSchema, R> {
   readonly writes: WriteKind;
   readonly check: Validator<Static<I>>;
   readonly run: (input: Static<I>, transaction: Transaction, context: CommandContext) => Promise<Step<R>>;
-  /** What it does instead while the deployment guard refuses what it writes: it cannot write then. */
-  readonly underGuard?: (input: Static<I>, transaction: Transaction, guard: GuardState) => Promise<Step<R>>;
+  /** What it does instead while the deployment guard refuses what it writes. */
+  readonly underGuard?: (
+    input: Static<I>,
+    transaction: Transaction,
+    guard: GuardState,
+    context: CommandContext,
+  ) => Promise<Step<R>>;
+  /** What it may write then; absent: nothing. */
+  readonly writesUnderGuard?: WriteKind;
 }
 
 /** Says a command; its schema validates, types and documents the input. */

@@ -39,8 +39,8 @@ export class CommandPipeline {
 
     // 3. Guard: a ticket of this epoch, which the writer looks at again.
     const admitted = this.guard.admit(command.writes);
-    const { underGuard } = command;
-    const ticket = admitted ?? (underGuard && this.guard.admit('nothing'));
+    const { underGuard, writesUnderGuard = 'nothing' } = command;
+    const ticket = admitted ?? (underGuard && this.guard.admit(writesUnderGuard));
     if (!ticket) return { ok: false, refusal: guarded };
     const guard = this.guard.state;
 
@@ -58,7 +58,7 @@ export class CommandPipeline {
         const step =
           admitted || !underGuard
             ? await command.run(checked.value, transaction, context)
-            : await underGuard(checked.value, transaction, guard);
+            : await underGuard(checked.value, transaction, guard, context);
         // 6. Answer with the position.
         if (step.ok) return { ok: true, value: step.value, position: transaction.reached, replayed: false };
         const { concerned } = transaction;

@@ -11,9 +11,10 @@ import {
 import { readJournal, writeJournal, type Journal } from '../../../src/cli/deploying/journal.js';
 import { restoreGuard } from '../../../src/commands/guard-following.js';
 import type { Step } from '../../../src/commands/command.js';
+import { approveQuarantine } from '../../../src/commands/quarantine/decide-quarantine.js';
 import type { Deployments } from '../../../src/deployments/deployments.js';
-import { operatorPrincipal } from '../../../src/domain/tenancy/access.js';
-import type { EventId } from '../../../src/domain/ids.js';
+import { operatorPrincipal, userPrincipal, type Principal } from '../../../src/domain/tenancy/access.js';
+import type { EventId, TenantId, UserId } from '../../../src/domain/ids.js';
 import type { StreamName } from '../../../src/eventstore/event-store.js';
 import { uuidFrom } from '../../../src/platform/uuid.js';
 import { commandBench, registered, requestOf, type CommandBench } from '../../support/command-bench.js';
@@ -27,13 +28,16 @@ interface Machine {
   bench: CommandBench;
   deployments: Deployments;
   readonly two_people: boolean;
+  /** Of the one tenant. */
+  readonly owner: Principal;
   running: 'old' | 'half' | 'new';
 }
 
 const machine = async (two_people = false): Promise<Machine> => {
   const bench = commandBench();
-  await registered(bench);
-  return { bench, deployments: deploymentsOn(bench, { two_people }), two_people, running: 'old' };
+  const { tenant, user } = await registered(bench);
+  const owner = userPrincipal(tenant.id as TenantId, user.id as UserId, 'owner');
+  return { bench, owner, deployments: deploymentsOn(bench, { two_people }), two_people, running: 'old' };
 };
 
 /** The server dies and is started again on the same log: what it was doing is lost. */
@@ -190,6 +194,54 @@ describe('carrying a deployment out', () => {
     const { world } = worldOn(on, directory, 'release writes', Infinity);
     const result = await carryOut(journal, world);
     expect([result.outcome, on.running, on.bench.guard.state.mode]).toEqual(['stuck', 'old', 'strict']);
+    await rm(directory, { recursive: true });
+    await on.deployments.close();
+  });
+
+  it('goes on where that person has approved, and ends as before', async () => {
+    const on = await machine(true);
+    const directory = await mkdtemp(join(tmpdir(), 'pulsestream-journal-'));
+    await writeJournal(directory, journal);
+    const { world } = worldOn(on, directory, 'release writes', Infinity);
+    expect((await carryOut(journal, world)).outcome).toBe('stuck');
+    const proposed = on.bench.log.events.find(({ type }) => type === 'QuarantineProposed')!;
+    const { quarantine_id } = proposed.data as { quarantine_id: string };
+    const approve = (principal: Principal, more: object = {}) =>
+      on.bench.pipeline.execute(approveQuarantine, { quarantine_id, ...more }, requestOf(principal));
+
+    // Not who proposed it; and under the guard nothing else is to be approved.
+    const { tenant_id } = on.owner;
+    expect(await approve(operatorPrincipal, { tenant_id })).toMatchObject({
+      refusal: { code: 'second_person_needed' },
+    });
+    const other = { quarantine_id: `qua_${'3'.repeat(32)}` };
+    expect(await approve(on.owner, other)).toMatchObject({ refusal: { code: 'deployment_in_progress' } });
+    expect(await approve(on.owner)).toMatchObject({ ok: true });
+
+    const result = await carryOut((await readJournal(directory))!, world);
+    expect([result.outcome, on.running, on.bench.guard.state.mode]).toEqual(['rolled_back', 'old', 'open']);
+    expect(typesOf(on).slice(-3)).toEqual([
+      'QuarantineApproved',
+      'DeploymentVerified',
+      'DeploymentRolledBack',
+    ]);
+    await rm(directory, { recursive: true });
+    await on.deployments.close();
+  });
+
+  it('is over where a person has lowered the guard before it is gone on with', async () => {
+    const on = await machine(true);
+    const directory = await mkdtemp(join(tmpdir(), 'pulsestream-journal-'));
+    await writeJournal(directory, journal);
+    const { world } = worldOn(on, directory, 'release writes', Infinity);
+    expect((await carryOut(journal, world)).outcome).toBe('stuck');
+    const override = { by: 'ada', reason: 'they are harmless' };
+    await on.deployments.override(journal.deployment_id, override, requestOf(operatorPrincipal));
+
+    const before = on.bench.log.events.length;
+    const result = await carryOut((await readJournal(directory))!, world);
+    expect([result.outcome, on.bench.guard.state.mode]).toEqual(['ended_by_hand', 'open']);
+    expect(on.bench.log.events).toHaveLength(before);
     await rm(directory, { recursive: true });
     await on.deployments.close();
   });
