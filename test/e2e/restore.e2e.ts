@@ -30,7 +30,10 @@ describe('restoring the backup of a deployment', () => {
   let backup: string;
   let deployment_id: string;
 
-  const ask = async (path: string, init: RequestInit = {}): Promise<Record<string, unknown>> => {
+  const ask = async (
+    path: string,
+    init: { method?: string; body?: string; headers?: Record<string, string> } = {},
+  ): Promise<Record<string, unknown>> => {
     const response = await fetch(server.url + path, {
       ...init,
       headers: {

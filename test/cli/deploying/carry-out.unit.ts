@@ -14,7 +14,7 @@ import type { Step } from '../../../src/commands/command.js';
 import { approveQuarantine } from '../../../src/commands/quarantine/decide-quarantine.js';
 import type { Deployments } from '../../../src/deployments/deployments.js';
 import { operatorPrincipal, userPrincipal, type Principal } from '../../../src/domain/tenancy/access.js';
-import type { EventId, TenantId, UserId } from '../../../src/domain/ids.js';
+import type { EventId } from '../../../src/domain/ids.js';
 import type { StreamName } from '../../../src/eventstore/event-store.js';
 import { uuidFrom } from '../../../src/platform/uuid.js';
 import { commandBench, registered, requestOf, type CommandBench } from '../../support/command-bench.js';
@@ -36,7 +36,7 @@ interface Machine {
 const machine = async (two_people = false): Promise<Machine> => {
   const bench = commandBench();
   const { tenant, user } = await registered(bench);
-  const owner = userPrincipal(tenant.id as TenantId, user.id as UserId, 'owner');
+  const owner = userPrincipal(tenant.id, user.id, 'owner');
   return { bench, owner, deployments: deploymentsOn(bench, { two_people }), two_people, running: 'old' };
 };
 
