@@ -88,6 +88,8 @@ export interface StartedServer {
   memory(): Promise<number>;
   /** The most that it ever was, in bytes. */
   peakMemory(): Promise<number>;
+  /** What it has now without the pages of mapped files, which the system takes back where it needs them. */
+  ownMemory(): Promise<number>;
   /** Ends it as an operator would, and answers its exit code; or as a power cut would. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
 }
@@ -126,6 +128,7 @@ export const startServer = async (
         : `ended by ${String(child.signalCode ?? child.exitCode)}`,
     memory: () => memoryOf(child, /VmRSS:\s+(\d+) kB/),
     peakMemory: () => memoryOf(child, /VmHWM:\s+(\d+) kB/),
+    ownMemory: () => memoryOf(child, /RssAnon:\s+(\d+) kB/),
     stop: async (signal = 'SIGTERM') => {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill(signal);
