@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { telemetryId } from '../../../../src/domain/telemetry/address.js';
+import { withoutLines } from '../../../../src/domain/telemetry/chunk.js';
 import { newestFirst, Sieve, type Sought } from '../../../../src/domain/telemetry/query/sift.js';
 import type { Query } from '../../../../src/domain/telemetry/query/query.js';
 import type { RecordedEvent } from '../../../../src/eventstore/event-store.js';
@@ -93,6 +94,31 @@ describe('sifting a chunk', () => {
       ),
       { seed: 2, numRuns: 500 },
     );
+  });
+
+  it('finds in what is left of a chunk what it finds where the rest counts as not there, under the same numbers', () => {
+    let found = 0;
+    fc.assert(
+      fc.property(
+        fc.array(events, { minLength: 1, maxLength: 12 }),
+        fc.option(queries, { nil: undefined }),
+        fc.uniqueArray(fc.nat({ max: 11 })),
+        fc.uniqueArray(fc.nat({ max: 11 })),
+        fc.boolean(),
+        (samples, query, cut, without, is_sealed) => {
+          const stored = chunkOf(samples);
+          const left = withoutLines(stored, new Set(cut));
+          if (!left) return;
+          const sieve = new Sieve({ ...EVERYTHING, ...(query && { query }) });
+          const { numbers, texts } = sieve.sift(is_sealed ? sealedOf(left) : left, without);
+          const whole = sieve.sift(stored, [...cut, ...without]);
+          expect({ numbers, texts }).toEqual({ numbers: whole.numbers, texts: whole.texts });
+          if (cut.length > 0) found += numbers.length;
+        },
+      ),
+      { seed: 3, numRuns: 200 },
+    );
+    expect(found).toBeGreaterThan(40);
   });
 
   it('takes an event whose route is made of its path for one that may be meant, and a route that is given as it is', () => {
