@@ -23,14 +23,19 @@ interface Asked {
   readonly pid: number;
 }
 
+/** Asks until it is not told that what it asks for is being made anew. */
 const ask = async ({ url, tenant }: Asked, method: string, path: string, body?: object): Promise<unknown> => {
-  const response = await fetch(url + path, {
-    method,
-    headers: { authorization: `Bearer ${tenant.access_token}`, 'content-type': 'application/json' },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`${path} was answered ${String(response.status)}.`);
-  return response.json();
+  for (;;) {
+    const response = await fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${tenant.access_token}`, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (response.ok) return response.json();
+    const { code } = (await response.json()) as { readonly code: string };
+    if (code !== 'being_corrected')
+      throw new Error(`${path} was answered ${String(response.status)} ${code}.`);
+  }
 };
 
 const requests = async (asked: Asked): Promise<number> => {

@@ -291,7 +291,7 @@ ofTenant(quarantine.command('propose').description('propose to set records aside
   .requiredOption('--reason <text>', 'why')
   .option('--deployment <id>', 'all that a deployment introduced')
   .option('--event <id...>', 'telemetry events')
-  .option('--position <position...>', 'records')
+  .option('--position <position...>', 'records; FIRST..LAST: all from one to another')
   .action(proposeQuarantine);
 ofTenant(quarantine.command('approve').description('set aside what was proposed').argument('<id>'))
   .option('--note <text>', 'for the log')
@@ -302,6 +302,8 @@ ofTenant(
     .description('bring back what was set aside, or take back a proposal')
     .argument('<id>'),
 )
+  .option('--event <id...>', 'only these telemetry events of it')
+  .option('--position <position...>', 'only these records of it; FIRST..LAST: all from one to another')
   .option('--note <text>', 'for the log')
   .action(decideQuarantine('release'));
 

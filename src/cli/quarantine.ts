@@ -99,15 +99,15 @@ export const proposeQuarantine = async ({
   tenant: tenant_id,
   reason,
   deployment: deployment_id,
-  event = [],
-  position = [],
+  event,
+  position,
 }: Naming & {
   readonly reason: string;
   readonly deployment?: string;
   readonly event?: readonly string[];
   readonly position?: readonly string[];
 }): Promise<void> => {
-  const records = [...event.map((event_id) => ({ event_id })), ...position.map((one) => ({ position: one }))];
+  const records = named(event, position);
   if ((records.length === 0) === (deployment_id === undefined))
     throw new CliError('What is to be set aside?', 'Name a deployment, or events and positions.', 2);
   const ask = await operatorOfServer();
@@ -128,12 +128,34 @@ export const proposeQuarantine = async ({
   );
 };
 
-/** `audit quarantine approve ID`, `audit quarantine release ID` */
+interface Deciding {
+  readonly note?: string;
+  readonly event?: readonly string[];
+  readonly position?: readonly string[];
+}
+
+const named = (event: readonly string[] = [], position: readonly string[] = []): readonly object[] => [
+  ...event.map((event_id) => ({ event_id })),
+  ...position.map(selectorOf),
+];
+
+/** `POSITION`, or `POSITION..POSITION` for all from one to another. */
+const selectorOf = (text: string): object => {
+  const [position, through_position] = text.split('..', 2);
+  return { position, ...(through_position !== undefined && { through_position }) };
+};
+
+/** `audit quarantine approve ID`, `audit quarantine release ID [--event ID…] [--position POSITION…]` */
 export const decideQuarantine =
   (word: 'approve' | 'release') =>
-  async (id: string, { json, tenant: tenant_id, note }: Naming & { readonly note?: string }) => {
+  async (id: string, { json, tenant: tenant_id, note, event, position }: Naming & Deciding) => {
+    const records = named(event, position);
     const ask = await operatorOfServer();
     const path = `/api/v2/audit/quarantine/${encodeURIComponent(id)}/${word}`;
-    const decided = await ask<object>('POST', path, { tenant_id, ...(note !== undefined && { note }) });
+    const decided = await ask<object>('POST', path, {
+      tenant_id,
+      ...(note !== undefined && { note }),
+      ...(records.length > 0 && { records }),
+    });
     print(json, decided, () => (word === 'approve' ? `✓ ${id}: set aside.` : `✓ ${id}: released.`));
   };

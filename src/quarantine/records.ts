@@ -1,3 +1,9 @@
+import {
+  holdsRevision,
+  joinRanges,
+  type RevisionRange,
+  type RevisionRanges,
+} from '../domain/revision-ranges.js';
 import type { EventLog, RecordedEvent, Revision, StreamName } from '../eventstore/event-store.js';
 
 /** Where a record is. */
@@ -5,6 +11,8 @@ export interface RecordPlace {
   readonly stream: string;
   readonly revision: number;
   readonly position: string;
+  /** The last of a run of records. */
+  readonly through?: { readonly revision: number };
 }
 
 /** So many at a time: of telemetry each has megabytes. */
@@ -18,26 +26,39 @@ export async function* recordsAt(
   log: Pick<EventLog, 'readStream'>,
   places: readonly RecordPlace[],
 ): AsyncGenerator<readonly RecordedEvent[], void> {
-  const wanted = new Map(places.map((place) => [`${place.stream}@${place.revision}`, place.position]));
-  const sorted = [...places].sort((one, other) =>
-    one.stream === other.stream ? one.revision - other.revision : one.stream < other.stream ? -1 : 1,
+  const single = new Map(
+    places.flatMap((place) => (place.through ? [] : [[`${place.stream}@${place.revision}`, place.position]])),
   );
-  const runs: { readonly stream: string; readonly first: number; last: number }[] = [];
-  for (const { stream, revision } of sorted) {
-    const run = runs.at(-1);
-    if (run?.stream === stream && revision <= run.last + 1) run.last = revision;
-    else runs.push({ stream, first: revision, last: revision });
-  }
+  const runs = rangesOfRuns(places.filter(({ through }) => through));
   let records: RecordedEvent[] = [];
-  for (const { stream, first, last } of runs)
-    for await (const record of log.readStream(stream as StreamName, {
-      from: first as Revision,
-      limit: last - first + 1,
-    })) {
-      if (wanted.get(`${stream}@${record.revision}`) === record.position) records.push(record);
+  for (const [stream, ranges] of Object.entries(rangesOfRuns(places)))
+    for await (const record of recordsIn(log, stream, ranges)) {
+      const { revision, position } = record;
+      if (holdsRevision(runs, stream, revision) || single.get(`${stream}@${revision}`) === position)
+        records.push(record);
       if (records.length < AT_ONCE) continue;
       yield records;
       records = [];
     }
   if (records.length > 0) yield records;
+}
+
+const rangesOfRuns = (places: readonly RecordPlace[]): RevisionRanges => {
+  const lists = new Map<string, RevisionRange[]>();
+  for (const { stream, revision, through } of places) {
+    const range = [revision, through?.revision ?? revision] as const;
+    const list = lists.get(stream);
+    if (list) list.push(range);
+    else lists.set(stream, [range]);
+  }
+  return joinRanges([Object.fromEntries(lists)]);
+};
+
+async function* recordsIn(
+  log: Pick<EventLog, 'readStream'>,
+  stream: string,
+  ranges: readonly RevisionRange[],
+): AsyncIterable<RecordedEvent> {
+  for (const [from, to] of ranges)
+    yield* log.readStream(stream as StreamName, { from: from as Revision, limit: to - from + 1 });
 }

@@ -80,6 +80,7 @@ export class QuarantineShelf {
     const said = readEvent<QuarantineEvent>(quarantineEventTypes, event);
     const volume = event.metadata.tenant_id && this.#volumes.get(event.metadata.tenant_id);
     if (!said || !volume || !changesWhatIsSeen(said)) return [];
+    if (said.type === 'QuarantinePartlyReleased') return said.data.records;
     const proposed = volume.events
       .map((one) => readEvent<QuarantineEvent>(['QuarantineProposed'], one))
       .find((one) => one?.data.quarantine_id === said.data.quarantine_id);

@@ -1,4 +1,5 @@
-import { asideAt, setAsideBy, type Aside } from '../domain/quarantine/set-aside.js';
+import type { Aside } from '../domain/quarantine/held.js';
+import { asideAt, setAsideBy } from '../domain/quarantine/set-aside.js';
 import { tenantOfTelemetry } from '../domain/telemetry/address.js';
 import type { Sought } from '../domain/telemetry/query/sift.js';
 import type {

@@ -109,6 +109,49 @@ describe('setting aside events inside a chunk', () => {
   });
 });
 
+describe('releasing some of what is set aside', () => {
+  it('brings back the events that are named, and those of a stretch of the log that was set aside by its ends', async () => {
+    const carol = await registerTestTenant(server, 'carol');
+    await send(
+      carol,
+      [0, 1, 2, 3].map((n) => ({ type: 'api_call', service: `first${n}` })),
+    );
+    await send(carol, [{ type: 'api_call', service: 'second' }]);
+    const { body } = await server.call('GET', `/api/v2/audit/state?read_model=chunk-index`, {
+      as: carol.token,
+    });
+    const chunks = (body.documents as { position: string; count: number }[]).sort((one, other) =>
+      one.position < other.position ? -1 : 1,
+    );
+    const [first, last] = [chunks.at(0)!, chunks.at(-1)!];
+    const stretch = { position: first.position, through_position: last.position };
+    const proposed = await propose(carol.token, { records: [stretch] });
+    expect(proposed.body).toMatchObject({ record_count: chunks.length, remaining: 0 });
+    const id = String(proposed.body.quarantine_id);
+    expect((await decide(carol.token, id, 'release', { records: [stretch] })).status).toBe(409);
+    expect((await decide(carol.token, id, 'approve')).status).toBe(200);
+    expect(await found(carol)).toEqual([]);
+    expect(await requests(carol)).toBe(0);
+
+    const one = { position: first.position, indexes: [1] };
+    expect((await decide(carol.token, id, 'release', { records: [one] })).status).toBe(200);
+    expect((await found(carol)).map(({ service }) => service)).toEqual(['first1']);
+    expect(await requests(carol)).toBe(1);
+    const shown = await server.call('GET', `/api/v2/audit/quarantine/${id}`, { as: carol.token });
+    expect(shown.body).toMatchObject({
+      status: 'approved',
+      released: [{ position: first.position, indexes: [[1, 1]], count: first.count }],
+    });
+
+    const all = [{ position: first.position }, { position: last.position }];
+    expect((await decide(carol.token, id, 'release', { records: all })).status).toBe(200);
+    expect(await found(carol)).toHaveLength(5);
+    expect(await requests(carol)).toBe(5);
+    const foreign = await propose(bob.token, { records: [stretch] });
+    expect(foreign.status).toBe(422);
+  });
+});
+
 describe('setting aside other records', () => {
   it('unmakes a rule and a key: neither is shown, changed or of use, until they are released', async () => {
     const rule = {

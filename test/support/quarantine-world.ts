@@ -28,11 +28,19 @@ export type Happening =
   | {
       readonly kind: 'quarantine';
       readonly tenant: number;
-      readonly picks: readonly { readonly record: number; readonly indexes: readonly number[] }[];
+      readonly picks: readonly Pick[];
     }
   | { readonly kind: 'release'; readonly tenant: number; readonly which: number }
+  | { readonly kind: 'release_some'; readonly tenant: number; readonly which: number; readonly pick: Pick }
   /** What happened before the first midnight is retired. */
   | { readonly kind: 'retire'; readonly tenant: number };
+
+/** A record, or some events of it, or a run of so many more. */
+interface Pick {
+  readonly record: number;
+  readonly indexes: readonly number[];
+  readonly more: number;
+}
 
 interface Sent {
   readonly minute: number;
@@ -41,6 +49,11 @@ interface Sent {
   readonly status: number;
 }
 
+const pick: fc.Arbitrary<Pick> = fc.record({
+  record: fc.nat({ max: 1000 }),
+  indexes: fc.array(fc.integer({ min: 0, max: 11 }), { maxLength: 4 }),
+  more: fc.integer({ min: 0, max: 3 }),
+});
 const who = fc.integer({ min: 0, max: 1 });
 export const happenings = fc.array(
   fc.oneof(
@@ -74,13 +87,7 @@ export const happenings = fc.array(
       arbitrary: fc.record({
         kind: fc.constant('quarantine' as const),
         tenant: who,
-        picks: fc.array(
-          fc.record({
-            record: fc.nat({ max: 1000 }),
-            indexes: fc.array(fc.integer({ min: 0, max: 11 }), { maxLength: 4 }),
-          }),
-          { minLength: 1, maxLength: 4 },
-        ),
+        picks: fc.array(pick, { minLength: 1, maxLength: 4 }),
       }),
     },
     {
@@ -89,6 +96,15 @@ export const happenings = fc.array(
         kind: fc.constant('release' as const),
         tenant: who,
         which: fc.nat({ max: 100 }),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('release_some' as const),
+        tenant: who,
+        which: fc.nat({ max: 100 }),
+        pick,
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('retire' as const), tenant: who }) },
@@ -120,6 +136,9 @@ export class QuarantineWorld {
         return;
       case 'release':
         this.#release(tenant, happening.which);
+        return;
+      case 'release_some':
+        this.#releaseSome(tenant, happening.which, happening.pick);
         return;
       case 'retire':
         this.#retire(tenant);
@@ -206,19 +225,54 @@ export class QuarantineWorld {
     if (there.length === 0) return;
     this.#quarantines += 1;
     const quarantine_id = `qua_${this.#quarantines}` as QuarantineId;
-    const records = picks.map(({ record, indexes }): QuarantinedRecord => {
-      const event = there[record % there.length]!;
-      const { stream, revision, position, type } = event;
-      const ranges = [...new Set(indexes)].sort((a, b) => a - b).map((n): IndexRange => [n, n]);
-      const some = event.metadata.chunk !== undefined && ranges.length > 0;
-      return { stream, revision, position, type, ...(some && { indexes: ranges }) };
-    });
+    const records = picks.map((one) => this.#picked(there, one));
     const by = { kind: 'user', id: 'usr_1' };
     const stream = quarantineStream(tenant);
     const proposal = { quarantine_id, reason: 'a test', records, by };
     this.log.append(tenant, stream, 'QuarantineProposed', proposal as unknown as JsonObject);
     this.log.append(tenant, stream, 'QuarantineApproved', { quarantine_id, by });
     this.#approved.set(tenant, [...(this.#approved.get(tenant) ?? []), quarantine_id]);
+  }
+
+  #picked(among: readonly RecordedEvent[], { record, indexes, more }: Pick): QuarantinedRecord {
+    const event = among[record % among.length]!;
+    const { stream, revision, position, type } = event;
+    const named = { stream, revision, position, type };
+    const { chunk } = event.metadata;
+    const numbers = [...new Set(indexes)].sort((a, b) => a - b);
+    if (chunk && numbers.length > 0)
+      return { ...named, indexes: numbers.map((n): IndexRange => [n, n]), count: chunk.count };
+    const last = among.find(
+      (one) => one.stream === stream && one.type === type && one.revision === revision + more,
+    );
+    const all = among.filter((one) => one.stream === stream && isBetween(one, revision, revision + more));
+    return last && more > 0 && all.length === more + 1 && all.every((one) => one.type === type)
+      ? { ...named, through: { revision: last.revision, position: last.position } }
+      : named;
+  }
+
+  /** Brings back some of what a quarantine names, whether it is still set aside or not. */
+  #releaseSome(tenant: TenantId, which: number, pick: Pick): void {
+    const approved = this.#approved.get(tenant) ?? [];
+    const quarantine_id = approved[which % Math.max(1, approved.length)];
+    const proposed = this.log.events.find(
+      ({ type, data }) =>
+        type === 'QuarantineProposed' && (data as JsonObject).quarantine_id === quarantine_id,
+    );
+    if (!quarantine_id || !proposed) return;
+    const { records } = proposed.data as unknown as { readonly records: readonly QuarantinedRecord[] };
+    const places = records.flatMap((record) => this.#placesOf(record));
+    const among = this.log.events.filter(({ position }) => places.includes(position));
+    const by = { kind: 'user', id: 'usr_1' };
+    const said = { quarantine_id, records: [this.#picked(among, pick)], by };
+    const stream = quarantineStream(tenant);
+    this.log.append(tenant, stream, 'QuarantinePartlyReleased', said as unknown as JsonObject);
+  }
+
+  #placesOf({ stream, revision, through }: QuarantinedRecord): readonly string[] {
+    return this.log.events
+      .filter((event) => event.stream === stream && isBetween(event, revision, through?.revision ?? revision))
+      .map(({ position }) => position);
   }
 
   #release(tenant: TenantId, which: number): void {
@@ -233,6 +287,21 @@ export class QuarantineWorld {
       quarantine_id,
       by: { kind: 'user', id: 'usr_1' },
     });
+  }
+
+  /** The lines that are named; of a record that is no chunk its only one. */
+  *#linesOf(
+    records: readonly QuarantinedRecord[],
+  ): Iterable<readonly [position: string, lines: readonly number[]]> {
+    for (const record of records)
+      for (const position of this.#placesOf(record)) {
+        const count =
+          this.log.events.find((event) => event.position === position)?.metadata.chunk?.count ?? 1;
+        yield [
+          position,
+          record.indexes?.map(([first]) => first) ?? Array.from({ length: count }, (_, n) => n),
+        ];
+      }
   }
 
   #retire(tenant: TenantId): void {
@@ -258,23 +327,30 @@ export class QuarantineWorld {
 
   /** The log as it would be had what is set aside never been there, worked out on its own: by its records and lines. */
   clean(batchSize: () => number = () => 7): MemoryEventLog {
-    const gone = new Map<string, 'all' | Set<number>>();
     const proposed = new Map<string, readonly QuarantinedRecord[]>();
-    const standing = new Map<string, readonly QuarantinedRecord[]>();
+    /** Of each quarantine that stands, the lines that are gone of each record. */
+    const standing = new Map<string, Map<string, Set<number>>>();
     for (const { type, data } of this.log.events) {
       const { quarantine_id, records } = data as unknown as {
         quarantine_id: string;
         records: readonly QuarantinedRecord[];
       };
       if (type === 'QuarantineProposed') proposed.set(quarantine_id, records);
-      if (type === 'QuarantineApproved') standing.set(quarantine_id, proposed.get(quarantine_id) ?? []);
+      if (type === 'QuarantineApproved') {
+        const lines = new Map<string, Set<number>>();
+        for (const [position, numbers] of this.#linesOf(proposed.get(quarantine_id) ?? []))
+          lines.set(position, new Set([...(lines.get(position) ?? []), ...numbers]));
+        standing.set(quarantine_id, lines);
+      }
+      if (type === 'QuarantinePartlyReleased')
+        for (const [position, numbers] of this.#linesOf(records))
+          for (const number of numbers) standing.get(quarantine_id)?.get(position)?.delete(number);
       if (type === 'QuarantineReleased') standing.delete(quarantine_id);
     }
-    for (const { position, indexes } of [...standing.values()].flat()) {
-      const before = gone.get(position);
-      if (before === 'all' || !indexes) gone.set(position, 'all');
-      else gone.set(position, new Set([...(before ?? []), ...indexes.map(([first]) => first)]));
-    }
+    const gone = new Map<string, Set<number>>();
+    for (const lines of standing.values())
+      for (const [position, numbers] of lines)
+        gone.set(position, new Set([...(gone.get(position) ?? []), ...numbers]));
     const clean = new MemoryEventLog(batchSize);
     clean.events.push(...this.log.events.flatMap((event) => lessen(event, gone.get(event.position))));
     return clean;
@@ -286,22 +362,23 @@ const linesOf = ({ data }: RecordedEvent): readonly string[] =>
     .toString()
     .split('\n');
 
-const lessen = (event: RecordedEvent, gone: 'all' | Set<number> | undefined): readonly RecordedEvent[] => {
+const isBetween = ({ revision }: RecordedEvent, from: number, to: number): boolean =>
+  revision >= from && revision <= to;
+
+const lessen = (event: RecordedEvent, gone: ReadonlySet<number> | undefined): readonly RecordedEvent[] => {
   // What sets aside is not in a log that never had what it sets aside.
   if (isQuarantineEvent(event)) return [];
-  if (gone === undefined) return [event];
+  if (gone === undefined || gone.size === 0) return [event];
   const { chunk } = event.metadata;
-  if (gone === 'all' || !chunk) return [];
+  if (!chunk) return [];
   const lines = linesOf(event).filter((_line, n) => !gone.has(n));
   if (lines.length === 0) return [];
+  const bytes = Buffer.byteLength(lines.join(''));
   return [
     {
       ...event,
       data: Buffer.from(lines.join('\n')),
-      metadata: {
-        ...event.metadata,
-        chunk: { ...chunk, count: lines.length, bytes: Buffer.byteLength(lines.join('')) },
-      },
+      metadata: { ...event.metadata, chunk: { ...chunk, count: lines.length, bytes } },
     },
   ];
 };

@@ -1,26 +1,47 @@
 import { Type, type Static } from 'typebox';
-import { approve, release } from '../../domain/quarantine/quarantine.js';
+import type { Decision } from '../../domain/decider.js';
+import {
+  approve,
+  release,
+  releaseSome,
+  type QuarantinedRecord,
+  type QuarantineEvent,
+  type Quarantines,
+} from '../../domain/quarantine/quarantine.js';
 import { quarantineStream } from '../../domain/streams.js';
 import { defineCommand, done, type CommandContext, type Transaction } from '../command.js';
 import { PublicId, readId } from '../public-id.js';
 import { guarded } from '../refusals.js';
 import { quarantinesSubject } from '../subjects.js';
 import { actingFor } from './acting-for.js';
+import { MAX_RECORDS, QuarantinedRecords } from './records.js';
 
 const Input = Type.Object(
   {
     tenant_id: Type.Optional(PublicId),
     quarantine_id: PublicId,
     note: Type.Optional(Type.String({ maxLength: 2000 })),
+    /** Of a release: some of the quarantine's records, which the caller has found in the log; absent: all. */
+    records: Type.Optional(QuarantinedRecords(MAX_RECORDS)),
   },
   { additionalProperties: false },
 );
 type Input = Static<typeof Input>;
 
+type Decide = (
+  quarantines: Quarantines,
+  act: Parameters<typeof approve>[1],
+  records: readonly QuarantinedRecord[] | undefined,
+) => Decision<QuarantineEvent>;
+
 /** Decides about a quarantine there is. */
 const deciding =
-  (decision: typeof approve) =>
-  async ({ tenant_id, quarantine_id, note }: Input, transaction: Transaction, context: CommandContext) => {
+  (decision: Decide) =>
+  async (
+    { tenant_id, quarantine_id, note, records }: Input,
+    transaction: Transaction,
+    context: CommandContext,
+  ) => {
     const tenant = actingFor(tenant_id, context, transaction);
     if (!tenant.ok) return tenant;
     const id = readId('quarantine', quarantine_id);
@@ -33,7 +54,7 @@ const deciding =
     const decided = await transaction.decide(
       quarantineStream(tenant.value),
       quarantinesSubject,
-      (quarantines) => decision(quarantines, act),
+      (quarantines) => decision(quarantines, act, records),
     );
     if (!decided.ok) return decided;
     transaction.services.quarantines.forget(tenant.value);
@@ -72,11 +93,13 @@ export const approveQuarantine = defineCommand({
   writesUnderGuard: 'deployment',
 });
 
-/** Brings back what was set aside, or takes back a proposal. */
+/** Brings back what was set aside, or some of it, or takes back a proposal. */
 export const releaseQuarantine = defineCommand({
   name: 'release-quarantine',
   input: Input,
   needs: 'quarantine',
   writes: 'domain',
-  run: deciding(release),
+  run: deciding((quarantines, act, records) =>
+    records ? releaseSome(quarantines, { ...act, records }) : release(quarantines, act),
+  ),
 });

@@ -1,17 +1,9 @@
 import { accept, refuse, type Decider, type Decision } from '../decider.js';
 import type { DeploymentId, ErasureId, QuarantineId } from '../ids.js';
-import type { IndexRange } from '../index-ranges.js';
 import type { Actor } from '../provenance.js';
+import { heldBy, holdsAll, holdsSome, type QuarantinedRecord } from './held.js';
 
-/** A record by its place in the log; with `indexes`, only some of the events of the chunk that it is. */
-export interface QuarantinedRecord {
-  readonly stream: string;
-  readonly revision: number;
-  readonly position: string;
-  readonly type: string;
-  /** In ascending order, without overlap. Absent: the whole record. */
-  readonly indexes?: readonly IndexRange[];
-}
+export type { QuarantinedRecord } from './held.js';
 
 /** What is to be set aside, and why. */
 export interface Proposal {
@@ -31,6 +23,7 @@ export type QuarantineEvent =
   | { readonly type: 'QuarantineProposed'; readonly data: Proposal & { readonly by: Actor } }
   | { readonly type: 'QuarantineApproved'; readonly data: Act }
   | { readonly type: 'QuarantineReleased'; readonly data: Act }
+  | { readonly type: 'QuarantinePartlyReleased'; readonly data: PartialRelease }
   | { readonly type: 'QuarantineWithdrawn'; readonly data: Act };
 
 interface Act {
@@ -39,16 +32,22 @@ interface Act {
   readonly note?: string;
 }
 
+/** A release of some of a quarantine's records, or of some events of a chunk. */
+export interface PartialRelease extends Act {
+  readonly records: readonly QuarantinedRecord[];
+}
+
 export const quarantineEventTypes = [
   'QuarantineProposed',
   'QuarantineApproved',
   'QuarantineReleased',
+  'QuarantinePartlyReleased',
   'QuarantineWithdrawn',
 ] as const;
 
 /** Whether an event sets something aside, or brings it back. */
 export const changesWhatIsSeen = ({ type }: Pick<QuarantineEvent, 'type'>): boolean =>
-  type === 'QuarantineApproved' || type === 'QuarantineReleased';
+  type === 'QuarantineApproved' || type === 'QuarantineReleased' || type === 'QuarantinePartlyReleased';
 
 /** `approved`: its records are set aside. `released`: they were, and are back. `withdrawn`: they never were. */
 export type QuarantineStatus = 'proposed' | 'approved' | 'released' | 'withdrawn';
@@ -56,13 +55,18 @@ export type QuarantineStatus = 'proposed' | 'approved' | 'released' | 'withdrawn
 export interface Quarantine extends Proposal {
   readonly status: QuarantineStatus;
   readonly proposed_by: Actor;
+  /** What came back of it while the rest stayed set aside. */
+  readonly released: readonly QuarantinedRecord[];
 }
 
 /** All quarantines of a tenant; the same object as long as nothing has changed. */
 export type Quarantines = ReadonlyMap<QuarantineId, Quarantine>;
 
 const statusAfter: Readonly<
-  Record<Exclude<QuarantineEvent['type'], 'QuarantineProposed'>, QuarantineStatus>
+  Record<
+    Exclude<QuarantineEvent['type'], 'QuarantineProposed' | 'QuarantinePartlyReleased'>,
+    QuarantineStatus
+  >
 > = {
   QuarantineApproved: 'approved',
   QuarantineReleased: 'released',
@@ -75,11 +79,16 @@ export const quarantineDecider: Decider<Quarantines, QuarantineEvent> = {
     const { quarantine_id } = event.data;
     if (event.type === 'QuarantineProposed') {
       const { by, ...proposal } = event.data;
-      return new Map(quarantines).set(quarantine_id, { ...proposal, status: 'proposed', proposed_by: by });
+      const begun = { ...proposal, status: 'proposed', proposed_by: by, released: [] } as const;
+      return new Map(quarantines).set(quarantine_id, begun);
     }
     const found = quarantines.get(quarantine_id);
     if (!found) return quarantines;
-    return new Map(quarantines).set(quarantine_id, { ...found, status: statusAfter[event.type] });
+    const after =
+      event.type === 'QuarantinePartlyReleased'
+        ? { ...found, released: [...found.released, ...event.data.records] }
+        : { ...found, status: statusAfter[event.type] };
+    return new Map(quarantines).set(quarantine_id, after);
   },
 };
 
@@ -105,6 +114,8 @@ export const propose = (
 };
 
 const notFound = refuse('quarantine_not_found', 'There is no such quarantine.');
+
+const erased = refuse('erased', 'What was erased is not there any more; it cannot be brought back.');
 
 /** Sets a proposal's records aside. Twice is the same as once. */
 export const approve = (
@@ -137,12 +148,44 @@ export const release = (
     case 'proposed':
       return accept([{ type: 'QuarantineWithdrawn', data: actOf(quarantine_id, by, note) }]);
     case 'approved':
-      if (found.erasure_id !== undefined)
-        return refuse('erased', 'What was erased is not there any more; it cannot be brought back.');
+      if (found.erasure_id !== undefined) return erased;
       return accept([{ type: 'QuarantineReleased', data: actOf(quarantine_id, by, note) }]);
     case 'released':
     case 'withdrawn':
       return accept([]);
+  }
+};
+
+/**
+ * Brings some of a quarantine's records back, or some events of a chunk; the last of them is the whole. Twice is the
+ * same as once.
+ */
+export const releaseSome = (
+  quarantines: Quarantines,
+  { quarantine_id, by, note, records }: PartialRelease,
+): Decision<QuarantineEvent> => {
+  const found = quarantines.get(quarantine_id);
+  if (!found) return notFound;
+  switch (found.status) {
+    case 'proposed':
+      return refuse(
+        'quarantine_not_approved',
+        'Nothing of it is set aside yet; it can be taken back as a whole.',
+      );
+    case 'released':
+    case 'withdrawn':
+      return accept([]);
+    case 'approved': {
+      if (found.erasure_id !== undefined) return erased;
+      const [all, before] = [heldBy(found.records, []), heldBy(found.records, found.released)];
+      if (!records.every((record) => holdsAll(all, record)))
+        return refuse('not_in_quarantine', 'The quarantine does not hold all of the records that are named.');
+      if (!records.some((record) => holdsSome(before, record))) return accept([]);
+      const data = { ...actOf(quarantine_id, by, note), records };
+      return heldBy(found.records, [...found.released, ...records]).isEmpty
+        ? accept([{ type: 'QuarantineReleased', data: actOf(quarantine_id, by, note) }])
+        : accept([{ type: 'QuarantinePartlyReleased', data }]);
+    }
   }
 };
 

@@ -1,23 +1,19 @@
 import type { IndexRange } from '../index-ranges.js';
 import type { StoredChunk } from '../telemetry/chunk.js';
 import { headerOf, numberIn, withoutLines } from '../telemetry/chunk.js';
-import type { QuarantinedRecord, Quarantines } from './quarantine.js';
+import { Held, heldBy, joinHeld, type Aside } from './held.js';
+import type { Quarantines } from './quarantine.js';
 
-/** Which numbers of a chunk's events are set aside; `all` of a whole record. */
-export type Aside = 'all' | ReadonlySet<number>;
-
-/** A tenant's records that are set aside, by their place. */
-export type SetAside = ReadonlyMap<string, Aside>;
+/** What is set aside of a tenant's records. */
+export type SetAside = Held;
 
 /** Nothing is set aside. */
-export const NOTHING: SetAside = new Map();
+export const NOTHING: SetAside = new Held({}, new Map());
 
 interface Place {
   readonly stream: string;
   readonly revision: number;
 }
-
-const placeKey = ({ stream, revision }: Place): string => `${stream}@${revision}`;
 
 const known = new WeakMap<Quarantines, SetAside>();
 
@@ -26,25 +22,10 @@ export const setAsideBy = (quarantines: Quarantines): SetAside => {
   if (quarantines.size === 0) return NOTHING;
   const before = known.get(quarantines);
   if (before) return before;
-  const aside = new Map<string, Aside>();
-  for (const { status, records } of quarantines.values())
-    if (status === 'approved') for (const record of records) add(aside, record);
+  const approved = [...quarantines.values()].filter(({ status }) => status === 'approved');
+  const aside = joinHeld(approved.map(({ records, released }) => heldBy(records, released)));
   known.set(quarantines, aside);
   return aside;
-};
-
-const add = (aside: Map<string, Aside>, record: QuarantinedRecord): void => {
-  const key = placeKey(record);
-  const found = aside.get(key);
-  if (found === 'all') return;
-  if (!record.indexes) {
-    aside.set(key, 'all');
-    return;
-  }
-  const numbers = new Set(found);
-  for (const [first, last] of record.indexes)
-    for (let number = first; number <= last; number += 1) numbers.add(number);
-  aside.set(key, numbers);
 };
 
 /**
@@ -52,8 +33,7 @@ const add = (aside: Map<string, Aside>, record: QuarantinedRecord): void => {
  * of its events.
  */
 export const withoutAside = <E extends StoredChunk & Place>(record: E, aside: SetAside): E | undefined => {
-  if (aside.size === 0) return record;
-  const numbers = aside.get(placeKey(record));
+  const numbers = aside.at(record);
   if (numbers === undefined) return record;
   return numbers === 'all' ? undefined : withoutLines(record, numbers);
 };
@@ -70,7 +50,7 @@ export const seenOnlyBy = <E extends StoredChunk>(
 };
 
 /** What of a record is set aside; undefined: nothing. */
-export const asideAt = (aside: SetAside, place: Place): Aside | undefined => aside.get(placeKey(place));
+export const asideAt = (aside: SetAside, place: Place): Aside | undefined => aside.at(place);
 
 /** Whether all that is named of a record is set aside; where it is not said which of its events, so many first ones. */
 export const isAllAside = (
@@ -81,7 +61,7 @@ export const isAllAside = (
     ...place
   }: Place & { readonly count: number; readonly indexes?: readonly IndexRange[] },
 ): boolean => {
-  const numbers = aside.get(placeKey(place));
+  const numbers = aside.at(place);
   if (numbers === undefined || numbers === 'all') return numbers === 'all';
   return indexes.every(([first, last]) => {
     for (let number = first; number <= last; number += 1) if (!numbers.has(number)) return false;

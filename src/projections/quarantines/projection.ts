@@ -12,7 +12,7 @@ import { defineProjection } from '../projection.js';
 
 /** One thing that somebody did with a quarantine. */
 export interface QuarantineAct {
-  readonly status: QuarantineStatus;
+  readonly status: QuarantineStatus | 'partly_released';
   readonly by: Actor;
   readonly at: string;
   readonly note?: string;
@@ -25,6 +25,8 @@ export interface QuarantineDocument extends Document {
   readonly deployment_id?: DeploymentId;
   readonly two_people: boolean;
   readonly records: readonly QuarantinedRecord[];
+  /** What of it came back while the rest stayed set aside. */
+  readonly released?: readonly QuarantinedRecord[];
   readonly proposed_at: string;
   readonly acts: readonly QuarantineAct[];
 }
@@ -36,10 +38,11 @@ interface QuarantinePart {
 
 export const byProposal: IndexSpec = { name: 'by_proposal', fields: ['proposed_at'] };
 
-const statuses: Readonly<Record<QuarantineEvent['type'], QuarantineStatus>> = {
+const statuses: Readonly<Record<QuarantineEvent['type'], QuarantineAct['status']>> = {
   QuarantineProposed: 'proposed',
   QuarantineApproved: 'approved',
   QuarantineReleased: 'released',
+  QuarantinePartlyReleased: 'partly_released',
   QuarantineWithdrawn: 'withdrawn',
 };
 
@@ -63,11 +66,14 @@ export const quarantines = defineProjection<QuarantineDocument, QuarantinePart>(
     if (event.type === 'QuarantineProposed') {
       const { reason, deployment_id, records, two_people = false } = event.data;
       return {
-        ...{ id, position, status, reason, two_people, records, proposed_at: at, acts: [act] },
+        ...{ id, position, status: 'proposed', reason, two_people, records, proposed_at: at, acts: [act] },
         ...(deployment_id !== undefined && { deployment_id }),
       };
     }
     if (!document) throw new Error('a quarantine was decided about that had not been proposed');
-    return { ...document, position, status, acts: [...document.acts, act] };
+    const acts = [...document.acts, act];
+    if (status !== 'partly_released') return { ...document, position, status, acts };
+    const more = 'records' in event.data ? event.data.records : [];
+    return { ...document, position, acts, released: [...(document.released ?? []), ...more] };
   },
 });

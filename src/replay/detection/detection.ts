@@ -122,7 +122,7 @@ export class Detection {
       .filter(
         ({ status, records }) => status === 'approved' && records.some((one) => one.position <= position),
       )
-      .map(({ quarantine_id }) => quarantine_id)
+      .map(({ quarantine_id, released }) => `${quarantine_id} ${released.length}`)
       .sort();
     const changes = [retirementsStream(tenant), erasuresStream(tenant)].map(async (stream) => {
       let last = -1;

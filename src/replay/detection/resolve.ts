@@ -2,10 +2,12 @@ import type { TenantId } from '../../domain/ids.js';
 import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
 import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { mayBeSetAside } from '../../domain/quarantine/quarantine.js';
+import { RecordRuns } from '../../domain/quarantine/runs.js';
 import { legitimacyStream } from '../../domain/streams.js';
 import { addressOf } from '../../domain/telemetry/address.js';
 import {
   parsePosition,
+  START,
   toPosition,
   type EventLog,
   type RecordedEvent,
@@ -15,18 +17,28 @@ import {
 import { chunkIndex } from '../../projections/chunk-index/projection.js';
 import type { ReadModels } from '../../projections/read-models.js';
 
-/** How somebody says which record is meant: by its position, its place in a stream, or a telemetry event's id. */
+/**
+ * How somebody says which records are meant: by position, by place in a stream, or by a telemetry event's id; one, or
+ * all from one to another.
+ */
 export interface RecordSelector {
   readonly position?: string;
+  readonly through_position?: string;
   readonly stream?: string;
   readonly revision?: number;
+  readonly through_revision?: number;
   readonly event_id?: string;
   /** Of a chunk: some of its events only, each by its number or from one to another. */
   readonly indexes?: readonly (number | IndexRange)[];
 }
 
 export type Resolved =
-  | { readonly ok: true; readonly records: readonly QuarantinedRecord[] }
+  | {
+      readonly ok: true;
+      readonly records: readonly QuarantinedRecord[];
+      /** Of records that were meant by where they begin and end: how many did not fit. */
+      readonly remaining: number;
+    }
   /** The selector at an index names nothing of the tenant's that could be set aside. */
   | { readonly ok: false; readonly index: number };
 
@@ -39,9 +51,17 @@ export const resolveRecords = async (
   models: ReadModels,
   tenant: TenantId,
   selectors: readonly RecordSelector[],
+  /** So many records, or runs of them, are named at the most. */
+  most: number,
 ): Promise<Resolved> => {
   const found = new Map<string, QuarantinedRecord>();
+  const stretches: RecordSelector[] = [];
   for (const [index, selector] of selectors.entries()) {
+    if (isStretch(selector)) {
+      if (!isSound(selector)) return { ok: false, index };
+      stretches.push(selector);
+      continue;
+    }
     const records = await resolveOne(log, models, tenant, selector);
     if (records.length === 0) return { ok: false, index };
     for (const record of records) {
@@ -49,8 +69,51 @@ export const resolveRecords = async (
       found.set(record.position, before ? joined(before, record) : record);
     }
   }
-  return { ok: true, records: [...found.values()].sort((a, b) => (a.position < b.position ? -1 : 1)) };
+  const singles = [...found.values()].sort((a, b) => (a.position < b.position ? -1 : 1));
+  const runs = new RecordRuns(Math.max(0, most - singles.length));
+  for (const stretch of stretches) {
+    let any = false;
+    for await (const record of recordsOf(log, stretch))
+      if (record.metadata.tenant_id === tenant && mayBeSetAside(record.type)) {
+        runs.add(named(record));
+        any = true;
+      }
+    if (!any) return { ok: false, index: selectors.indexOf(stretch) };
+  }
+  return { ok: true, records: [...singles, ...runs.records], remaining: runs.remaining };
 };
+
+const isStretch = ({ through_position, through_revision }: RecordSelector): boolean =>
+  through_position !== undefined || through_revision !== undefined;
+
+/** Whether a stretch says where it begins, and nothing that does not go with it. */
+const isSound = (selector: RecordSelector): boolean => {
+  const { position, through_position, stream, revision, through_revision, event_id, indexes } = selector;
+  if (event_id !== undefined || indexes) return false;
+  return through_position !== undefined
+    ? position !== undefined && stream === undefined && position <= through_position
+    : stream !== undefined &&
+        revision !== undefined &&
+        revision <= (through_revision ?? -1) &&
+        position === undefined;
+};
+
+/** All records of a stretch of the log, or of a stream. */
+async function* recordsOf(log: EventLog, stretch: RecordSelector): AsyncIterable<RecordedEvent> {
+  const { position, through_position = '', stream, revision = 0, through_revision = -1 } = stretch;
+  if (stream !== undefined) {
+    const limit = through_revision - revision + 1;
+    yield* log.readStream(stream as StreamName, { from: revision as Revision, limit });
+    return;
+  }
+  const first = BigInt(`0x${position ?? '0'}`);
+  for await (const { events, position: reached } of log.readAll(
+    first === 0n ? START : toPosition(first - 1n),
+  )) {
+    yield* events.filter((event) => event.position <= through_position);
+    if (reached >= through_position) return;
+  }
+}
 
 const resolveOne = async (
   log: EventLog,
@@ -69,11 +132,14 @@ const resolveOne = async (
     return beginsAThing(record) ? wholeStream(log, record) : [named(record)];
   }
   // Where events were cut out, the numbers of those that are left go on behind the gaps.
-  const end = (record.kept?.at(-1) ?? chunk.count - 1) + 1;
-  if (address) return address.index < end ? [named(record, [[address.index, address.index]])] : [];
+  const count = (record.kept?.at(-1) ?? chunk.count - 1) + 1;
+  if (address)
+    return address.index < count ? [{ ...named(record, [[address.index, address.index]]), count }] : [];
   if (!selector.indexes) return [named(record)];
   const indexes = indexRanges(selector.indexes);
-  return indexes.length > 0 && indexes.every(([, last]) => last < end) ? [named(record, indexes)] : [];
+  return indexes.length > 0 && indexes.every(([, last]) => last < count)
+    ? [{ ...named(record, indexes), count }]
+    : [];
 };
 
 /** The record at a place; undefined where there is none. */

@@ -196,3 +196,22 @@ describe('read models of a log in which records are set aside', () => {
     expect(cut).toBeGreaterThan(4);
   }, 120_000);
 });
+
+it('retired telemetry does not come back with the release of a quarantine', async () => {
+  const world = new QuarantineWorld();
+  const event = { route: 1, duration: 1, status: 200 };
+  const old = { kind: 'telemetry', tenant: 0, events: [{ ...event, minute: -60 }] } as const;
+  const young = { kind: 'telemetry', tenant: 0, events: [{ ...event, minute: 60 }] } as const;
+  const aside = { kind: 'quarantine', tenant: 0, picks: [{ record: 0, indexes: [], more: 0 }] } as const;
+  const store = new MemoryReadStore();
+  for (const one of [old, young, { kind: 'retire', tenant: 0 } as const, aside]) world.happen(one);
+  const host = await hostOver(world.log, store, projections);
+  await caughtUp(host, world.log, projections);
+  world.happen({ kind: 'release', tenant: 0, which: 0 });
+  await caughtUp(host, world.log, projections);
+  const { found } = await contents(store, host);
+  const entries = Object.keys(found).filter((key) => key.startsWith('chunk-index'));
+  expect(entries).toHaveLength(1);
+  expect(found).toEqual((await fold(world.log)).found);
+  await host.stop();
+});

@@ -135,7 +135,7 @@ class World {
         );
         const quarantine_id = `qua_${this.quarantines.size}` as QuarantineId;
         const quarantine = {
-          ...{ quarantine_id, reason: '', records, status: 'approved' },
+          ...{ quarantine_id, reason: '', records, released: [], status: 'approved' },
           proposed_by: { kind: 'user', id: 'usr_1' },
         } as Quarantine;
         this.quarantines = new Map(this.quarantines).set(quarantine_id, quarantine);
@@ -273,11 +273,36 @@ describe('a report that remembers what it read', () => {
       quarantine_id: id,
       reason: '',
       records,
+      released: [],
       status: 'approved',
     }) as Quarantines;
     world.read.clear();
     expect((await world.detection.suspected(first, tenants[0]!))?.suspected).toEqual([]);
     expect([...world.read].filter((position) => position < begin)).toEqual([]);
+  });
+
+  it('learns anew where some of what was set aside has come back', async () => {
+    const world = new World();
+    const act = (what: Act['what'], times = 1): void => {
+      for (let n = 0; n < times; n += 1) world.act({ what, tenant: 0, n, by_process: false });
+    };
+    act('telemetry', 6);
+    const records = world.memory.events.filter(({ type }) => type === 'TelemetryRecorded');
+    act('deploy');
+    act('telemetry', 3);
+    act('deploy');
+    const [first] = deployments as [DeploymentId];
+    const id = 'qua_1' as QuarantineId;
+    const approved = { quarantine_id: id, reason: '', records, status: 'approved' };
+    const setAside = (released: readonly RecordedEvent[]): void => {
+      world.quarantines = new Map().set(id, { ...approved, released }) as Quarantines;
+    };
+    setAside([]);
+    await world.detection.suspected(first, tenants[0]!);
+    setAside(records.slice(0, 1));
+    world.read.clear();
+    await world.detection.suspected(first, tenants[0]!);
+    expect([...world.read]).toContain(records[0]?.position);
   });
 
   it('is right for several who ask at once', async () => {

@@ -5,11 +5,13 @@ import { MAX_RECORDS } from '../../../../commands/quarantine/records.js';
 import { guarded } from '../../../../commands/refusals.js';
 import { permits } from '../../../../domain/deployment/deployment.js';
 import type { TenantId } from '../../../../domain/ids.js';
+import { countRecords } from '../../../../domain/quarantine/held.js';
+import { RecordRuns } from '../../../../domain/quarantine/runs.js';
 import { uuidOf } from '../../../../domain/ids.js';
 import { projections } from '../../../../projections/all.js';
 import { quarantines, type QuarantineDocument } from '../../../../projections/quarantines/projection.js';
 import { getQuarantine, listQuarantines } from '../../../../projections/quarantines/query.js';
-import { resolveRecords } from '../../../../replay/detection/resolve.js';
+import { resolveRecords, type RecordSelector } from '../../../../replay/detection/resolve.js';
 import type { ApiServices } from '../../../dependencies.js';
 import { answer, found, listing, notFound, refuse } from '../../answers.js';
 import type { ApiRequest, ApiResponse } from '../../message.js';
@@ -24,6 +26,7 @@ export const TenantParameter = Type.Optional(
   Type.String({ maxLength: 64, description: 'For the operator: whose records are meant.' }),
 );
 const Status = Type.Enum(['proposed', 'approved', 'released', 'withdrawn']);
+const ActStatus = Type.Enum(['proposed', 'approved', 'partly_released', 'released', 'withdrawn']);
 const quarantineParams = closed({ quarantine_id: Type.String({ maxLength: 64 }) });
 
 const summary = {
@@ -33,18 +36,23 @@ const summary = {
   deployment_id: Type.Optional(Type.String()),
   two_people: Type.Boolean({ description: 'Whether another person has to approve it.' }),
   record_count: Type.Integer(),
-  acts: Type.Array(open({ status: Status, by: Actor, at: Time, note: Type.Optional(Type.String()) }), {
+  acts: Type.Array(open({ status: ActStatus, by: Actor, at: Time, note: Type.Optional(Type.String()) }), {
     description: 'What was done with it, the first first.',
   }),
 };
 const Summary = open(summary, 'Quarantine');
 const Whole = open(
-  { ...summary, records: Type.Array(AuditedRecord), position: Position },
+  {
+    ...summary,
+    records: Type.Array(AuditedRecord),
+    released: Type.Array(AuditedRecord, { description: 'What of it came back while the rest stayed.' }),
+    position: Position,
+  },
   'QuarantineRecords',
 );
 
 const summaryOf = ({ id, status, reason, deployment_id, two_people, records, acts }: QuarantineDocument) => ({
-  ...{ id, status, reason, two_people, acts, record_count: records.length },
+  ...{ id, status, reason, two_people, acts, record_count: countRecords(records) },
   ...(deployment_id !== undefined && { deployment_id }),
 });
 
@@ -101,8 +109,8 @@ const get = defineRoute({
     const tenant = auditedTenant(request, request.query.tenant_id);
     const document = tenant && (await getQuarantine(models, tenant, request.params.quarantine_id));
     if (!document) return notFound(request, 'quarantine');
-    const { records } = document;
-    const shown = { ...summaryOf(document), records, position: models.position(quarantines) };
+    const { records, released = [] } = document;
+    const shown = { ...summaryOf(document), records, released, position: models.position(quarantines) };
     return found(shown);
   },
 });
@@ -110,8 +118,12 @@ const get = defineRoute({
 const Index = Type.Integer({ minimum: 0, maximum: 0xfffff });
 const Selector = closed({
   position: Type.Optional(Position),
+  through_position: Type.Optional(Position),
   stream: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
   revision: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  through_revision: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The last one, too.' }),
+  ),
   event_id: Type.Optional(Type.String({ maxLength: 64, description: 'Of one telemetry event.' })),
   indexes: Type.Optional(
     Type.Array(
@@ -135,7 +147,8 @@ const propose = defineRoute({
   path: '/api/v2/audit/quarantine',
   summary: 'Proposes to set records aside.',
   description:
-    'Named by position, by stream and revision, by a telemetry event’s id, or all that a deployment’s report names. What ' +
+    'Named by position, by stream and revision (one, or all from one to another), by a telemetry event’s id, or all that ' +
+    'a deployment’s report names. What ' +
     'began a thing (a rule, an alert, a key) takes along what became of that thing since.',
   tags: ['audit'],
   auth: 'quarantine',
@@ -170,7 +183,7 @@ const propose = defineRoute({
     if (!permits(api.guard.state, 'domain')) return refuse(ofRefusal(guarded), request);
     const meant = await recordsMeant(request, api, tenant);
     if ('status' in meant) return meant;
-    const records = meant.slice(0, MAX_RECORDS);
+    const { records, remaining } = meant;
     const input = {
       ...{ tenant_id: tenant, reason, records, two_people: api.config.quarantine_two_people },
       ...(deployment_id !== undefined && { deployment_id }),
@@ -181,8 +194,8 @@ const propose = defineRoute({
       awaits: [quarantines],
       body: ({ quarantine_id }) => ({
         quarantine_id,
-        record_count: records.length,
-        remaining: meant.length - records.length,
+        record_count: countRecords(records),
+        remaining,
       }),
     });
   },
@@ -200,18 +213,23 @@ const recordsMeant = async (
   if (deployment_id !== undefined) {
     const report = await detection.report(deployment_id, (one) => one === tenant);
     if (!report) return notFound(request, 'deployment');
-    return report.records.map(({ stream, revision, position, type, indexes }) => ({
-      ...{ stream, revision, position, type },
-      ...(indexes && { indexes }),
-    }));
+    const runs = new RecordRuns(MAX_RECORDS);
+    for (const { stream, revision, position, type, indexes } of report.records)
+      runs.add({ stream, revision, position, type, ...(indexes && { indexes }) });
+    return runs;
   }
-  const resolved = await resolveRecords(
-    log,
-    models,
-    tenant,
-    selectors as Parameters<typeof resolveRecords>[3],
-  );
-  if (resolved.ok) return resolved.records;
+  return recordsNamed(request, { log, models }, tenant, selectors as readonly RecordSelector[]);
+};
+
+/** The records that selectors name, or the answer that says which of them names none. */
+const recordsNamed = async (
+  request: ApiRequest,
+  { log, models }: Pick<ApiServices, 'log' | 'models'>,
+  tenant: TenantId,
+  selectors: readonly RecordSelector[],
+) => {
+  const resolved = await resolveRecords(log, models, tenant, selectors, MAX_RECORDS);
+  if (resolved.ok) return resolved;
   return refuse(
     problem(
       422,
@@ -222,10 +240,20 @@ const recordsMeant = async (
   );
 };
 
+const someRecords = {
+  records: Type.Optional(
+    Type.Array(Selector, {
+      minItems: 1,
+      maxItems: MAX_RECORDS,
+      description: 'Some of the quarantine’s records only; the rest stays set aside.',
+    }),
+  ),
+};
+
 const decision = (
   word: 'approve' | 'release',
   command: typeof approveQuarantine,
-  texts: { readonly summary: string; readonly done: string },
+  texts: { readonly summary: string; readonly done: string; readonly more?: typeof someRecords },
 ): Route =>
   defineRoute({
     method: 'POST',
@@ -236,13 +264,30 @@ const decision = (
     operator: true,
     params: quarantineParams,
     body: {
-      schema: closed({ note: Type.Optional(Type.String({ maxLength: 2000 })), tenant_id: TenantParameter }),
+      schema: closed({
+        note: Type.Optional(Type.String({ maxLength: 2000 })),
+        tenant_id: TenantParameter,
+        ...texts.more,
+      }),
       optional: true,
     },
-    problems: [409],
+    problems: [404, 409, 422],
     responses: { 200: { description: texts.done, schema: Decided, headers } },
     async handle(request, api): Promise<ApiResponse> {
-      const input = { ...request.body, quarantine_id: request.params.quarantine_id };
+      const { records: selectors, ...act } = request.body as typeof request.body & {
+        readonly records?: readonly RecordSelector[];
+      };
+      const tenant = auditedTenant(request, act.tenant_id);
+      if (!tenant) return notFound(request, 'tenant');
+      const meant = selectors && (await recordsNamed(request, api, tenant, selectors));
+      if (meant && 'status' in meant) return meant;
+      if (meant && meant.remaining > 0)
+        return refuse(problem(422, 'too_many_records', 'Name fewer stretches of records.'), request);
+      const input = {
+        ...act,
+        quarantine_id: request.params.quarantine_id,
+        ...(meant && { records: meant.records }),
+      };
       const result = await api.pipeline.execute(command, input, request.context);
       return answer(result, request, api, { status: 200, awaits: projections, body: (decided) => decided });
     },
@@ -257,7 +302,8 @@ export const auditQuarantine: readonly Route[] = [
     done: 'Set aside.',
   }),
   decision('release', releaseQuarantine, {
-    summary: 'Brings back what was set aside, or takes back a proposal.',
+    summary: 'Brings back what was set aside, or some of it, or takes back a proposal.',
     done: 'Back, or taken back.',
+    more: someRecords,
   }),
 ];

@@ -19,5 +19,7 @@ export const auditedRecord = {
   indexes: Type.Optional(
     Type.Array(Range, { description: 'Of a chunk: which of its events, from one to another; absent: all.' }),
   ),
+  count: Type.Optional(Type.Integer({ description: 'Of a chunk: the number behind its last event.' })),
+  through: Type.Optional(open({ revision: Type.Integer({ minimum: 0 }), position: Position })),
 };
 export const AuditedRecord = open(auditedRecord);
