@@ -156,6 +156,18 @@ class World {
   }
 }
 
+/** Some records, set aside. */
+const aside = (records: readonly RecordedEvent[]): Quarantines => {
+  const quarantine_id = 'qua_1' as QuarantineId;
+  return new Map().set(quarantine_id, {
+    quarantine_id,
+    reason: '',
+    records,
+    released: [],
+    status: 'approved',
+  }) as Quarantines;
+};
+
 const words = ['buy', 'like', 'a test', 'lorem ipsum', 'share'];
 const eventOf = (n: number) => ({
   type: ['sale', 'visit'][n % 2],
@@ -268,14 +280,7 @@ describe('a report that remembers what it read', () => {
     const records = world.memory.events.filter(
       ({ position, type }) => position > begin && type === 'TelemetryRecorded',
     );
-    const id = 'qua_1' as QuarantineId;
-    world.quarantines = new Map().set(id, {
-      quarantine_id: id,
-      reason: '',
-      records,
-      released: [],
-      status: 'approved',
-    }) as Quarantines;
+    world.quarantines = aside(records);
     world.read.clear();
     expect((await world.detection.suspected(first, tenants[0]!))?.suspected).toEqual([]);
     expect([...world.read].filter((position) => position < begin)).toEqual([]);
@@ -304,6 +309,34 @@ describe('a report that remembers what it read', () => {
     await world.detection.suspected(first, tenants[0]!);
     expect([...world.read]).toContain(records[0]?.position);
   });
+
+  it.each(['remembered', 'restarted', 'of a later deployment'])(
+    'learns anew what is set aside from before: what was known by it alone is new (%s)',
+    async (how) => {
+      const world = new World();
+      const act = (what: Act['what'], n = 4): void => {
+        world.act({ what, tenant: 0, n, by_process: false });
+      };
+      act('telemetry');
+      const odd = world.memory.events.at(-1)!;
+      act('deploy');
+      act('telemetry');
+      act('deploy');
+      const [first, second] = deployments as [DeploymentId, DeploymentId];
+      expect((await world.detection.suspected(first, tenants[0]!))?.suspected).toEqual([]);
+      const later = how === 'of a later deployment';
+      if (later) {
+        const within = world.memory.events.filter(({ type }) => type === 'TelemetryRecorded');
+        act('deploy');
+        act('telemetry');
+        act('deploy');
+        world.quarantines = aside(within);
+      } else world.quarantines = aside([odd]);
+      if (how === 'restarted') world.detection = world.started();
+      const found = await world.detection.suspected(later ? second : first, tenants[0]!);
+      expect(found?.suspected.length).toBeGreaterThan(0);
+    },
+  );
 
   it('is right for several who ask at once', async () => {
     const world = new World();

@@ -194,6 +194,17 @@ describe('what a deployment introduced', () => {
     expect(positions(report?.records ?? [])).toEqual(positions([past, late]));
   });
 
+  it('has a client at its root where the cause is the last record that was measured as from before', async () => {
+    const world = new World();
+    world.client();
+    world.begin();
+    const cause = world.client();
+    world.deployment('DeploymentMeasured', { before: { position: cause.position } });
+    world.deployment('DeploymentCompleted');
+    world.process(cause);
+    expect((await introducedBy(world.log, deployment_id))?.records).toEqual([]);
+  });
+
   it('is not made less by a second measurement, which only a forger writes', async () => {
     const world = new World();
     world.begin();

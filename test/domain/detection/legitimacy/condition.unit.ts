@@ -191,9 +191,8 @@ describe('a condition of what is legitimate', () => {
   });
 
   it('finds a pattern as a regular expression does, whatever the text', () => {
-    const text = fc
-      .array(fc.constantFrom('a', 'b', 'ab', '*', '.'), { maxLength: 12 })
-      .map((all) => all.join(''));
+    // Short ones of few letters: that pieces overlap in the text is then frequent.
+    const text = fc.array(fc.constantFrom('a', 'b', '*'), { maxLength: 5 }).map((all) => all.join(''));
     fc.assert(
       fc.property(text, text, (found, value) => {
         const condition = { field: '/a', op: 'like', value } as const;
