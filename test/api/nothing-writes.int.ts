@@ -112,6 +112,7 @@ describe('what goes by the clock', () => {
   const known: Readonly<Record<string, string>> = {
     'platform/chores.ts': 'does the chores',
     'api/realtime/realtime.ts': 'sends slow sockets what they missed',
+    'platform/heap-growth.ts': 'looks how large the heap is',
     'api/realtime/room.ts': 'sends rooms what is new',
     'api/realtime/sessions.ts': 'ends sockets whose credentials are worth nothing any more',
   };
