@@ -7,6 +7,8 @@ export interface TurnOptions {
   readonly window: number;
   /** What of an owner may always be received or wait, so that there is a next when one is done. */
   readonly ahead: number;
+  /** So many of an owner's are never too many, however long they wait: senders who each wait for their answer. */
+  readonly few: number;
   /** How long work goes on before input and output have their turn. */
   readonly slice_ms: number;
   /** The wait that is allowed where a queue stands. */
@@ -15,15 +17,16 @@ export interface TurnOptions {
   readonly interval_ms: number;
 }
 
-/** A batch takes a few milliseconds and a flush some ten, on a busy machine ten times as long: waits beyond that are too many requests. */
+/** A batch takes a few milliseconds and a flush some ten: who waits for much longer is one of too many. */
 const DEFAULT_TURNS: TurnOptions = {
-  // One alone has half of it: two chunks, of which one is being flushed and one collects.
-  window: 4 * 1024 * 1024,
+  // One alone has half of it: as much as a chunk holds.
+  window: 2 * 1024 * 1024,
   // Little enough to be done soon on any machine, and more than who sends less than their share mostly has.
-  ahead: 1024 * 1024,
+  ahead: 2 * 1024 * 1024,
+  few: 8,
   slice_ms: 4,
-  target_ms: 100,
-  interval_ms: 500,
+  target_ms: 25,
+  interval_ms: 200,
 };
 /** What one may do before it is the next one's turn, in the unit of costs: bytes. */
 const QUANTUM = 64 * 1024;
@@ -116,7 +119,7 @@ export class Turns {
 
   /**
    * Does work in its turn; its part up to the first wait is what takes time here. CROWDED where it waited for too
-   * long; the last of a queue is done whatever it has waited, since a queue of one is none.
+   * long; a few are done whatever they have waited, since so many are no queue.
    */
   take<T>(owner: string, cost: number, work: () => Promise<T>): Promise<T | typeof CROWDED> {
     const now = this.clock.monotonic();
@@ -202,7 +205,7 @@ export class Turns {
       }
       const limit = this.#isShort(flow) ? Infinity : this.#limit(flow, now);
       const next = this.#dequeue(flow);
-      if (now - next.since > limit && flow.queue.length > 0) next.refuse();
+      if (now - next.since > limit && flow.queue.length >= this.options.few) next.refuse();
       else {
         flow.deficit -= next.cost;
         this.#window.take(flow.owner, next.cost);

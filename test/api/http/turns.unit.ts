@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CROWDED, Turns } from '../../../src/api/http/turns.js';
 
-const OPTIONS = { window: 1_000_000, ahead: 20_000, slice_ms: 4, target_ms: 10, interval_ms: 100 };
+const OPTIONS = { window: 1_000_000, ahead: 20_000, few: 1, slice_ms: 4, target_ms: 10, interval_ms: 100 };
 
 /** What arrives while a slice is under way is read when it is over, and what is flushed is answered as late. */
 const ROUND = OPTIONS.slice_ms + 1;
@@ -30,7 +30,11 @@ const microtasks = (): Promise<void> => new Promise((resolve) => setImmediate(re
  * One thread and its time: what has arrived meanwhile is read, then what was scheduled runs, over and over. Work takes
  * its time from the one clock there is.
  */
-const simulate = async (arrivals: readonly Arrival[], flush_ms = 0): Promise<readonly Outcome[]> => {
+const simulate = async (
+  arrivals: readonly Arrival[],
+  flush_ms = 0,
+  options = OPTIONS,
+): Promise<readonly Outcome[]> => {
   let now = 0;
   /** The log: what comes while it flushes is flushed together, next. */
   let flushing: { readonly until: number; readonly done: readonly (() => void)[] } | undefined;
@@ -45,7 +49,7 @@ const simulate = async (arrivals: readonly Arrival[], flush_ms = 0): Promise<rea
     unflushed = [];
   };
   let scheduled: (() => void)[] = [];
-  const turns = new Turns({ monotonic: () => now }, OPTIONS, (work) => scheduled.push(work));
+  const turns = new Turns({ monotonic: () => now }, options, (work) => scheduled.push(work));
   const held = new Map<string, number>();
   const coming = arrivals.toSorted((one, other) => one.at - other.at);
   const outcomes: Outcome[] = [];
@@ -193,6 +197,23 @@ describe('a burst', () => {
     const burst = (at: number): Arrival[] => Array.from({ length: 90 }, () => ({ owner: 'a', takes: 1, at }));
     const outcomes = await simulate([...burst(0), ...burst(1000), ...burst(2000)]);
     expect(begun(outcomes)).toHaveLength(270);
+  });
+});
+
+describe('a few senders who each wait for their answer', () => {
+  it('are never told to come back, however long their work takes', async () => {
+    const few = 4;
+    const outcomes = await simulate(
+      // Each sends its next when the last is done: four at a time, of which one is at work.
+      Array.from({ length: 200 }, (_, i) => ({
+        owner: 'exporter',
+        takes: 30,
+        at: 30 * Math.max(0, i - few + 1),
+      })),
+      0,
+      { ...OPTIONS, few, ahead: few * 300_000 },
+    );
+    expect(begun(outcomes)).toHaveLength(200);
   });
 });
 
