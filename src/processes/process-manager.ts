@@ -10,6 +10,7 @@ import type { Clock } from '../platform/clock.js';
 import type { Logger } from '../platform/logger.js';
 import { isQuarantineEvent, QuarantineShelf } from '../quarantine/shelf.js';
 import { TimeSlice } from '../projections/runner/time-slice.js';
+import { Loop } from './loop.js';
 import type { Process, ProcessDetails, ReactionOutcome, Run } from './process.js';
 import type { Snapshots } from './snapshots.js';
 
@@ -47,7 +48,7 @@ const LONGEST_WAIT_MS = 60_000;
 
 /** Drives a process: brings it the log, carries its reactions out, keeps its state. */
 export class ProcessManager<Reaction> {
-  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #loop = new Loop((signal) => this.#keepFollowing(signal));
   #run: Run<Reaction> | undefined;
   #position: Position = START;
   #caughtUp = false;
@@ -67,18 +68,12 @@ export class ProcessManager<Reaction> {
 
   /** Starts, unless it runs already. Failures are retried with growing pauses, for ever. */
   start(): void {
-    if (this.#running) return;
-    const controller = new AbortController();
-    this.#running = { controller, done: this.#keepFollowing(controller.signal) };
+    this.#loop.start();
   }
 
   /** Stops after the record at hand and saves the state. */
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    running.controller.abort();
-    await running.done;
-    this.#running = undefined;
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   status(): ProcessStatus {
@@ -86,8 +81,8 @@ export class ProcessManager<Reaction> {
     const active = this.#failing !== undefined ? 'failing' : detail === undefined ? 'running' : 'waiting';
     return {
       name: this.process.name,
-      state: this.#running ? active : 'stopped',
-      ...(this.#running && detail !== undefined && { detail }),
+      state: this.#loop.isRunning ? active : 'stopped',
+      ...(this.#loop.isRunning && detail !== undefined && { detail }),
       position: this.#position,
       caught_up: this.#caughtUp,
       refused: this.#refused,

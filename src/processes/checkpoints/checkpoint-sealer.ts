@@ -20,6 +20,7 @@ import {
 import type { LogTree } from '../../eventstore/log-tree.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/logger.js';
+import { Loop } from '../loop.js';
 import type { ReactionOutcome } from '../process.js';
 import type { ProcessStatus } from '../process-manager.js';
 import type { Snapshots } from '../snapshots.js';
@@ -64,7 +65,7 @@ const SAVE_EVERY = 64;
  * that begins with the one that was signed last: a history that was changed is never signed.
  */
 export class CheckpointSealer {
-  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #loop = new Loop((signal) => this.#keepSealing(signal));
   #progress: Progress | undefined;
   #loaded = false;
   #waiting: string | undefined;
@@ -77,18 +78,12 @@ export class CheckpointSealer {
 
   /** Starts, unless it runs already. Failures are tried again at the next look. */
   start(): void {
-    if (this.#running) return;
-    const controller = new AbortController();
-    this.#running = { controller, done: this.#keepSealing(controller.signal) };
+    this.#loop.start();
   }
 
   /** Seals what there is, and stops. */
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    running.controller.abort();
-    await running.done;
-    this.#running = undefined;
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   /** The newest checkpoint that is recorded, with what witnesses signed of it; undefined before the first. */
@@ -102,8 +97,8 @@ export class CheckpointSealer {
     const active = this.#failing !== undefined ? 'failing' : detail === undefined ? 'running' : 'waiting';
     return {
       name: NAME,
-      state: this.#running ? active : 'stopped',
-      ...(this.#running && detail !== undefined && { detail }),
+      state: this.#loop.isRunning ? active : 'stopped',
+      ...(this.#loop.isRunning && detail !== undefined && { detail }),
       position: START,
       caught_up: this.#loaded,
       refused: 0,
