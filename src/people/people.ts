@@ -4,6 +4,7 @@ import { isSealed, type Sealed } from '../domain/sealed.js';
 import type { PersonKey, PersonKeys } from '../personkeys/person-keys.js';
 import type { Clock } from '../platform/clock.js';
 import type { Random } from '../platform/random.js';
+import { remember } from '../platform/remember.js';
 import { KEY_BYTES, newNonce, openBytes, sealBytes } from './sealing.js';
 
 /** How long a key is taken to be there without another look: so soon an erasure holds in every process. */
@@ -124,13 +125,7 @@ export class People {
 
   #remember(person: string, known: Promise<Known>, now: number): Promise<Known> {
     const remembered = { known, until: now + TRUSTED_MS };
-    this.#remembered.delete(person);
-    this.#remembered.set(person, remembered);
-    if (this.#remembered.size > REMEMBERED)
-      for (const oldest of this.#remembered.keys()) {
-        this.#remembered.delete(oldest);
-        break;
-      }
+    remember(this.#remembered, person, remembered, REMEMBERED);
     known.catch(() => {
       if (this.#remembered.get(person) === remembered) this.#remembered.delete(person);
     });

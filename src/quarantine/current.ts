@@ -18,6 +18,7 @@ import {
   type StreamName,
 } from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
+import { remember } from '../platform/remember.js';
 
 /** How long a tenant's quarantines are taken to be what they were without a look into the log. */
 const TRUSTED_MS = 200;
@@ -96,13 +97,7 @@ export class CurrentQuarantines {
     const read = { quarantines, decided, next, until };
     // What was read before a change is not remembered.
     if (before !== this.#changes) return read;
-    this.#known.delete(tenant);
-    this.#known.set(tenant, read);
-    if (this.#known.size > REMEMBERED)
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest);
-        break;
-      }
+    remember(this.#known, tenant, read, REMEMBERED);
     return read;
   }
 }

@@ -15,6 +15,7 @@ import { readEvent } from '../../domain/stored-event.js';
 import { apiKeyStream, sessionStream, tenantStream, userStream } from '../../domain/streams.js';
 import type { EventLog, StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
+import { remember } from '../../platform/remember.js';
 import { matchesHash, parseApiKey, sameSecret } from './api-keys.js';
 import type { AccessTokens, TokenHolder } from './tokens.js';
 
@@ -141,11 +142,6 @@ export class Authenticator {
   }
 
   #remember(shown: string, remembered: Remembered): void {
-    if (this.#remembered.size >= REMEMBERED)
-      for (const oldest of this.#remembered.keys()) {
-        this.#remembered.delete(oldest);
-        break;
-      }
-    this.#remembered.set(shown, remembered);
+    remember(this.#remembered, shown, remembered, REMEMBERED);
   }
 }

@@ -6,6 +6,7 @@ import { limitsOf, type Limits, type TenantLimits } from '../../domain/tenancy/l
 import { tenantDecider, tenantEventTypes, type TenantEvent } from '../../domain/tenancy/tenant.js';
 import type { EventLog, StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
+import { remember } from '../../platform/remember.js';
 
 /** What was set for a tenant. */
 export interface Settings {
@@ -46,13 +47,7 @@ export class TenantSettings {
     const known = this.#remembered.get(tenant);
     if (known && now < known.until) return known.settings;
     const reading: Remembered = { settings: this.#read(tenant), until: now + TRUSTED_MS };
-    this.#remembered.delete(tenant);
-    if (this.#remembered.size >= REMEMBERED)
-      for (const oldest of this.#remembered.keys()) {
-        this.#remembered.delete(oldest);
-        break;
-      }
-    this.#remembered.set(tenant, reading);
+    remember(this.#remembered, tenant, reading, REMEMBERED);
     reading.settings.catch(() => {
       if (this.#remembered.get(tenant) === reading) this.#remembered.delete(tenant);
     });

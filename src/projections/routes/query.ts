@@ -1,6 +1,7 @@
 import type { TenantId } from '../../domain/ids.js';
 import { RouteBook } from '../../domain/telemetry/routes/book.js';
 import { START, type Position } from '../../eventstore/event-store.js';
+import { remember } from '../../platform/remember.js';
 import type { ReadModels } from '../read-models.js';
 import { bookOf, routeBooks, ROUTES_ID, type RoutesDocument } from './projection.js';
 
@@ -37,12 +38,6 @@ export const currentRoutes = async (models: ReadModels, tenant: TenantId): Promi
     known?.version === document.version
       ? known.current
       : { book: bookOf(document), rewritten: document.rewritten };
-  books.delete(tenant);
-  books.set(tenant, { version: document.version, current });
-  if (books.size > BOOKS)
-    for (const oldest of books.keys()) {
-      books.delete(oldest);
-      break;
-    }
+  remember(books, tenant, { version: document.version, current }, BOOKS);
   return current;
 };
