@@ -70,17 +70,19 @@ export class Wire {
       return;
     }
     let said = false;
+    let late: NodeJS.Timeout | undefined;
     // In full, and not ended: behind the end node would take the rest of the body off the wire at full speed.
     const say = (): void => {
       if (said || response.destroyed) return;
       said = true;
+      clearTimeout(late);
       response.writeHead(answer.status, headers);
       if (sent === undefined) response.flushHeaders();
       else response.write(sent);
     };
     if (answer.headers?.['Retry-After'] === undefined) say();
     // Who is to come back, and comes at once, would have its next request stand behind what is left of this one.
-    else setTimeout(say, PATIENCE_MS).unref();
+    else late = setTimeout(say, PATIENCE_MS).unref();
     this.#leftovers.add(request, () => {
       say();
       response.end();
