@@ -37,22 +37,19 @@ const digest: Derivation<MetricsBucket, Digest> = {
 };
 
 /** One sum for each route. */
-const addedUp = (all: readonly RouteSum[]): readonly RouteSum[] => {
-  const names = new Map<string, Omit<RouteSum, keyof Summable>>();
-  const by_route = summarise(
+const addedUp = (all: readonly RouteSum[]): readonly RouteSum[] =>
+  summarise(
     all,
-    ({ service, method, route, route_made }) => {
-      const key = `${route_made ? 'made' : ''}\n${service}\n${method}\n${route}`;
-      if (!names.has(key)) names.set(key, { service, method, route, route_made });
-      return key;
-    },
+    ({ service, method, route, route_made }) =>
+      `${route_made ? 'made' : ''}\n${service}\n${method}\n${route}`,
     (summary, one) => summary.add(one),
-  );
-  return [...by_route].flatMap(([key, summary]) => {
-    const name = names.get(key);
-    return name ? [{ ...name, ...summary.sum() }] : [];
-  });
-};
+  ).map(({ first: { service, method, route, route_made }, summary }) => ({
+    service,
+    method,
+    route,
+    route_made,
+    ...summary.sum(),
+  }));
 
 const pointOf = (total: Summary): Omit<SeriesPoint, 'time'> => {
   const { requests, errors, client_errors } = total.volume();

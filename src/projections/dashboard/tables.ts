@@ -11,31 +11,28 @@ export interface Tables {
 
 /** Looks at each sum once: services are made of their routes, and all of the services. */
 export const tablesOf = (sums: readonly RouteSum[], seconds: number): Tables => {
-  const names = new Map<string, Pick<RouteRow, 'service' | 'method' | 'route'>>();
   const by_route = summarise(
     sums,
-    ({ service, method, route }) => {
-      const key = `${service}\n${method}\n${route}`;
-      if (!names.has(key)) names.set(key, { service, method, route });
-      return key;
-    },
+    ({ service, method, route }) => `${service}\n${method}\n${route}`,
     (summary, one) => summary.add(one),
   );
-  const routes = [...by_route].map(([key, summary]) => {
-    const name = names.get(key) ?? { service: '', method: '', route: '' };
-    return { name, summary };
-  });
   const by_service = summarise(
-    routes,
-    ({ name }) => name.service,
+    by_route,
+    ({ first }) => first.service,
     (service, { summary }) => service.join(summary),
   );
   const total = new Summary();
-  for (const service of by_service.values()) total.join(service);
+  for (const { summary } of by_service) total.join(summary);
+  const routes = by_route.map(({ first: { service, method, route }, summary }) => ({
+    ...{ service, method, route },
+    ...rowOf(summary),
+  }));
   return {
     totals: { ...total.volume(), ...total.latency(), per_second: total.requests / seconds },
-    services: [...by_service].map(([service, summary]) => ({ service, ...rowOf(summary) })).sort(busiest),
-    routes: routes.map(({ name, summary }) => ({ ...name, ...rowOf(summary) })).sort(busiest),
+    services: by_service
+      .map(({ first: { first }, summary }) => ({ service: first.service, ...rowOf(summary) }))
+      .sort(busiest),
+    routes: routes.sort(busiest),
   };
 };
 

@@ -133,23 +133,29 @@ export class Summary {
   }
 }
 
+/** Items that belong together: the one that came first, and what all come to. */
+export interface Group<T> {
+  readonly first: T;
+  readonly summary: Summary;
+}
+
 /** Groups by a key, in the order of their first items; `put` adds an item to its group's summary. */
-export const summarise = <T, K>(
+export const summarise = <T>(
   items: Iterable<T>,
-  keyOf: (item: T) => K,
+  keyOf: (item: T) => string,
   put: (summary: Summary, item: T) => void,
-): Map<K, Summary> => {
-  const groups = new Map<K, Summary>();
+): readonly Group<T>[] => {
+  const groups = new Map<string, Group<T>>();
   for (const item of items) {
     const key = keyOf(item);
     let group = groups.get(key);
     if (!group) {
-      group = new Summary();
+      group = { first: item, summary: new Summary() };
       groups.set(key, group);
     }
-    put(group, item);
+    put(group.summary, item);
   }
-  return groups;
+  return [...groups.values()];
 };
 
 /** Requests by exact status code; `0` where events have none. */
