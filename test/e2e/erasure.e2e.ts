@@ -1,6 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { bytesOfLog } from '../support/log-files.js';
 import {
   freshData,
   postJson,
@@ -45,19 +44,14 @@ const total = async (query: string): Promise<number> => {
   return ((await response.json()) as { data: unknown[] }).data.length;
 };
 
-const stored = async (): Promise<Buffer> => {
-  const log = join(data, 'log');
-  return Buffer.concat(await Promise.all((await readdir(log)).map((name) => readFile(join(log, name)))));
-};
-
 describe('pulsestream erase telemetry', () => {
   it('erases a person, also where the server is killed meanwhile', async () => {
     for (let batch = 0; batch < 12; batch += 1) await send(batch);
-    expect((await stored()).includes(ADA)).toBe(true);
+    expect((await bytesOfLog(data)).includes(ADA)).toBe(true);
     const person = ['--tenant', tenant.tenant_id, '--user-id', ADA];
     const counted = await runCliJson(data, ['erase', 'telemetry', ...person, '--dry-run']);
     expect(counted).toMatchObject({ dry_run: true, chunks: 12, events: 180 });
-    expect((await stored()).includes(ADA)).toBe(true);
+    expect((await bytesOfLog(data)).includes(ADA)).toBe(true);
 
     const asked = (await runCliJson(data, ['erase', 'telemetry', ...person, '--no-wait'])) as { id: string };
     await server.stop('SIGKILL');
@@ -72,7 +66,7 @@ describe('pulsestream erase telemetry', () => {
       rewritten: true,
     });
 
-    expect((await stored()).includes(ADA)).toBe(false);
+    expect((await bytesOfLog(data)).includes(ADA)).toBe(false);
     expect(await total(`&user_id=${ADA}`)).toBe(0);
     expect(await total('')).toBe(12 * 45);
     const { verified } = (await runCliJson(data, ['projections', 'verify'])) as {

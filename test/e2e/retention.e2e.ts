@@ -1,6 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { bytesOfLog } from '../support/log-files.js';
 import {
   freshData,
   postJson,
@@ -55,11 +54,6 @@ const found = async (): Promise<readonly string[]> => {
   return [...new Set(events.map(({ message }) => message))];
 };
 
-const stored = async (): Promise<Buffer> => {
-  const log = join(data, 'log');
-  return Buffer.concat(await Promise.all((await readdir(log)).map((name) => readFile(join(log, name)))));
-};
-
 interface Run {
   readonly retention: {
     readonly dry_run: boolean;
@@ -83,7 +77,7 @@ describe('a server whose tenant keeps its telemetry for a week', () => {
   it('killed while it retires and drops, goes on where it was, or the command does', async () => {
     for (let day = 30; day > 8; day -= 1) await send(day, 200, SECRET);
     await send(0, 50, 'young');
-    expect((await stored()).includes(SECRET)).toBe(true);
+    expect((await bytesOfLog(data)).includes(SECRET)).toBe(true);
     const set = await runCliJson(data, ['retention', 'tenant', tenant.tenant_id, '7']);
     expect(set).toMatchObject({ days: 7 });
     await server.stop('SIGKILL');
@@ -94,7 +88,7 @@ describe('a server whose tenant keeps its telemetry for a week', () => {
     await runCliJson(data, ['retention', 'run']);
     const after = (await runCliJson(data, ['retention', 'run', '--dry-run'])) as Run;
     expect(after.retention.tenants).toMatchObject([{ chunks: 0 }]);
-    expect((await stored()).includes(SECRET)).toBe(false);
+    expect((await bytesOfLog(data)).includes(SECRET)).toBe(false);
 
     server = await startServer(data);
     expect(await found()).toEqual(['young']);

@@ -245,3 +245,18 @@ const renamed = (state: DiskState, change: (names: Map<string, number>) => void)
   change(names);
   return { ...state, names, unflushedNames: [...state.unflushedNames, state.names] };
 };
+
+/** The disk before each operation of some work, and in the middle of each write. */
+export const momentsOf = async (
+  files: FaultyFiles,
+  work: () => Promise<unknown>,
+): Promise<readonly DiskState[]> => {
+  const moments: DiskState[] = [];
+  files.observe = ({ write }, before) => {
+    moments.push(before);
+    if (write) moments.push(insideWrite(before, write, (sector) => sector % 2 === 0));
+  };
+  await work();
+  files.observe = () => undefined;
+  return moments;
+};

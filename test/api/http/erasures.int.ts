@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { verifyLog } from '../../../src/verifier/verify.js';
 import { logSigner } from '../../../src/processes/checkpoints/log-signer.js';
 import { readKey } from '../../../src/platform/secrets.js';
+import { bytesOfLog } from '../../support/log-files.js';
 import {
   registerTestTenant,
   startTestServer,
@@ -72,11 +73,6 @@ const completed = async (id: string): Promise<Record<string, unknown>> => {
   return found;
 };
 
-const bytesOfLog = async (): Promise<Buffer> => {
-  const names = await readdir(join(data, 'log'));
-  return Buffer.concat(await Promise.all(names.map((name) => readFile(join(data, 'log', name)))));
-};
-
 const verified = async () => {
   const directory = join(data, 'log');
   const names = (await readdir(directory)).filter((name) => name.endsWith('.segment')).sort();
@@ -96,7 +92,7 @@ describe('erasing a person’s telemetry', () => {
     await server.settled();
     const before = await search(tenant);
     expect(before).toHaveLength(7);
-    expect((await bytesOfLog()).includes(ADA)).toBe(true);
+    expect((await bytesOfLog(data)).includes(ADA)).toBe(true);
 
     const person = { field: 'user_id', value: ADA };
     const head = await server.head();

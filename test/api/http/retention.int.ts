@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -8,6 +8,7 @@ import { statementText, type RetiredTelemetry } from '../../../src/domain/retent
 import { readKey } from '../../../src/platform/secrets.js';
 import { verifyEd25519 } from '../../../src/platform/signing.js';
 import { logSigner } from '../../../src/processes/checkpoints/log-signer.js';
+import { bytesOfLog } from '../../support/log-files.js';
 import {
   registerTestTenant,
   startTestServer,
@@ -66,12 +67,6 @@ const counted = async (tenant: TestTenant): Promise<unknown> => {
   return (body['totals'] as { requests: number }).requests;
 };
 
-/** Everything that stands in the log's files. */
-const stored = async (): Promise<Buffer> => {
-  const log = join(directory, 'log');
-  return Buffer.concat(await Promise.all((await readdir(log)).map((name) => readFile(join(log, name)))));
-};
-
 interface Done {
   readonly state: string;
   readonly log?: { readonly dropped: number; readonly problems: readonly unknown[] };
@@ -110,7 +105,7 @@ describe('retention', () => {
     await send(ada, 0, 'ada, today');
     await send(bob, 40, 'bob, old');
     expect(await found(ada)).toHaveLength(4);
-    expect((await stored()).includes('ada, old')).toBe(true);
+    expect((await bytesOfLog(directory)).includes('ada, old')).toBe(true);
 
     const set = await keep(ada, 7);
     expect(set).toMatchObject({ status: 200, body: { days: 7 } });
@@ -123,10 +118,10 @@ describe('retention', () => {
     expect(await server.call('GET', path, { as: ada.key })).toMatchObject({ status: 404 });
     await agrees();
 
-    await until(async () => !(await stored()).includes('ada, old'));
+    await until(async () => !(await bytesOfLog(directory)).includes('ada, old'));
     await until(async () => (await job('log-verify')).log?.dropped === 3);
     expect((await job('log-verify')).log).toMatchObject({ dropped: 3, problems: [] });
-    expect((await stored()).includes('ten years')).toBe(false);
+    expect((await bytesOfLog(directory)).includes('ten years')).toBe(false);
     expect(await found(ada)).toEqual(['ada, today']);
     await agrees();
   });

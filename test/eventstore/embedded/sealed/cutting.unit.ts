@@ -9,7 +9,7 @@ import {
   afterCrash,
   errorWithCode,
   FaultyFiles,
-  insideWrite,
+  momentsOf,
   seededRandom,
   survives,
   type DiskState,
@@ -237,15 +237,9 @@ describe('Cutting that fails', () => {
   it('because the power went, at whatever operation and inside each write, leaves one whole form of each segment', async () => {
     const files = new FaultyFiles(made.disk);
     const log = await open(files);
-    const moments: DiskState[] = [];
-    files.observe = ({ write }, before) => {
-      moments.push(before);
-      if (write) moments.push(insideWrite(before, write, (sector) => sector % 2 === 0));
-    };
-    await cutOut(log);
-    files.observe = () => undefined;
+    const during = await momentsOf(files, () => cutOut(log));
     await log.close();
-    moments.push(files.state);
+    const moments = [...during, files.state];
     const random = seededRandom(3);
     const counts = new Set<number>();
     const kept = [survives.all, survives.nothing, survives.some(random)];

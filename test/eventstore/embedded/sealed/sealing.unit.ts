@@ -6,7 +6,7 @@ import {
   afterCrash,
   errorWithCode,
   FaultyFiles,
-  insideWrite,
+  momentsOf,
   seededRandom,
   survives,
   type DiskState,
@@ -237,15 +237,9 @@ describe('Sealing that fails', () => {
   it('because the power went, at whatever operation and inside each write, leaves one whole form of each segment', async () => {
     const files = new FaultyFiles(made.disk);
     const log = await open(files);
-    const moments: DiskState[] = [];
-    files.observe = ({ write }, before) => {
-      moments.push(before);
-      if (write) moments.push(insideWrite(before, write, (sector) => sector % 2 === 0));
-    };
-    await log.seal();
-    files.observe = () => undefined;
+    const during = await momentsOf(files, () => log.seal());
     await log.close();
-    moments.push(files.state);
+    const moments = [...during, files.state];
 
     const random = seededRandom(3);
     const seenForms = new Set<string>();
