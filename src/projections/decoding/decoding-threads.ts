@@ -85,9 +85,12 @@ export const decodingAhead = (program: URL, given: Partial<DecodingOptions> = {}
   };
 };
 
-/** What is stored in columns has no bytes to hand over: they would have to be made first. */
-const isRaw = ({ type, lines, metadata, data }: RecordedEvent, few: number): boolean =>
-  type === TELEMETRY_RECORDED && !lines && (metadata.chunk?.count ?? 0) >= few && data instanceof Uint8Array;
+/** What is stored in columns has no bytes to hand over: asking for its data makes them. */
+const isRaw = (event: RecordedEvent, few: number): boolean =>
+  event.type === TELEMETRY_RECORDED &&
+  !event.lines &&
+  (event.metadata.chunk?.count ?? 0) >= few &&
+  event.data instanceof Uint8Array;
 
 const decode = async (
   threads: ThreadPool,
