@@ -3,8 +3,9 @@ import { columnsOf, cut, pack, timesOf } from '../../src/commands/ingest/receive
 import { deeperThan, split, type BatchFormat } from '../../src/commands/ingest/split.js';
 import type { EventId } from '../../src/domain/ids.js';
 import type { EventColumns, TextColumn } from '../../src/domain/telemetry/columns.js';
-import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../src/domain/telemetry/event.js';
-import { parseTime } from '../../src/domain/telemetry/time.js';
+import { TelemetryEvent } from '../../src/domain/telemetry/event.js';
+import { MAX_AHEAD_MS, MAX_EVENT_BYTES } from '../../src/domain/telemetry/event-limits.js';
+import { parseTime, timeOf } from '../../src/domain/telemetry/time.js';
 import { routeOf } from '../../src/domain/telemetry/route.js';
 import type { RouteColumn } from '../../src/domain/telemetry/routes/shown.js';
 import { isWeighted, weightFault, weightOf } from '../../src/domain/telemetry/weight.js';

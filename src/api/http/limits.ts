@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { setTenantLimits } from '../../commands/set-tenant-limits.js';
 import { MAX_BATCH_EVENTS } from '../../commands/ingest/ingest.js';
 import { uuidOf, type TenantId } from '../../domain/ids.js';
-import { MAX_EVENT_BYTES } from '../../domain/telemetry/event.js';
+import { MAX_EVENT_BYTES } from '../../domain/telemetry/event-limits.js';
 import { TenantLimits } from '../../domain/tenancy/limits.js';
 import { dayOf } from '../../domain/tenancy/usage.js';
 import { usage } from '../../projections/usage/projection.js';

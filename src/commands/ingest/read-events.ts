@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { MAX_COLUMN_EVENTS } from '../../domain/telemetry/columns.js';
 import type { Receipt } from '../../domain/telemetry/chunk-header.js';
-import { MAX_AHEAD_MS, MAX_EVENT_BYTES, TelemetryEvent, timeOf } from '../../domain/telemetry/event.js';
+import { TelemetryEvent } from '../../domain/telemetry/event.js';
+import { MAX_AHEAD_MS, MAX_EVENT_BYTES } from '../../domain/telemetry/event-limits.js';
 import { EventScanner } from '../../domain/telemetry/scan/event-scanner.js';
 import { clockOffset, readSentAt } from '../../domain/telemetry/sender-clock.js';
-import { EARLIEST_TIME } from '../../domain/telemetry/time.js';
+import { EARLIEST_TIME, timeOf } from '../../domain/telemetry/time.js';
 import { isWeighted, weightFault } from '../../domain/telemetry/weight.js';
 import { compile } from '../../platform/validation.js';
 import type { Received } from './received.js';

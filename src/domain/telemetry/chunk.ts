@@ -4,10 +4,11 @@ import type { ChunkHeader, Receipt } from './chunk-header.js';
 import { type EventColumns, type TextColumn } from './columns.js';
 import type { LineRange } from './column-codec/decode.js';
 import { foldLines } from './column-codec/events.js';
-import { timeOf, type TelemetryEvent } from './event.js';
+import type { TelemetryEvent } from './event.js';
 import { lineStarts } from './line-starts.js';
 import { routeOfEvent, shownRoutes, type RouteColumn, type Routing } from './routes/shown.js';
 import { EventScanner } from './scan/event-scanner.js';
+import { timeOf } from './time.js';
 import type { Durations } from './weight.js';
 
 const LF = 0x0a;

@@ -1,15 +1,8 @@
 import { Type, type Static } from 'typebox';
-import type { Receipt } from './chunk-header.js';
-import { parseTime } from './time.js';
+import { MAX_LENGTHS, MAX_WEIGHT, TYPE_PATTERN } from './event-limits.js';
 
-/** Bytes that one event may have in its JSON text. */
-export const MAX_EVENT_BYTES = 256 * 1024;
-/** Requests that one event may stand for. */
-export const MAX_WEIGHT = 1e9;
-/** How far ahead of our clock an event's time may be. */
-export const MAX_AHEAD_MS = 24 * 3_600_000;
-
-const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
+const text = (field: keyof typeof MAX_LENGTHS) =>
+  Type.Optional(Type.String({ maxLength: MAX_LENGTHS[field] }));
 const size = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }));
 const MAX_DURATION_MS = 1e9;
 /** Different durations that one event may hold. */
@@ -23,24 +16,28 @@ const MAX_DURATIONS = 512;
 export const TelemetryEvent = Type.Object(
   {
     id: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 128, description: 'The client’s own id of the event.' }),
+      Type.String({
+        minLength: 1,
+        maxLength: MAX_LENGTHS.id,
+        description: 'The client’s own id of the event.',
+      }),
     ),
     type: Type.String({
-      pattern: '^[a-z][a-z0-9_.-]{0,63}$',
+      pattern: TYPE_PATTERN,
       description: 'api_call, error, user_action, or any other name.',
     }),
     timestamp: Type.Optional(
       Type.Union([
-        Type.String({ maxLength: 40, description: 'RFC 3339.' }),
+        Type.String({ maxLength: MAX_LENGTHS.timestamp, description: 'RFC 3339.' }),
         Type.Number({ minimum: 0, maximum: 8.64e15, description: 'Milliseconds since 1970, UTC.' }),
       ]),
     ),
-    service: text(128),
-    environment: text(64),
-    region: text(64),
-    method: text(32),
-    route: text(512),
-    path: text(8192),
+    service: text('service'),
+    environment: text('environment'),
+    region: text('region'),
+    method: text('method'),
+    route: text('route'),
+    path: text('path'),
     status_code: Type.Optional(Type.Integer({ minimum: 100, maximum: 599 })),
     duration_ms: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_DURATION_MS })),
     weight: Type.Optional(
@@ -81,12 +78,12 @@ export const TelemetryEvent = Type.Object(
     ),
     request_bytes: size,
     response_bytes: size,
-    user_id: text(256),
-    consumer: text(256),
-    trace_id: text(64),
-    span_id: text(64),
-    severity: text(32),
-    message: text(65_536),
+    user_id: text('user_id'),
+    consumer: text('consumer'),
+    trace_id: text('trace_id'),
+    span_id: text('span_id'),
+    severity: text('severity'),
+    message: text('message'),
     attributes: Type.Optional(
       Type.Unsafe<Readonly<Record<string, string | number | boolean | null>>>({
         type: 'object',
@@ -106,18 +103,6 @@ export const TelemetryEvent = Type.Object(
   { additionalProperties: false },
 );
 export type TelemetryEvent = Static<typeof TelemetryEvent>;
-
-/**
- * When an event happened, in epoch milliseconds: by its own word, corrected by what its sender's clock is off, else
- * when it was received. NaN: its word is no time.
- */
-export const timeOf = (
-  timestamp: TelemetryEvent['timestamp'],
-  { received_at, time_offset_ms = 0 }: Receipt,
-): number => {
-  if (timestamp === undefined) return received_at;
-  return (typeof timestamp === 'number' ? Math.floor(timestamp) : parseTime(timestamp)) + time_offset_ms;
-};
 
 /** Whether an event says that the service failed. 4xx is the client's error and counted apart. */
 export const isError = (type: string, status: number): boolean => status >= 500 || type === 'error';

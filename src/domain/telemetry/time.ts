@@ -1,3 +1,6 @@
+import type { Receipt } from './chunk-header.js';
+import type { TelemetryEvent } from './event.js';
+
 const digits = (text: string, at: number, length: number): number => {
   let value = 0;
   for (let i = at; i < at + length; i += 1) {
@@ -84,4 +87,16 @@ const zoneMinutes = (text: string, at: number): number => {
   const minutes = digits(text, at + 4, 2);
   if (!(hours <= 23 && minutes <= 59)) return NaN;
   return (sign === 0x2b ? 1 : -1) * (hours * 60 + minutes);
+};
+
+/**
+ * When an event happened, in epoch milliseconds: by its own word, corrected by what its sender's clock is off, else
+ * when it was received. NaN: its word is no time.
+ */
+export const timeOf = (
+  timestamp: TelemetryEvent['timestamp'],
+  { received_at, time_offset_ms = 0 }: Receipt,
+): number => {
+  if (timestamp === undefined) return received_at;
+  return (typeof timestamp === 'number' ? Math.floor(timestamp) : parseTime(timestamp)) + time_offset_ms;
 };

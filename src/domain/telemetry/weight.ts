@@ -1,4 +1,5 @@
-import { MAX_WEIGHT, type TelemetryEvent } from './event.js';
+import type { TelemetryEvent } from './event.js';
+import { MAX_WEIGHT } from './event-limits.js';
 import { COUNT_UNIT } from './histogram.js';
 
 /** How long the requests took that one event stands for: `counts[i]` of them `values[i]` milliseconds. */

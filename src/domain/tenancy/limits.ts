@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox';
-import { MAX_EVENT_BYTES } from '../telemetry/event.js';
+import { MAX_EVENT_BYTES } from '../telemetry/event-limits.js';
 
 const MEBIBYTE = 1024 * 1024;
 /** Beyond this, counting in doubles would not be exact. */

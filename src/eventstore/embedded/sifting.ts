@@ -27,8 +27,8 @@ export const sifterHere = (files: Files): Sifter => ({
 /** More would search faster than anybody reads, and leave less to others. */
 const MOST_THREADS = 4;
 
-/** How long threads that have nothing to do stay: a search asks again and again, and a thread takes memory. */
-const LINGER_MS = 10_000;
+/** How long threads that have nothing to do stay: who searches searches again, and a thread takes memory. */
+const LINGER_MS = 60_000;
 
 /** In threads of their own, started by the first search. Files are the operating system's. */
 export const sifterInThreads = (program: URL): Sifter => {

@@ -10,7 +10,8 @@ import type { DeploymentWindow } from '../../domain/detection/structure.js';
 import type { TenantId } from '../../domain/ids.js';
 import { telemetryId } from '../../domain/telemetry/address.js';
 import { numberIn, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
-import { timeOf, type TelemetryEvent } from '../../domain/telemetry/event.js';
+import type { TelemetryEvent } from '../../domain/telemetry/event.js';
+import { timeOf } from '../../domain/telemetry/time.js';
 import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';
 import { contentsOf } from './contents.js';
 

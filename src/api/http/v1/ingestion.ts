@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
-import { MAX_EVENT_BYTES, TelemetryEvent } from '../../../domain/telemetry/event.js';
+import { TelemetryEvent } from '../../../domain/telemetry/event.js';
+import { MAX_EVENT_BYTES } from '../../../domain/telemetry/event-limits.js';
 import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
 import { SentAt } from '../../../domain/telemetry/sender-clock.js';
 import { MAX_QUERY_LENGTH, parseQuery } from '../../../domain/telemetry/query/parse.js';

@@ -1,7 +1,7 @@
 import type { Receipt } from '../chunk-header.js';
 import { pathWithoutRoute, type ColumnsBuilder, type ScannedRow } from '../columns.js';
-import { timeOf, type TelemetryEvent } from '../event.js';
-import { parseTime } from '../time.js';
+import type { TelemetryEvent } from '../event.js';
+import { parseTime, timeOf } from '../time.js';
 import type { Column } from './column.js';
 import type { ColumnLines, LineRange } from './decode.js';
 import type { Shape } from './shape.js';

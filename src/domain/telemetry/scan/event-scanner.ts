@@ -1,5 +1,6 @@
 import { ColumnsBuilder, type ScannedRow } from '../columns.js';
-import { MAX_EVENT_BYTES, TelemetryEvent } from '../event.js';
+import type { TelemetryEvent } from '../event.js';
+import { MAX_EVENT_BYTES, MAX_LENGTHS, TYPE_PATTERN } from '../event-limits.js';
 import { parseTime } from '../time.js';
 import type { TextTable } from './text-table.js';
 
@@ -33,7 +34,7 @@ const kind = {
 } as const;
 
 /** The fields that the scanner knows. An event with any other goes to the parser, be it a known one or not. */
-const fields: readonly (readonly [name: keyof typeof TelemetryEvent.properties, kind: number])[] = [
+const fields: readonly (readonly [name: keyof TelemetryEvent, kind: number])[] = [
   ['type', kind.type],
   ['timestamp', kind.time],
   ['service', kind.service],
@@ -58,11 +59,10 @@ const fields: readonly (readonly [name: keyof typeof TelemetryEvent.properties, 
 const FIELDS = fields.length;
 const KINDS = Uint8Array.from(fields, ([, its_kind]) => its_kind);
 
-/** What the schema says of a field. */
-const schemaOf = (name: keyof typeof TelemetryEvent.properties): { maxLength?: number; pattern?: string } =>
-  TelemetryEvent.properties[name] as object;
-const MAX_LENGTHS = Int32Array.from(fields, ([name]) => schemaOf(name).maxLength ?? 0);
-const TYPE = new RegExp(schemaOf('type').pattern ?? '');
+const LONGEST = Int32Array.from(fields, ([name]) =>
+  name in MAX_LENGTHS ? MAX_LENGTHS[name as keyof typeof MAX_LENGTHS] : 0,
+);
+const TYPE = new RegExp(TYPE_PATTERN);
 
 /** Each key with its closing quote and its colon; 16 bytes at most. */
 const KEYS = fields.map(([name]) => Buffer.from(`${name}":`));
@@ -199,35 +199,35 @@ export class EventScanner implements ScannedRow {
           has_type = true;
           break;
         case kind.service: {
-          const text = this.#knownText(at, services, MAX_LENGTHS[field] ?? 0);
+          const text = this.#knownText(at, services, LONGEST[field] ?? 0);
           if (text < 0) return -1;
           this.service = text;
           break;
         }
         case kind.route: {
-          const text = this.#knownText(at, routes, MAX_LENGTHS[field] ?? 0);
+          const text = this.#knownText(at, routes, LONGEST[field] ?? 0);
           if (text < 0) return -1;
           this.route = text;
           has_route = true;
           break;
         }
         case kind.path: {
-          const text = this.#knownText(at, paths, MAX_LENGTHS[field] ?? 0);
+          const text = this.#knownText(at, paths, LONGEST[field] ?? 0);
           if (text < 0) return -1;
           this.path = text === 0 ? paths.ofText('/') : text;
           break;
         }
         case kind.method: {
-          const text = this.#knownText(at, methods, MAX_LENGTHS[field] ?? 0);
+          const text = this.#knownText(at, methods, LONGEST[field] ?? 0);
           if (text < 0) return -1;
           this.method = text;
           break;
         }
         case kind.text:
-          if (!this.#text(at, MAX_LENGTHS[field] ?? 0)) return -1;
+          if (!this.#text(at, LONGEST[field] ?? 0)) return -1;
           break;
         case kind.id:
-          if (!this.#text(at, MAX_LENGTHS[field] ?? 0) || this.#end === at + 2) return -1;
+          if (!this.#text(at, LONGEST[field] ?? 0) || this.#end === at + 2) return -1;
           this.id_start = at + 1;
           this.id_end = this.#end - 1;
           break;
