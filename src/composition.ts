@@ -88,6 +88,9 @@ export interface Given {
 /** Reads what the log has new when it is started, and keeps up with it until it is closed. */
 type StartedClientIds = ClientIds & { start(): Promise<void>; close(): Promise<void> };
 
+/** Chunks of a tenant that go into an embedded log behind one another: one is hashed, one written, one collected. */
+const CHUNKS_UNDER_WAY = 3;
+
 /** How long a record of another process may take from its stamp, and its look at the guard, into the log. */
 const OTHER_WRITERS_MS = 1_000;
 
@@ -284,30 +287,31 @@ export const compose = (given: Given): Container => {
       }),
     [t.logger],
   );
-  container
-    .bind(t.ingest)
-    .toResolvedValue(
-      (
-        writer: RecordWriter,
-        clientIds: ClientIds,
-        guard: DeploymentGuard,
-        claims: Claims,
-        quotas: Quotas,
-        instance: Instance,
-        clock: Clock,
-        random: Random,
-      ) =>
-        new TelemetryIngest(
-          new ChunkWriter(writer, clock, random, instance, { shard: config.PULSESTREAM_SHARD }),
-          clientIds,
-          guard,
-          claims,
-          quotas,
-          clock,
-          random,
-        ),
-      [t.writer, t.clientIds, t.guard, t.claims, t.quotas, t.instance, t.clock, t.random],
-    );
+  container.bind(t.ingest).toResolvedValue(
+    (
+      writer: RecordWriter,
+      clientIds: ClientIds,
+      guard: DeploymentGuard,
+      claims: Claims,
+      quotas: Quotas,
+      instance: Instance,
+      clock: Clock,
+      random: Random,
+    ) =>
+      new TelemetryIngest(
+        new ChunkWriter(writer, clock, random, instance, {
+          shard: config.PULSESTREAM_SHARD,
+          ...(!config.EVENTSTOREDB_URL && { under_way: CHUNKS_UNDER_WAY }),
+        }),
+        clientIds,
+        guard,
+        claims,
+        quotas,
+        clock,
+        random,
+      ),
+    [t.writer, t.clientIds, t.guard, t.claims, t.quotas, t.instance, t.clock, t.random],
+  );
 
   container
     .bind(t.issues)

@@ -20,7 +20,7 @@ export const batch: Step = {
   name: 'batch',
   what: (seconds) => `Batches of ${String(BATCH)} for ${String(seconds)} s, and memory after it`,
   measure: async (run) => {
-    const events = sent(4);
+    const events = sent(8);
     return {
       ...loadFigures('ingest', events, await send(run, events, closedLoop)),
       memory_loaded_bytes: await run.server.memory(),

@@ -19,8 +19,8 @@ export interface TurnOptions {
 
 /** A batch takes a few milliseconds and a flush some ten: who waits for much longer is one of too many. */
 const DEFAULT_TURNS: TurnOptions = {
-  // One alone has half of it: as much as a chunk holds.
-  window: 2 * 1024 * 1024,
+  // One alone has half of it: as much as is under way of a tenant where three chunks are.
+  window: 6 * 1024 * 1024,
   // Little enough to be done soon on any machine, and more than who sends less than their share mostly has.
   ahead: 2 * 1024 * 1024,
   few: 8,

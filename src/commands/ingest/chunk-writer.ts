@@ -3,7 +3,12 @@ import { chunkIdOf, telemetryStream } from '../../domain/telemetry/address.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import { keepColumns, MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
 import type { ExpectedRevision } from '../../eventstore/event-log-writer.js';
-import { EventStoreUnavailable, type Position, type StreamName } from '../../eventstore/event-store.js';
+import {
+  EventStoreUnavailable,
+  type Position,
+  type Revision,
+  type StreamName,
+} from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { SharedBudget } from '../../platform/shared-budget.js';
@@ -44,6 +49,11 @@ export interface ChunkWriterOptions {
   readonly chunk?: ChunkLimits;
   /** Bytes that may wait to be written, shared by the tenants; more are refused. */
   readonly waiting_bytes?: number;
+  /**
+   * How many chunks of a tenant may be under way where they are full; absent: one. For a log that takes the appends to
+   * a stream in the order in which they are made.
+   */
+  readonly under_way?: number;
 }
 
 const DEFAULT_CHUNK: ChunkLimits = { bytes: 900_000, events: MAX_CHUNK_EVENTS };
@@ -70,18 +80,26 @@ interface OpenChunk {
   events: number;
 }
 
-/** One tenant's way into the log: its chunks go one after another, each at the exact revision. */
+/** One tenant's way into the log: its chunks go off in their order, each at the exact revision. */
 interface Lane {
   readonly tenant: TenantId;
+  /** All but the last take nothing more in. */
   readonly queue: OpenChunk[];
   stream: StreamName | undefined;
-  revision: ExpectedRevision;
-  running: boolean;
+  /** The stream's last that is known, and the one that it will be where all that is under way goes well. */
+  last: ExpectedRevision;
+  presumed: ExpectedRevision;
+  /** Whether all went well so far. */
+  steady: boolean;
+  under_way: number;
+  /** Resolves when what went off last has come to an end, and with it all before it. */
+  ended: Promise<void>;
 }
 
 /**
- * Packs events into chunks and appends them. A chunk goes off at once where none of its tenant is under way, and what
- * comes meanwhile shares the next one: nobody waits for a timer, and the busier it is the more share one flush.
+ * Packs events into chunks and appends them. A chunk goes off at once where none of its tenant is under way or it is
+ * full, and what comes meanwhile shares the next one: nobody waits for a timer, and the busier it is the more share
+ * one flush.
  * Requests share a chunk where tenant, actor, origin and the correction of times are the same; the record names the
  * first of them.
  * A caller is answered when its own events are durable, or known not to be.
@@ -127,7 +145,7 @@ export class ChunkWriter {
           this.#enqueue(lane, request, piece, k, { piece, settle, fail });
         }),
     );
-    if (!lane.running) void this.#run(lane);
+    this.#run(lane);
     // All of them, also where one fails: the caller's bytes are read until then.
     const settled = await Promise.allSettled(outcomes);
     this.#waiting.release(request.tenant, bytes);
@@ -140,7 +158,16 @@ export class ChunkWriter {
   #laneOf(tenant: TenantId): Lane {
     let lane = this.#lanes.get(tenant);
     if (!lane) {
-      lane = { tenant, queue: [], stream: undefined, revision: 'none', running: false };
+      lane = {
+        tenant,
+        queue: [],
+        stream: undefined,
+        last: 'none',
+        presumed: 'none',
+        steady: false,
+        under_way: 0,
+        ended: Promise.resolve(),
+      };
       this.#lanes.set(tenant, lane);
     }
     return lane;
@@ -177,20 +204,31 @@ export class ChunkWriter {
     });
   }
 
-  async #run(lane: Lane): Promise<void> {
-    lane.running = true;
-    try {
-      for (let chunk = lane.queue.shift(); chunk; chunk = lane.queue.shift()) await this.#write(lane, chunk);
-    } finally {
-      lane.running = false;
+  #run(lane: Lane): void {
+    while (this.#mayStart(lane)) {
+      const chunk = lane.queue.shift();
+      if (!chunk) return;
+      const before = lane.ended;
+      lane.under_way += 1;
+      lane.ended = this.#write(lane, chunk, before).then(async () => {
+        lane.under_way -= 1;
+        this.#run(lane);
+        await before;
+      });
     }
   }
 
+  #mayStart({ tenant, queue, under_way, steady, stream }: Lane): boolean {
+    if (under_way === 0) return queue.length > 0;
+    const most = steady && stream === this.#streamOf(tenant) ? (this.options.under_way ?? 1) : 1;
+    return under_way < most && queue.length > 1;
+  }
+
   /** Writes a chunk and answers its callers; never rejects. */
-  async #write(lane: Lane, chunk: OpenChunk): Promise<void> {
+  async #write(lane: Lane, chunk: OpenChunk, before: Promise<void>): Promise<void> {
     try {
       const draft = this.#close(chunk);
-      const outcome = await this.#append(lane, chunk, draft);
+      const outcome = await this.#append(lane, chunk, draft, before);
       let index = 0;
       for (const { piece, settle } of chunk.waiting) {
         settle(
@@ -234,38 +272,49 @@ export class ChunkWriter {
     lane: Lane,
     { cause, ticket }: OpenChunk,
     draft: Draft,
+    before: Promise<void>,
   ): Promise<
     | { readonly position: Position; readonly recorded_at: string; readonly repeated: boolean }
     | { readonly refusal: CommandRefusal }
   > {
-    this.#follow(lane);
+    const stream = this.#follow(lane);
+    let expected = lane.under_way === 1 ? lane.last : lane.presumed;
     let refusal = contended;
     let unknown = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 1) await this.clock.sleep(FIRST_PAUSE_MS * 2 ** attempt);
+      lane.presumed = following(expected);
       let outcome: WriteOutcome;
       try {
-        outcome = await this.writer.append(lane.stream, lane.revision, [draft], cause, ticket);
+        outcome = await this.writer.append(stream, expected, [draft], cause, ticket);
       } catch (error) {
+        lane.steady = false;
         if (!(error instanceof EventStoreUnavailable)) throw error;
         if (error.reason !== 'unreachable') return { refusal: unavailable(error) };
         // Unknown whether it was written: the same record at the same revision again finds out.
         unknown = true;
         refusal = unavailable(error);
+        // What went off before is repeated first, at the revision that it had.
+        await before;
         continue;
       }
       switch (outcome.outcome) {
         case 'appended': {
           const { position, recorded_at, repeated } = outcome;
           // A record that was there already may be anywhere in the stream, or in another day's.
-          if (!repeated) lane.revision = outcome.revision;
+          if (!repeated) lane.last = later(lane.last, outcome.revision);
+          lane.steady = !repeated;
           return { position, recorded_at, repeated: repeated && !unknown };
         }
         case 'conflict':
-          lane.revision = outcome.actual;
+          lane.steady = false;
+          lane.last = later(lane.last, outcome.actual);
+          await before;
+          expected = lane.last;
           refusal = contended;
           break;
         case 'guarded':
+          lane.steady = false;
           return { refusal: guarded };
         case 'too_large':
           throw new Error(
@@ -277,14 +326,26 @@ export class ChunkWriter {
   }
 
   /** Turns to the stream of the day. What its last revision is, the first append finds out by a conflict. */
-  #follow(lane: Lane): asserts lane is Lane & { stream: StreamName } {
+  #follow(lane: Lane): StreamName {
+    const stream = this.#streamOf(lane.tenant);
+    if (lane.stream !== stream) {
+      lane.stream = stream;
+      lane.last = 'none';
+      lane.steady = false;
+    }
+    return stream;
+  }
+
+  #streamOf(tenant: TenantId): StreamName {
     const day = new Date(this.clock.now()).toISOString().slice(0, 10).replaceAll('-', '');
-    const stream = telemetryStream(lane.tenant, this.options.shard, day) as StreamName;
-    if (lane.stream === stream) return;
-    lane.stream = stream;
-    lane.revision = 'none';
+    return telemetryStream(tenant, this.options.shard, day) as StreamName;
   }
 }
+
+const following = (last: ExpectedRevision): Revision => (last === 'none' ? 0 : last + 1) as Revision;
+
+const later = (a: ExpectedRevision, b: ExpectedRevision): ExpectedRevision =>
+  a === 'none' || (b !== 'none' && b > a) ? b : a;
 
 const overloaded: CommandRefusal = {
   kind: 'unavailable',

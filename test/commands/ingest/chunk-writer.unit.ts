@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { EventStoreUnavailable, type Revision } from '../../../src/eventstore/event-store.js';
 import type { TenantId } from '../../../src/domain/ids.js';
 import { decodeChunk, ingestBench, NOW, request, tenant, type TestLog } from '../../support/telemetry.js';
@@ -231,5 +232,84 @@ describe('more than fits into memory', () => {
     open();
     expect([(await first).ok, (await second).ok]).toEqual([true, true]);
     expect(chunks.waiting_bytes).toBe(0);
+  });
+});
+
+describe('full chunks of a tenant', () => {
+  const one_each = { chunk: { bytes: 10_000, events: 1 }, under_way: 3 };
+  const messagesIn = (log: TestLog) =>
+    log.events.flatMap((stored) => decodeChunk(stored).events.map(({ message }) => message));
+
+  it('are under way together, as many as may be, once the end of the stream is known', async () => {
+    const { log, ingest } = ingestBench(one_each);
+    await ingest.one(event(0), request());
+    const { open } = gate(log);
+    const sent = Array.from({ length: 8 }, (_, n) => ingest.one(event(n + 1), request()));
+    await turn();
+    expect(log.appends).toBe(1 + 3);
+    open();
+    await Promise.all(sent);
+    expect(messagesIn(log)).toEqual(Array.from({ length: 9 }, (_, n) => String(n)));
+  });
+
+  it('go one after another where nobody says more, and the last one waits for others to join', async () => {
+    const single = ingestBench({ chunk: one_each.chunk });
+    await single.ingest.one(event(0), request());
+    const closed = gate(single.log);
+    const behind = [1, 2, 3].map((n) => single.ingest.one(event(n), request()));
+    await turn();
+    expect(single.log.appends).toBe(2);
+    closed.open();
+    await Promise.all(behind);
+
+    const { log, ingest } = ingestBench({ under_way: 3 });
+    await ingest.one(event(0), request());
+    const { open } = gate(log);
+    const sent = [1, 2, 3].map((n) => ingest.one(event(n), request()));
+    await turn();
+    expect(log.appends).toBe(2);
+    open();
+    await Promise.all(sent);
+    expect(log.events.map(({ metadata }) => metadata.chunk?.count)).toEqual([1, 1, 2]);
+  });
+
+  it('are stored once each, in whatever order a store takes them, answers or fails', async () => {
+    const fates = fc.constantFrom('goes', 'goes', 'goes', 'late', 'lost', 'unanswered', 'another first');
+    await fc.assert(
+      fc.asyncProperty(fc.array(fates, { maxLength: 24, size: 'max' }), async (fate) => {
+        const { log, clock, ingest } = ingestBench(one_each);
+        const other = ingestBench({}, { log, clock });
+        const unreachable = new EventStoreUnavailable('unreachable', 'gone');
+        let strangers = 0;
+        let meddling = false;
+        log.before = async (attempt) => {
+          if (meddling) return undefined;
+          const what = fate[attempt];
+          if (what === 'late') for (let turns = 0; turns < 3; turns += 1) await turn();
+          if (what === 'lost') throw unreachable;
+          if (what === 'another first') {
+            meddling = true;
+            if ((await other.ingest.one(event(1_000 + attempt), request())).ok) strangers += 1;
+            meddling = false;
+          }
+          return undefined;
+        };
+        log.after = (attempt) => {
+          if (!meddling && fate[attempt] === 'unanswered') throw unreachable;
+        };
+        const sent = Array.from({ length: 8 }, (_, n) => ingest.one(event(n), request()));
+        const answers = await Promise.all(sent);
+        const stored = messagesIn(log);
+        expect(new Set(stored).size).toBe(stored.length);
+        answers.forEach(({ ok }, n) => {
+          if (ok) expect(stored).toContain(String(n));
+        });
+        expect(log.events.map(({ revision }) => revision)).toEqual(stored.map((_, n) => n));
+        expect(strangers).toBeLessThanOrEqual(stored.length);
+        log.before = () => Promise.resolve(undefined);
+        log.after = () => undefined;
+        expect((await ingest.one(event(9_999), request())).ok).toBe(true);
+      }),
+    );
   });
 });
