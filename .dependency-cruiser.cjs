@@ -178,7 +178,7 @@ module.exports = {
       comment: 'Only the command pipeline may reach the append half of the event store.',
       from: {
         path: '^src/',
-        pathNot: ['^src/commands/', '^src/eventstore/', '^src/(composition|stores)\\.ts$'],
+        pathNot: ['^src/commands/', '^src/eventstore/', '^src/(composition|stores)(/|\\.ts$)'],
       },
       to: { path: '^src/(commands/writer|eventstore/event-log-writer)' },
     },

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { compose, remindOfGuard, tokens, type Given } from './composition.js';
+import { compose } from './composition.js';
+import { remindOfGuard } from './composition/operating.js';
+import { tokens, type Given } from './composition/tokens.js';
 import { followGuard, restoreGuard } from './commands/guard-following.js';
 import { startChores } from './platform/chores.js';
 import type { Config } from './platform/config.js';
@@ -72,15 +74,15 @@ export const openOperations = (
 ): Promise<{ readonly operations: Operations; readonly replays: Replays; close(): Promise<void> }> =>
   opening(async (opened) => {
     const given = await prepare(config, opened);
-    const container = compose(given);
+    const get = compose(given);
     // Retention writes records: not while a deployment is under way.
-    await restoreGuard(given.stores.log, await container.getAsync(tokens.guard));
-    const host = await container.getAsync(tokens.host);
+    await restoreGuard(given.stores.log, get(tokens.guard));
+    const host = get(tokens.host);
     opened.add(() => host.stop());
     await host.start();
-    const replays = await container.getAsync(tokens.replays);
+    const replays = get(tokens.replays);
     opened.add(() => replays.stop());
-    return { operations: await container.getAsync(tokens.operations), replays };
+    return { operations: get(tokens.operations), replays };
   });
 
 /** A server that answers. */
@@ -98,21 +100,11 @@ export const startPulseStream = (config: Config): Promise<RunningServer> =>
     const given = await prepare(config, opened);
     const { stores } = given;
     const { log } = stores;
-    const container = compose(given);
-    const [guard, eraser, chores, clientIds, host, replays, deployments, processes, api, passwords, logger] =
-      await Promise.all([
-        container.getAsync(tokens.guard),
-        container.getAsync(tokens.eraser),
-        container.getAsync(tokens.chores),
-        container.getAsync(tokens.clientIds),
-        container.getAsync(tokens.host),
-        container.getAsync(tokens.replays),
-        container.getAsync(tokens.deployments),
-        container.getAsync(tokens.processes),
-        container.getAsync(tokens.api),
-        container.getAsync(tokens.passwords),
-        container.getAsync(tokens.logger),
-      ]);
+    const get = compose(given);
+    const [guard, eraser, chores] = [get(tokens.guard), get(tokens.eraser), get(tokens.chores)];
+    const [clientIds, host, replays] = [get(tokens.clientIds), get(tokens.host), get(tokens.replays)];
+    const [deployments, processes] = [get(tokens.deployments), get(tokens.processes)];
+    const [api, passwords, logger] = [get(tokens.api), get(tokens.passwords), get(tokens.logger)];
     opened.add(() => passwords.close());
 
     const following = new AbortController();

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { START, type Position, type RecordedEvent } from '../../src/eventstore/event-store.js';
 import { followGuard, restoreGuard } from '../../src/commands/guard-following.js';
-import { compose, tokens } from '../../src/composition.js';
+import { compose } from '../../src/composition.js';
+import { tokens } from '../../src/composition/tokens.js';
 import type { Chore } from '../../src/platform/chores.js';
 import { readConfig } from '../../src/platform/config.js';
 import type { PasswordHasher } from '../../src/platform/password.js';
@@ -78,19 +79,12 @@ export const startTestServer = async (environment: Record<string, string> = {}):
   const keys = deriveKeys(await readKey(directory, 'secret'));
   const operator_token = await readKey(directory, 'operatorToken');
   const signer = logSigner(await readKey(directory, 'logSigning'), config.PULSESTREAM_LOG_ORIGIN);
-  const container = compose({ config, release: 'test', keys, operator_token, signer, stores });
-  container.rebind(tokens.passwords).toConstantValue(quickPasswords());
-  const [guard, eraser, clientIds, chores, deployments, host, replays, processes, api] = await Promise.all([
-    container.getAsync(tokens.guard),
-    container.getAsync(tokens.eraser),
-    container.getAsync(tokens.clientIds),
-    container.getAsync(tokens.chores),
-    container.getAsync(tokens.deployments),
-    container.getAsync(tokens.host),
-    container.getAsync(tokens.replays),
-    container.getAsync(tokens.processes),
-    container.getAsync(tokens.api),
-  ]);
+  const get = compose({ config, release: 'test', keys, operator_token, signer, stores }, (bind) => {
+    bind(tokens.passwords, quickPasswords);
+  });
+  const [guard, eraser, chores] = [get(tokens.guard), get(tokens.eraser), get(tokens.chores)];
+  const [clientIds, host, replays] = [get(tokens.clientIds), get(tokens.host), get(tokens.replays)];
+  const [deployments, processes, api] = [get(tokens.deployments), get(tokens.processes), get(tokens.api)];
   const stopping = new AbortController();
   const restored = await restoreGuard(stores.log, guard);
   const following = followGuard(stores.log, guard, restored, stopping.signal);
