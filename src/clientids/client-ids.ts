@@ -4,6 +4,18 @@ import type { Position } from '../eventstore/event-store.js';
 /** For how long, by the time of recording, a second event with the same id of the same tenant is a repetition. */
 export const CLIENT_ID_WINDOW_MS = 24 * 3_600_000;
 
+/** Ids of one length where they stand: each event has one, so many bytes behind where the event starts. */
+export interface IdsInBytes {
+  /** In ASCII, where the ids are. */
+  readonly bytes: Buffer;
+  readonly starts: Int32Array;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The ids that clients have given to a request's events; undefined: an event has none. */
+export type GivenIds = readonly (string | undefined)[] | IdsInBytes;
+
 /** Some events of a request next to each other, those from `from` up to `to`, that are stored or not stored together. */
 export interface Span {
   readonly from: number;
@@ -48,10 +60,10 @@ export interface IdClaim {
  */
 export interface ClientIds {
   /**
-   * Claims the ids of a request's events (undefined: it has none), all at once; of several with one id the first is to
-   * be stored. Waits while another request holds one of them, holding none itself.
+   * Claims the ids of a request's events, all at once; of several with one id the first is to be stored. Waits while
+   * another request holds one of them, holding none itself.
    */
-  claim(tenant: TenantId, ids: readonly (string | undefined)[], spans: readonly Span[]): Promise<IdClaim>;
+  claim(tenant: TenantId, ids: GivenIds, spans: readonly Span[]): Promise<IdClaim>;
   /** A position by which everything that is claimed and settled as stored is in the log. */
   position(): Promise<Position>;
 }

@@ -193,6 +193,7 @@ const sameReading = (read: ReadOutcome, parsed: Reading, body: Buffer): string |
   const { received, rejected } = read;
   const indexes = placesOf(read);
   const { accepted, offset } = parsed;
+  const { client_ids: ids } = received;
   if ((received.time_offset_ms ?? 0) !== offset && accepted.length > 0)
     return `corrected by ${String(received.time_offset_ms)}, where it should be ${String(offset)}`;
   const said = JSON.stringify(rejected.map(({ index, code, pointer, id }) => ({ index, code, pointer, id })));
@@ -201,7 +202,8 @@ const sameReading = (read: ReadOutcome, parsed: Reading, body: Buffer): string |
   if (indexes.join() !== accepted.map(({ index }) => index).join()) return `accepted ${indexes.join()}`;
   for (const [i, { start, end, event }] of accepted.entries()) {
     if (received.starts[i] !== start || received.ends[i] !== end) return `slice ${String(i)}`;
-    if (received.client_ids?.[i] !== event.id) return `id ${String(i)}`;
+    if (ids && 'bytes' in ids) return 'ids in bytes';
+    if (ids?.[i] !== event.id) return `id ${String(i)}`;
     const text = body.toString('utf8', start, end).replaceAll('\n', ' ');
     if (received.body.toString('utf8', start, end) !== text) return `bytes ${String(i)}`;
   }

@@ -2,6 +2,7 @@ import {
   CLIENT_ID_WINDOW_MS,
   type ClientIds,
   type First,
+  type GivenIds,
   type IdClaim,
   type Span,
   type SpanOutcome,
@@ -12,7 +13,7 @@ import { clientIdsOf } from '../../domain/telemetry/client-ids.js';
 import { START, type EventLog, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
-import { hashInto, HASH_WORDS, type HashKey } from './hash.js';
+import { hashBytesInto, hashInto, HASH_WORDS, type HashKey } from './hash.js';
 import { Holder } from './holder.js';
 import { IdTable } from './id-table.js';
 import { addressAt, ENTRY_BYTES, writeEntry } from './run-format.js';
@@ -74,17 +75,11 @@ export class LogClientIds implements ClientIds {
     this.#work = Promise.all([this.#keepWriting(), ...following]);
   }
 
-  async claim(
-    tenant: TenantId,
-    ids: readonly (string | undefined)[],
-    spans: readonly Span[],
-  ): Promise<IdClaim> {
-    const hashes = new Uint32Array(ids.length * HASH_WORDS);
-    const key = this.#keyOf(tenant);
-    for (const [i, id] of ids.entries()) if (id !== undefined) hashInto(hashes, i * HASH_WORDS, key, id);
+  async claim(tenant: TenantId, ids: GivenIds, spans: readonly Span[]): Promise<IdClaim> {
+    const hashed = hashedIds(ids, this.#keyOf(tenant));
     for (;;) {
-      const claim = new Claim(ids.length, this.#open);
-      const other = this.#claim(claim, ids, hashes, spans);
+      const claim = new Claim(hashed.given.length, this.#open);
+      const other = this.#claim(claim, hashed, spans);
       if (this.#table.size >= this.#limit) this.#hurry.abort();
       if (!other) return claim;
       claim.abandon();
@@ -123,12 +118,7 @@ export class LogClientIds implements ClientIds {
   }
 
   /** Puts a claim's ids into the table; gives the holder of another claim that has one of them, where there is one. */
-  #claim(
-    claim: Claim,
-    ids: readonly (string | undefined)[],
-    hashes: Uint32Array,
-    spans: readonly Span[],
-  ): Holder | undefined {
+  #claim(claim: Claim, { given, hashes }: HashedIds, spans: readonly Span[]): Holder | undefined {
     const runs = this.#insistOpen();
     const table = this.#table;
     const leaving = this.#leaving?.table;
@@ -137,7 +127,7 @@ export class LogClientIds implements ClientIds {
       let number = 0;
       let place = 0;
       for (let i = from; i < to; i += 1) {
-        if (ids[i] !== undefined) {
+        if (given[i] === 1) {
           const at = i * HASH_WORDS;
           const slot = table.slot(hashes, at);
           const found =
@@ -250,6 +240,34 @@ export class LogClientIds implements ClientIds {
     this.#leaving = undefined;
   }
 }
+
+/** A request's ids by their hashes. */
+interface HashedIds {
+  /** 1 for each event that has an id. */
+  readonly given: Uint8Array;
+  readonly hashes: Uint32Array;
+}
+
+const hashedIds = (ids: GivenIds, key: HashKey): HashedIds => {
+  const count = 'bytes' in ids ? ids.starts.length : ids.length;
+  const given = new Uint8Array(count);
+  const hashes = new Uint32Array(count * HASH_WORDS);
+  if ('bytes' in ids) {
+    const { bytes, starts, offset, length } = ids;
+    given.fill(1);
+    for (let i = 0; i < count; i += 1) {
+      const start = (starts[i] ?? 0) + offset;
+      hashBytesInto(hashes, i * HASH_WORDS, key, bytes, start, start + length);
+    }
+  } else
+    for (let i = 0; i < count; i += 1) {
+      const id = ids[i];
+      if (id === undefined) continue;
+      given[i] = 1;
+      hashInto(hashes, i * HASH_WORDS, key, id);
+    }
+  return { given, hashes };
+};
 
 /** Whose an id is: an event on disk, or a place among a holder's. */
 type Found = First | { readonly holder: Holder; readonly place: number };

@@ -3,7 +3,6 @@ import type { ClientIds, IdClaim, SpanOutcome } from '../../clientids/client-ids
 import type { TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryId } from '../../domain/telemetry/address.js';
 import type { Quota } from '../../domain/tenancy/usage.js';
-import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import { START, type Position } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
@@ -22,6 +21,7 @@ import {
   type ReadLimits,
   type RejectedEvent,
 } from './read-events.js';
+import { readMade, type MadeEvents } from './made-events.js';
 import type { Quotas } from './quotas.js';
 import { without, type Piece } from './received.js';
 import type { BatchFormat } from './split.js';
@@ -42,26 +42,6 @@ export interface BatchAnswer {
   readonly errors: readonly RejectedEvent[];
   readonly batch_id: string;
 }
-
-/** Events that a request in another format was read into. */
-export interface MadeEvents {
-  /** The events' JSON texts, a line break between them. */
-  readonly lines: Buffer;
-  readonly count: number;
-  /** The format; its requests share no identity with another's. */
-  readonly format: string;
-  /**
-   * What was received, where the same bytes again can only be the same request again: it then stores nothing twice.
-   * Absent where two requests may be alike and both be meant.
-   */
-  readonly identity?: Buffer;
-}
-
-/** Events as {@link MadeEvents} has them. */
-export const linesOf = (events: readonly TelemetryEvent[]): Pick<MadeEvents, 'lines' | 'count'> => ({
-  lines: Buffer.from(events.map((event) => JSON.stringify(event)).join('\n')),
-  count: events.length,
-});
 
 export interface BatchOptions {
   /** Names every rejected event instead of the first hundred. */
@@ -179,15 +159,15 @@ export class TelemetryIngest {
    * empty, or have nothing that is valid: its sender then has an answer of its own.
    */
   async events(
-    { lines, count, format, identity }: MadeEvents,
+    { lines, count, format, identity, known }: MadeEvents,
     context: CommandContext,
   ): Promise<CommandResult<BatchAnswer>> {
     const admitted = this.#admit(context);
     if (!admitted.ok) return admitted;
     const ticket = this.guard.admit('telemetry');
     if (!ticket) return refusing(guarded);
-    const reading = readBatch(lines, 'ndjson', { ...this.#readLimits(context), events: count });
-    if (!reading.ok) throw new Error(`Made events that cannot be read: ${reading.detail}`);
+    const limits = { ...this.#readLimits(context), events: count };
+    const reading = (known && readMade(lines, known, limits)) ?? readLines(lines, limits);
 
     const { actor } = context.principal;
     const body = identity && sha256(identity);
@@ -292,6 +272,12 @@ export class TelemetryIngest {
     return this.claims.once(keyed, () => carryOut(keyed));
   }
 }
+
+const readLines = (lines: Buffer, limits: ReadLimits): Reading => {
+  const reading = readBatch(lines, 'ndjson', limits);
+  if (!reading.ok) throw new Error(`Made events that cannot be read: ${reading.detail}`);
+  return reading;
+};
 
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 

@@ -60,6 +60,20 @@ interface EventBounds {
   readonly oldest_time: number;
 }
 
+/** By what the times of events are read that came then. */
+export const receiptOf = ({ now, sent_at }: Pick<ReadLimits, 'now' | 'sent_at'>): Required<Receipt> => ({
+  received_at: now,
+  time_offset_ms: sent_at === undefined ? 0 : clockOffset(sent_at, now),
+});
+
+export const boundsOf = ({
+  event_bytes = MAX_EVENT_BYTES,
+  oldest_time = EARLIEST_TIME,
+}: Pick<ReadLimits, 'event_bytes' | 'oldest_time'>): EventBounds => ({
+  bytes: Math.min(event_bytes, MAX_EVENT_BYTES),
+  oldest_time: Math.max(oldest_time, EARLIEST_TIME),
+});
+
 /** Nesting beyond which an event is not looked into any further. */
 const MAX_DEPTH = 32;
 /** `{"type":"a"}` */
@@ -129,23 +143,15 @@ class EventsReader implements Elements {
     const most = Math.min(limits.events, Math.ceil(body.length / MIN_EVENT_BYTES));
     this.#columned = Math.min(most, MAX_COLUMN_EVENTS);
     scanner.begin(body, this.#columned);
-    this.#receipt = this.#receiptOf(limits.sent_at);
-    this.#bounds = {
-      bytes: Math.min(limits.event_bytes ?? MAX_EVENT_BYTES, MAX_EVENT_BYTES),
-      oldest_time: Math.max(limits.oldest_time ?? EARLIEST_TIME, EARLIEST_TIME),
-    };
-  }
-
-  #receiptOf(sent_at: number | undefined): Required<Receipt> {
-    const { now } = this.limits;
-    return { received_at: now, time_offset_ms: sent_at === undefined ? 0 : clockOffset(sent_at, now) };
+    this.#receipt = receiptOf(limits);
+    this.#bounds = boundsOf(limits);
   }
 
   sentAt(start: number, end: number): BrokenBody | undefined {
     const sent_at = readSentAt(valueOf(this.body.toString('utf8', start, end)));
     if (Number.isNaN(sent_at)) return invalidSentAt;
     if (this.limits.sent_at !== undefined) return undefined;
-    const receipt = this.#receiptOf(sent_at);
+    const receipt = receiptOf({ ...this.limits, sent_at });
     if (this.#place === 0) this.#receipt = receipt;
     else if (receipt.time_offset_ms !== 0) this.late_sent_at = sent_at;
     return undefined;
@@ -234,7 +240,7 @@ const valueOf = (json: string): unknown => {
 const fault = (code: string, detail: string, pointer = ''): Fault => ({ pointer, code, detail });
 
 /** An event and the time that it says (NaN: it says none), or what is wrong with it. */
-const readEvent = (
+export const readEvent = (
   body: Buffer,
   start: number,
   end: number,

@@ -1,3 +1,4 @@
+import type { GivenIds } from '../../clientids/client-ids.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import type { PackedColumns } from '../../domain/telemetry/chunk.js';
 import { ColumnsBuilder, type EventColumns } from '../../domain/telemetry/columns.js';
@@ -21,8 +22,8 @@ export interface Received {
   readonly time_offset_ms?: number;
   /** Made where many events come at once; absent, the chunk is parsed where it is read. */
   readonly columns?: EventColumns;
-  /** The clients' own ids, undefined where an event has none; absent where no event has one. */
-  readonly client_ids?: readonly (string | undefined)[];
+  /** The clients' own ids; absent where no event has one. */
+  readonly client_ids?: GivenIds;
 }
 
 /** Some of a request's events, next to one another: those from `from` up to `to`. */

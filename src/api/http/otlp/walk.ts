@@ -17,6 +17,19 @@ const QUESTION_MARK = 0x3f;
 const HASH = 0x23;
 const COLON = 0x3a;
 
+/** 1: a byte in ASCII that stands for itself in a JSON string. */
+const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x80);
+PLAIN[QUOTE] = 0;
+PLAIN[BACKSLASH] = 0;
+
+/** Zeros behind the bytes: what is read ahead, a word at a time, is not outside of them. */
+const MARGIN = 32;
+/** A larger body has room of its own, which goes with it. */
+const KEPT_ROOM = 4 * 1024 * 1024;
+
+/** Of its own, not of a pool: views of it begin at 0. */
+const newRoom = (bytes: number): Buffer => Buffer.from(new ArrayBuffer(bytes));
+
 /**
  * Walks protobuf's wire format in place. After {@link next} has given a tag, the field's value is either the number in
  * `value` or the bytes from `start` to `end`. A message inside is walked by setting `at` to its start, and back to its
@@ -27,8 +40,27 @@ export class Walk {
   value = 0;
   start = 0;
   end = 0;
+  /** The body's bytes and some zeros: a copy, for one body after another. */
+  bytes = newRoom(64 * 1024);
+  view = new DataView(this.bytes.buffer);
+  #kept = this.bytes;
 
-  constructor(readonly bytes: Buffer) {}
+  /** Begins with another body. */
+  begin(body: Uint8Array): void {
+    const needed = body.length + MARGIN;
+    let room = this.#kept;
+    if (room.length < needed) {
+      room = newRoom(2 * needed);
+      if (room.length <= KEPT_ROOM) this.#kept = room;
+    }
+    if (this.bytes !== room) {
+      this.bytes = room;
+      this.view = new DataView(room.buffer);
+    }
+    room.set(body);
+    room.fill(0, body.length, needed);
+    this.at = 0;
+  }
 
   /** The next field's tag, up to the end of its message; 0 where there is none. */
   next(to: number): number {
@@ -77,23 +109,23 @@ export class Walk {
 
   /** 32 bits, little endian. */
   word(at: number): number {
-    const { bytes } = this;
-    return (
-      ((bytes[at] ?? 0) |
-        ((bytes[at + 1] ?? 0) << 8) |
-        ((bytes[at + 2] ?? 0) << 16) |
-        ((bytes[at + 3] ?? 0) << 24)) >>>
-      0
-    );
+    return this.view.getUint32(at, true);
   }
 
   /** Whether bytes are ASCII that stands in a JSON string as it is. */
   isPlain(from: number, to: number): boolean {
-    const { bytes } = this;
-    for (let at = from; at < to; at += 1) {
-      const byte = bytes[at] ?? 0;
-      if (byte < 0x20 || byte >= 0x7f || byte === QUOTE || byte === BACKSLASH) return false;
+    const { bytes, view } = this;
+    let at = from;
+    for (; at + 4 <= to; at += 4) {
+      // Four bytes at once, by the test for a zero byte in a word (Mycroft 1987).
+      const word = view.getInt32(at, true);
+      const quote = word ^ 0x22222222;
+      const backslash = word ^ 0x5c5c5c5c;
+      const suspect = (word - 0x20202020) | (quote - 0x01010101) | (backslash - 0x01010101) | word;
+      // With the high bit of a byte set it is a suspect itself, so nothing has to be taken out again.
+      if ((suspect & 0x80808080) !== 0) break;
     }
+    for (; at < to; at += 1) if (PLAIN[bytes[at] ?? 0] !== 1) return false;
     return true;
   }
 
@@ -109,28 +141,16 @@ export class Walk {
 
   /** Whether as many bytes at two places are the same. */
   same(one: number, other: number, length: number): boolean {
-    const { bytes } = this;
-    for (let i = 0; i < length; i += 1) if (bytes[one + i] !== bytes[other + i]) return false;
+    const { bytes, view } = this;
+    let i = 0;
+    for (; i + 4 <= length; i += 4)
+      if (view.getInt32(one + i, true) !== view.getInt32(other + i, true)) return false;
+    for (; i < length; i += 1) if (bytes[one + i] !== bytes[other + i]) return false;
     return true;
   }
 
   /** Bytes as text, a character each. */
   latin1(from: number, to: number): string {
     return this.bytes.toString('latin1', from, to);
-  }
-
-  /** Whether bytes are those of a text in ASCII. */
-  is(text: string, from: number, to: number): boolean {
-    if (text.length !== to - from) return false;
-    for (let i = 0; i < text.length; i += 1) if (this.bytes[from + i] !== text.charCodeAt(i)) return false;
-    return true;
-  }
-
-  /** FNV-1a of bytes, 32 bits. */
-  hash(from: number, to: number): number {
-    const { bytes } = this;
-    let hash = 0x811c9dc5;
-    for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
-    return hash;
   }
 }

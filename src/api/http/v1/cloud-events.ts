@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { linesOf, MAX_BATCH_EVENTS } from '../../../commands/ingest/ingest.js';
+import { MAX_BATCH_EVENTS } from '../../../commands/ingest/ingest.js';
+import { linesOf } from '../../../commands/ingest/made-events.js';
 import { eventOfCloudEvent } from '../../../domain/telemetry/cloud-event.js';
 import { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { compile } from '../../../platform/validation.js';

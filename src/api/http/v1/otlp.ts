@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { linesOf, type MadeEvents } from '../../../commands/ingest/ingest.js';
+import { linesOf, type MadeEvents } from '../../../commands/ingest/made-events.js';
 import type { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { eventOfLogRecord } from '../../../domain/telemetry/otlp/log.js';
 import type { OtlpLogRecord, OtlpSpan } from '../../../domain/telemetry/otlp/model.js';
@@ -38,6 +38,8 @@ interface Mapped extends Omit<MadeEvents, 'format'> {
   readonly reasons: readonly string[];
   /** How many are of no kind that is stored. */
   readonly ignored: number;
+  /** Gives the room of the lines back, where it is used again. */
+  readonly release?: () => void;
 }
 
 type Reading = { readonly ok: true; readonly mapped: Mapped } | Exclude<Decoded<never>, { ok: true }>;
@@ -92,9 +94,8 @@ const traces: Signal = {
   fromProtobuf: (body) => {
     const quick = spanLines(body);
     if (!quick) return mapped(readProtobufSpans(body), mapSpans);
-    const { lines, events, spans, ignored, rejected, reasons } = quick;
-    const told = { rejected, reasons: [...reasons], ignored };
-    return { ok: true, mapped: { lines, count: events, records: spans, ...told } };
+    const { events, spans, ...told } = quick;
+    return { ok: true, mapped: { ...told, count: events, records: spans } };
   },
   fromJson: (body) => mapped(readJsonSpans(body), mapSpans),
 };
@@ -106,22 +107,24 @@ const logs: Signal = {
   fromJson: (body) => mapped(readJsonLogs(body), mapRecords(body)),
 };
 
-const take = async (
+/** Refuses a request, and counts that. */
+const refusing =
+  (request: ApiRequest<unknown, unknown, Buffer>, api: Pick<ApiServices, 'metrics' | 'issues'>) =>
+  (reason: Problem): ApiResponse => {
+    countRefused(api, request, reason);
+    return otlpFailure(reason, request.headers);
+  };
+
+/** Stores what was read, and answers. */
+const store = async (
   signal: Signal,
   request: ApiRequest<unknown, unknown, Buffer>,
   api: Pick<ApiServices, 'ingest' | 'metrics' | 'issues'>,
+  mapped: Mapped,
 ): Promise<ApiResponse> => {
-  const { body, headers, context } = request;
-  const refuse = (reason: Problem): ApiResponse => {
-    countRefused(api, request, reason);
-    return otlpFailure(reason, headers);
-  };
-  const reading = encodingOf(headers) === PROTOBUF ? signal.fromProtobuf(body) : signal.fromJson(body);
-  if (!reading.ok) {
-    const code = reading.status === 413 ? 'export_too_large' : 'undecodable_body';
-    return refuse(problem(reading.status, code, reading.detail));
-  }
-  const { records, rejected: unusable, reasons: why, ignored, ...made } = reading.mapped;
+  const { headers, context } = request;
+  const refuse = refusing(request, api);
+  const { records, rejected: unusable, reasons: why, ignored, ...made } = mapped;
   const most = context.limits?.batch_events;
   if (most !== undefined && records > most)
     return refuse(problem(413, 'too_many_events', `An export may have ${most} records.`));
@@ -149,6 +152,25 @@ const take = async (
     headers: made.count > 0 ? { [POSITION_HEADER]: result.position } : {},
     ...otlpSuccess(partial, signal.rejected_name, headers),
   };
+};
+
+/** Reads an export, stores it and answers. */
+const take = async (
+  signal: Signal,
+  request: ApiRequest<unknown, unknown, Buffer>,
+  api: Pick<ApiServices, 'ingest' | 'metrics' | 'issues'>,
+): Promise<ApiResponse> => {
+  const { body, headers } = request;
+  const reading = encodingOf(headers) === PROTOBUF ? signal.fromProtobuf(body) : signal.fromJson(body);
+  if (!reading.ok) {
+    const code = reading.status === 413 ? 'export_too_large' : 'undecodable_body';
+    return refusing(request, api)(problem(reading.status, code, reading.detail));
+  }
+  try {
+    return await store(signal, request, api, reading.mapped);
+  } finally {
+    reading.mapped.release?.();
+  }
 };
 
 const binary = (message: string) =>
