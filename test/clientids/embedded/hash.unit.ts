@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { HASH_WORDS, hashInto, type HashKey } from '../../../src/clientids/embedded/hash.js';
+import { HASH_WORDS, hashBytesInto, hashInto, type HashKey } from '../../../src/clientids/embedded/hash.js';
 
 const hash = (text: string, key: HashKey = [0x03020100, 0x07060504]): string => {
   const words = new Uint32Array(HASH_WORDS);
@@ -24,6 +24,19 @@ describe('the hash of a client id', () => {
   ])('begins as HalfSipHash-2-4 does: %i bytes', (length, expected) => {
     const text = String.fromCharCode(...Array.from({ length }, (_, i) => i));
     expect(hash(text).slice(0, 16)).toBe(expected);
+  });
+
+  it('of a text is that of its bytes, wherever they stand', () => {
+    const key: HashKey = [1, 2];
+    const text = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 40 }), fc.constant('é'.repeat(1025)));
+    fc.assert(
+      fc.property(text, fc.string({ maxLength: 5 }), fc.string({ maxLength: 5 }), (id, before, behind) => {
+        const start = Buffer.byteLength(before);
+        const words = new Uint32Array(HASH_WORDS);
+        hashBytesInto(words, 0, key, Buffer.from(before + id + behind), start, start + Buffer.byteLength(id));
+        expect(Buffer.from(words.buffer).toString('hex')).toBe(hash(id, key));
+      }),
+    );
   });
 
   it('differs for different texts and keys, in all its parts', () => {

@@ -95,8 +95,7 @@ export class JsonLines {
   hex(from: Uint8Array, start: number, end: number): void {
     const view = this.#view;
     let to = this.#at;
-    for (let at = start; at < end; at += 1, to += 2)
-      view.setUint16(to, HEX_PAIRS[from[at] ?? 0] ?? 0, true);
+    for (let at = start; at < end; at += 1, to += 2) view.setUint16(to, HEX_PAIRS[from[at] ?? 0] ?? 0, true);
     this.#at = to;
   }
 

@@ -175,6 +175,7 @@ export class PlainSpan {
 
   #reset(): void {
     for (let field = 0; field < FIELDS; field += 1) {
+      this.#starts[field] = 0;
       this.#ends[field] = 0;
       this.#numbers[field] = -1;
     }

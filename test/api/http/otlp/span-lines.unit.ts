@@ -2,10 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { readProtobufSpans } from '../../../../src/api/http/otlp/protobuf.js';
 import { spanLines, type SpanLines } from '../../../../src/api/http/otlp/span-lines.js';
+import { readMade } from '../../../../src/commands/ingest/made-events.js';
+import { readBatch, type ReadLimits } from '../../../../src/commands/ingest/read-events.js';
+import type { Received } from '../../../../src/commands/ingest/received.js';
+import type { TextColumn } from '../../../../src/domain/telemetry/columns.js';
 import type { OtlpSpan, OtlpValue } from '../../../../src/domain/telemetry/otlp/model.js';
 import { eventOfSpan } from '../../../../src/domain/telemetry/otlp/span.js';
 import { protobufSpans, serverSpan } from '../../../support/otlp.js';
 
+const NOW = 1_700_000_000_000;
 const SEED = { seed: 11, numRuns: 2000 };
 
 const linesOf = (found: SpanLines | undefined): readonly unknown[] => {
@@ -16,6 +21,46 @@ const linesOf = (found: SpanLines | undefined): readonly unknown[] => {
         .toString()
         .split('\n')
         .map((line): unknown => JSON.parse(line));
+};
+
+const textsOf = ({ values, ids }: TextColumn): readonly (string | undefined)[] =>
+  Array.from(ids, (number) => values[number]);
+
+/** What is kept of events that were read, in one form whoever read them. */
+const contents = ({ body, starts, ends, times, time_offset_ms, columns, client_ids }: Received) => ({
+  lines: Array.from(starts, (start, i) => body.toString('utf8', start, ends[i])),
+  times: Array.from(times),
+  time_offset_ms,
+  columns: columns && {
+    statuses: [...columns.statuses],
+    durations: [...columns.durations],
+    types: textsOf(columns.types),
+    services: textsOf(columns.services),
+    routes: textsOf(columns.routes),
+    paths: textsOf(columns.paths),
+    methods: textsOf(columns.methods),
+    weights: columns.weights,
+  },
+  client_ids:
+    client_ids && 'bytes' in client_ids
+      ? Array.from(client_ids.starts, (start) => {
+          const at = start + client_ids.offset;
+          return client_ids.bytes.toString('utf8', at, at + client_ids.length);
+        })
+      : (client_ids ?? []),
+});
+
+/**
+ * Whether what is known of spans from making their lines is what the reader of batches says of the same lines; where
+ * that is nothing, the reader says what is wrong with one of them.
+ */
+const expectKnownAsRead = ({ lines, events, known }: SpanLines, limits: Partial<ReadLimits>): void => {
+  const by = { events, now: NOW, ...limits };
+  const made = readMade(lines, known, by);
+  const read = readBatch(lines, 'ndjson', by);
+  if (!read.ok) throw new Error(read.detail);
+  if (made) expect(contents(made.received)).toEqual(contents(read.received));
+  expect(made === undefined).toBe(read.rejected.length > 0);
 };
 
 /** What decoding to objects makes of an export; undefined where it is refused. */
@@ -151,6 +196,42 @@ describe('Spans read into lines', () => {
     const found = spanLines(body);
     expect(linesOf(found)).toEqual(thorough(body)?.events);
     expect(found).toMatchObject({ events: 2, spans: 3, ignored: 1, rejected: 0 });
+    expect(found?.known.unchecked).toEqual([]);
+  });
+
+  it('are known as the reader of batches would know them, by whatever limits', () => {
+    const limits = fc.record(
+      {
+        sent_at: fc.constantFrom(NOW - 5_000, NOW, NOW + 3_600_000),
+        event_bytes: fc.constantFrom(100, 400, 600, 65_536),
+        oldest_time: fc.constantFrom(0, NOW - 1000, NOW, NOW + 500),
+      },
+      { requiredKeys: [] },
+    );
+    let known = 0;
+    fc.assert(
+      fc.property(fc.array(span, { maxLength: 4 }), limits, (spans, by) => {
+        const found = spanLines(protobufSpans(spans));
+        if (!found) return;
+        expectKnownAsRead(found, by);
+        if (readMade(found.lines, found.known, { events: found.events, now: NOW, ...by })) known += 1;
+        found.release();
+      }),
+      { ...SEED, numRuns: 500 },
+    );
+    expect(known).toBeGreaterThan(100);
+  });
+
+  it('are read from each export anew, however large the one before was', () => {
+    const many = protobufSpans(
+      Array.from({ length: 400 }, (_, n) => serverSpan({ span_id: (n + 1).toString(16).padStart(16, '0') })),
+    );
+    const one = protobufSpans([serverSpan()]);
+    const before = linesOf(spanLines(one));
+    const large = spanLines(many);
+    expect(linesOf(large)).toEqual(thorough(many)?.events);
+    large?.release();
+    expect(linesOf(spanLines(one))).toEqual(before);
   });
 
   it('agree with the thorough decoder on whatever they take', () => {
