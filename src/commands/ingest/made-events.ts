@@ -1,5 +1,6 @@
 import type { EventColumns } from '../../domain/telemetry/columns.js';
-import { MAX_AHEAD_MS, type TelemetryEvent } from '../../domain/telemetry/event.js';
+import type { TelemetryEvent } from '../../domain/telemetry/event.js';
+import { MAX_AHEAD_MS } from '../../domain/telemetry/event-limits.js';
 import { boundsOf, readEvent, receiptOf, type Reading, type ReadLimits } from './read-events.js';
 
 /** Events that a request in another format was read into. */

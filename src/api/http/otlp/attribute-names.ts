@@ -27,9 +27,10 @@ export const FIELDS = fields.length;
 export const LONGEST = Int32Array.from(fields, ([, longest]) => longest);
 
 /** Of a name that stays an attribute's. */
-export const STAYS = FIELDS;
+export const STAYS = 0xfd;
 /** Of a name whose span is left to the thorough reader. */
-const UNUSUAL = FIELDS + 1;
+const UNUSUAL = 0xfe;
+const NOT_LOOKED_UP = 0xff;
 
 /** Names that mean more than themselves: older names, those that are taken, those that an object must not have. */
 const UNUSUAL_NAMES: ReadonlySet<string> = new Set([
@@ -45,7 +46,6 @@ const PLAIN = /^[ !#-[\]-~]{1,128}$/;
 
 /** Names that are told apart by number at a time. */
 const MOST_NAMES = 2048;
-const NOT_LOOKED_UP = 0xff;
 
 const meaningOf = (name: string): number => {
   const field = fields.findIndex(([known]) => known === name);
