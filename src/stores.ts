@@ -113,7 +113,7 @@ export const openStores = async (config: Config, programs?: LogPrograms): Promis
       ...(log instanceof EmbeddedEventStore && {
         inspection: log,
         snapshots: log,
-        dropping: log,
+        dropping: log.dropping,
         startSealing: (report: SealingReport) => {
           log.startSealing(report);
         },

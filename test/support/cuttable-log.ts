@@ -63,7 +63,9 @@ export const planCut = async (log: EmbeddedEventStore, person: string, before?: 
       const indexes = indexRanges([...gone, ...numbers]);
       found.push({ stream: name, revision: at, position, indexes, events: numbers.length });
     }
-  const foreseen = await log.foresee(found.map((one) => ({ ...one, position: one.position as Position })));
+  const foreseen = await log.dropping.foresee(
+    found.map((one) => ({ ...one, position: one.position as Position })),
+  );
   return {
     erasure_id: 'era_1' as ErasureId,
     quarantine_id: 'qua_1' as QuarantineId,

@@ -44,7 +44,7 @@ const verified = async ({ say = signedBy(testSigner()), done, tamper, keys = [te
   await checkpoints.seal();
   const cuts = cutsOf(done === undefined ? cut : await planCut(log, done));
   const options = { isAllowed: () => true, signal: new AbortController().signal };
-  const result = await log.drop({ records: {}, cuts }, through, options);
+  const result = await log.dropping.drop({ records: {}, cuts }, through, options);
   expect(result.cut).toBeGreaterThan(3);
   await log.close();
   const segments = new Map(segmentsOf(files));

@@ -18,7 +18,7 @@ const dropped = async (named: RevisionRanges, gone: RevisionRanges): Promise<Ver
   await checkpoints.seal();
   await log.seal();
   const options = { isAllowed: () => true, signal: new AbortController().signal };
-  const { records } = await log.drop({ records: gone, cuts: {} }, outcome.position, options);
+  const { records } = await log.dropping.drop({ records: gone, cuts: {} }, outcome.position, options);
   expect(records).toBeGreaterThan(3);
   await log.close();
   const segments = segmentsOf(files);

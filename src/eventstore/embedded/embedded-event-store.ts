@@ -1,16 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
-import { placesOfCuts, type Removal } from '../../domain/erasure/cut.js';
-import { numbersIn } from '../../domain/index-ranges.js';
-import { joinRanges, type RevisionRanges } from '../../domain/revision-ranges.js';
 import type { Sought } from '../../domain/telemetry/query/sift.js';
 import { hasErrorCode } from '../../platform/files.js';
-import type {
-  DroppingOptions,
-  DroppingResult,
-  ForeseenCut,
-  PlannedCut,
-  RecordDropping,
-} from '../dropping.js';
+import type { RecordDropping } from '../dropping.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
 import {
   START,
@@ -27,10 +17,10 @@ import {
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
-import type { RecordRun } from './commit.js';
 import type { Lock } from '../../platform/directory-lock.js';
+import { EmbeddedDropping } from './embedded-dropping.js';
 import { followBatches, readBatches, readFound } from './event-batches.js';
-import { GENESIS, leafOf } from './format.js';
+import { GENESIS } from './format.js';
 import type { Frames } from './frames.js';
 import { GroupCommit, type Sealer } from './group-commit.js';
 import { Indexer } from './indexer.js';
@@ -42,14 +32,7 @@ import { catchUp, checkIndex, endsWith, openLmdbIndex } from './open-index.js';
 import { limitsOf, LogNotInitialised, takeLock, type EmbeddedOptions } from './options.js';
 import { RecentCommits } from './recent-commits.js';
 import { RecordTree } from './record-tree.js';
-import {
-  encodeEvents,
-  encodeTruncation,
-  idBytes,
-  payloadWithout,
-  prepareEvents,
-  streamNameBytes,
-} from './record.js';
+import { encodeEvents, encodeTruncation, idBytes, prepareEvents, streamNameBytes } from './record.js';
 import { recoverTail, type Tail, type TornTail } from './recovery.js';
 import { encodeInThread } from './sealed/sealing-thread.js';
 import {
@@ -59,7 +42,8 @@ import {
   type SealingReport,
   type SealingResult,
 } from './sealed/sealing.js';
-import { Segments, type Segment } from './segments.js';
+import { numberOf } from './record-number.js';
+import { Segments } from './segments.js';
 import { snapshotLog } from './snapshot.js';
 import { siftAll, sifterHere, sifterInThreads, type FoundChunk, type Sifter } from './sifting.js';
 import { Tide } from './tide.js';
@@ -85,7 +69,7 @@ const NEAR_RECORDS = 256;
 const MOST_RUNS = 500_000;
 
 /** The log in segment files on the local disk: one process, one writer. */
-export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropping {
+export class EmbeddedEventStore implements EventLog, EventLogWriter {
   readonly #unindexed: Unindexed;
   readonly #recent: RecentCommits;
   readonly #indexer: Indexer;
@@ -96,6 +80,8 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
   readonly #sealer: Sealer | undefined;
   /** The Merkle tree over the records. */
   readonly tree: RecordTree;
+  /** What makes room of records that are allowed to go. */
+  readonly dropping: RecordDropping;
   readonly #sifter: Sifter;
   /** The number of the record that is appended next, with all that is under way. */
   #next: number;
@@ -149,6 +135,14 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
       limitsOf(options).unsealedSegments,
     );
     this.#reader = new LogReader(segments, this.#recent, this.#unindexed, () => this.#group.end);
+    this.dropping = new EmbeddedDropping({
+      segments,
+      group: this.#group,
+      reader: this.#reader,
+      sealing: this.#sealing,
+      recent: this.#recent,
+      unindexed: this.#unindexed,
+    });
     this.tree = new RecordTree(
       files,
       layout.tree,
@@ -367,56 +361,6 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter, RecordDropp
     return this.#sealing.sealAll(onProgress);
   }
 
-  async drop(removal: Removal, through: Position, options: DroppingOptions): Promise<DroppingResult> {
-    const { records, cuts } = removal;
-    const segments = await this.#segmentsOf(joinRanges([records, placesOfCuts(cuts)]));
-    const last = segments.at(-1);
-    if (last && last === this.segments.last) await this.#group.rollPast(last.first);
-    try {
-      const dropping = { records, cuts, through: numberOf(through) };
-      return await this.#sealing.drop(segments, dropping, options);
-    } finally {
-      const end = last && this.segments.after(last);
-      if (end) this.#recent.forget(end.first - 1);
-    }
-  }
-
-  async foresee(cuts: readonly PlannedCut[]): Promise<readonly ForeseenCut[]> {
-    const foreseen: ForeseenCut[] = [];
-    for (const { position, indexes } of cuts) {
-      const number = numberOf(position);
-      const cursor = this.#reader.cursor(number);
-      try {
-        const [run] = await cursor.read();
-        if (!run) throw new RangeError(`There is no record at ${position}.`);
-        foreseen.push(foreseeCut(run, number - run.number, numbersIn(indexes)));
-      } finally {
-        await cursor.close();
-      }
-    }
-    return foreseen;
-  }
-
-  /** The segments that hold records, in order. */
-  async #segmentsOf(records: RevisionRanges): Promise<readonly Segment[]> {
-    const found = new Set<Segment>();
-    for (const [stream, ranges] of Object.entries(records))
-      for (const [from, to] of ranges) {
-        const name = Buffer.from(stream);
-        for (let next = from; next <= to;) {
-          const runs = this.#unindexed.runs(name, next, RUNS_AT_ONCE, this.#group.durable);
-          for (const run of runs) {
-            next = run.revision + run.count;
-            const segment = run.revision <= to ? this.segments.holding(run.number) : undefined;
-            if (segment) found.add(segment);
-          }
-          if (runs.length === 0) break;
-          await setImmediate();
-        }
-      }
-    return [...found].sort((one, other) => one.first - other.first);
-  }
-
   /** How large the log is. */
   async stat(): Promise<LogStat> {
     const { next, chain } = this.#group.end;
@@ -516,14 +460,3 @@ const appended = (
   revision: revision as Revision,
   position: toPosition(number),
 });
-
-/** What a record of a run would be without some of its events. */
-const foreseeCut = (run: RecordRun, i: number, numbers: ReadonlySet<number>): ForeseenCut => {
-  const leaf = run.leaves()[i];
-  if (!leaf) throw new RangeError(`a run of ${run.count} records has none with index ${i}`);
-  const rest = payloadWithout(run.payload(i), run.gone(i), numbers);
-  return { leaf: leaf.toString('hex'), left: rest ? leafOf(rest).toString('hex') : null };
-};
-
-/** A position is a record's running number over the whole log: what it counts stays when segments are encoded anew. */
-const numberOf = (position: Position): number => Number.parseInt(position, 16);

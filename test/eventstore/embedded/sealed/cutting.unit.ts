@@ -81,7 +81,7 @@ const open = (files: FaultyFiles, index = new MemoryLogIndex([...made.index.comm
 const options = (): DroppingOptions => ({ isAllowed: () => true, signal: new AbortController().signal });
 
 const cutOut = (log: EmbeddedEventStore) =>
-  log.drop({ records: {}, cuts: made.cuts }, made.through, options());
+  log.dropping.drop({ records: {}, cuts: made.cuts }, made.through, options());
 
 const without = (lines: readonly string[], person: string): readonly string[] =>
   lines.filter((line) => !line.includes(person));
@@ -126,20 +126,20 @@ describe('Events that are cut out of chunks', () => {
     await cutOut(log);
     const more = await planCut(log, 'person-2', made.cut);
     const said = await sayCut(log, more);
-    await log.drop({ records: {}, cuts: said.cuts }, said.through, options());
+    await log.dropping.drop({ records: {}, cuts: said.cuts }, said.through, options());
     const left = without(without(made.before, ADA), 'person-2');
     expect(left.length).toBeGreaterThan(5);
     expect(await linesIn(log)).toEqual(left);
     expect((await log.verify()).problems).toEqual([]);
     // What was said first says less than what is done: the files do not go back.
-    await log.drop({ records: {}, cuts: made.cuts }, said.through, options());
+    await log.dropping.drop({ records: {}, cuts: made.cuts }, said.through, options());
     expect(await linesIn(log)).toEqual(left);
     // Retention takes what is left of a chunk, and what was cut out of it is not said again.
     const records = { [CHUNKS]: [[0, 9] as const] };
     const retired = eventFactory(7).json({ records }, 'TelemetryRetired');
     const outcome = await log.append(stream('retention-a'), 'none', [retired]);
     if (outcome.outcome !== 'appended') throw new Error(outcome.outcome);
-    await log.drop({ records, cuts: {} }, outcome.position, options());
+    await log.dropping.drop({ records, cuts: {} }, outcome.position, options());
     const gone = new Set<string>(
       [...made.cut.chunks, ...more.chunks].flatMap(({ revision, position }) =>
         revision < 10 ? position : [],
@@ -160,7 +160,7 @@ describe('Events that are cut out of chunks', () => {
         ...new Map([...made.cuts[CHUNKS]!, ...said.cuts[CHUNKS]!].map((cut) => [cut.revision, cut])).values(),
       ],
     };
-    await log.drop({ records: {}, cuts }, said.through, options());
+    await log.dropping.drop({ records: {}, cuts }, said.through, options());
     expect(await linesIn(log)).toEqual(without(without(made.before, ADA), 'person-2'));
     expect((await log.verify()).problems).toEqual([]);
     await log.close();
@@ -174,7 +174,7 @@ describe('Events that are cut out of chunks', () => {
         .slice(0, 2)
         .map(({ revision, indexes, left = null }) => ({ revision, indexes, left })),
     };
-    await log.drop({ records: {}, cuts }, made.through, options());
+    await log.dropping.drop({ records: {}, cuts }, made.through, options());
     const { problems } = await log.verify();
     expect(problems).toHaveLength(2);
     expect(problems[0]?.detail).toMatch(/gone, and nothing says/u);
@@ -186,7 +186,9 @@ describe('Events that are cut out of chunks', () => {
     const log = await open(files);
     const [first] = made.cuts[CHUNKS]!.filter(({ left }) => left !== null);
     const cuts = { [CHUNKS]: [{ ...first!, left: '0'.repeat(64) }] };
-    await expect(log.drop({ records: {}, cuts }, made.through, options())).rejects.toThrow(/something else/u);
+    await expect(log.dropping.drop({ records: {}, cuts }, made.through, options())).rejects.toThrow(
+      /something else/u,
+    );
     expect([...files.state.names.keys()]).not.toContain(TARGET);
     expect(await linesIn(log)).toEqual(made.before);
     await log.close();
@@ -198,7 +200,7 @@ describe('Events that are cut out of chunks', () => {
       let left = allowed;
       const isAllowed = (): boolean => left-- > 0;
       await expect(
-        log.drop({ records: {}, cuts: made.cuts }, made.through, { ...options(), isAllowed }),
+        log.dropping.drop({ records: {}, cuts: made.cuts }, made.through, { ...options(), isAllowed }),
       ).rejects.toThrow(DroppingForbidden);
       expect((await log.verify()).problems).toEqual([]);
       await cutOut(log);

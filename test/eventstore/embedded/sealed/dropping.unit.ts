@@ -85,7 +85,8 @@ const options = (): DroppingOptions => ({
   signal: new AbortController().signal,
 });
 
-const drop = (log: EmbeddedEventStore) => log.drop({ records: RECORDS, cuts: {} }, made.through, options());
+const drop = (log: EmbeddedEventStore) =>
+  log.dropping.drop({ records: RECORDS, cuts: {} }, made.through, options());
 
 const bytesIn = ({ state }: FaultyFiles): Buffer =>
   Buffer.concat(
@@ -101,7 +102,7 @@ describe('Records that are dropped', () => {
     const early = log.readAll(START)[Symbol.asyncIterator]();
     await early.next();
     const shares: number[] = [];
-    const result = await log.drop({ records: RECORDS, cuts: {} }, made.through, {
+    const result = await log.dropping.drop({ records: RECORDS, cuts: {} }, made.through, {
       ...options(),
       onShare: (share) => shares.push(share),
     });
@@ -138,7 +139,11 @@ describe('Records that are dropped', () => {
     expect(bytesIn(files).includes(secret)).toBe(true);
     const position = await log.head();
     // It is in the segment that is written to: another one is begun.
-    const result = await log.drop({ records: { [TELEMETRY]: [[0, 0]] }, cuts: {} }, position, options());
+    const result = await log.dropping.drop(
+      { records: { [TELEMETRY]: [[0, 0]] }, cuts: {} },
+      position,
+      options(),
+    );
     expect(result).toMatchObject({ segments: 1, records: 1 });
     expect(bytesIn(files).includes(secret)).toBe(false);
     expect(bytesIn(files).includes('req-of-ada')).toBe(false);
@@ -159,7 +164,7 @@ describe('Records that are dropped', () => {
 
   it('that nobody said were to be dropped are found out', async () => {
     const log = await open(new FaultyFiles(made.disk));
-    await log.drop({ records: { [TELEMETRY]: [[5, 5]] }, cuts: {} }, made.through, options());
+    await log.dropping.drop({ records: { [TELEMETRY]: [[5, 5]] }, cuts: {} }, made.through, options());
     const { problems } = await log.verify();
     expect(problems).toEqual([
       expect.objectContaining({ detail: expect.stringMatching(/revision 5 .* gone/u) as unknown }),
@@ -174,7 +179,7 @@ describe('Records that are dropped', () => {
       let left = allowed;
       const isAllowed = (): boolean => left-- > 0;
       await expect(
-        log.drop({ records: RECORDS, cuts: {} }, made.through, { ...options(), isAllowed }),
+        log.dropping.drop({ records: RECORDS, cuts: {} }, made.through, { ...options(), isAllowed }),
       ).rejects.toThrow(DroppingForbidden);
       expect([...files.state.names.keys()]).not.toContain(TARGET);
       expect((await log.verify()).problems).toEqual([]);
@@ -271,7 +276,7 @@ describe('Dropping that fails', () => {
     const reopened = (files: FaultyFiles) =>
       EmbeddedEventStore.open(DIRECTORY, simulated(files, { index: new MemoryLogIndex() }));
     const dropped = async (log: EmbeddedEventStore): Promise<void> => {
-      await log.drop({ records, cuts: {} }, said.position, options());
+      await log.dropping.drop({ records, cuts: {} }, said.position, options());
       expect(await log.verify()).toMatchObject({ chain, records: count, dropped: 3, problems: [] });
     };
 
@@ -301,7 +306,7 @@ describe('Dropping that fails', () => {
       const opened = await reopened(full);
       let operations = 0;
       full.fault = () => (operations++ === fails ? errorWithCode('ENOSPC') : undefined);
-      await opened.drop({ records, cuts: {} }, said.position, options()).catch(() => undefined);
+      await opened.dropping.drop({ records, cuts: {} }, said.position, options()).catch(() => undefined);
       full.fault = () => undefined;
       await opened.health();
       await dropped(opened);
