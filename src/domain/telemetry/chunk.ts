@@ -48,6 +48,9 @@ export interface TelemetryChunk extends Omit<EventColumns, 'paths'> {
   readonly times: Float64Array;
 }
 
+/** What folds read of a chunk. */
+export type FoldedChunk = Omit<TelemetryChunk, 'id' | 'events'>;
+
 /** The most events that a chunk holds. */
 export const MAX_CHUNK_EVENTS = 20_000;
 
@@ -234,8 +237,12 @@ const storedColumns = (stored: StoredChunk): PackedColumns | undefined => {
   return { ...columns.columns(), times };
 };
 
-/** Makes a chunk's columns of its bytes; lines that the scanner does not take are parsed. */
-export const readColumns = (stored: StoredChunk): PackedColumns => {
+/** Makes a chunk's columns of what is stored of it. */
+export const readColumns = (stored: StoredChunk): PackedColumns =>
+  storedColumns(stored) ?? scannedColumns(stored);
+
+/** Makes columns of a chunk's bytes; lines that the scanner does not take are parsed. */
+const scannedColumns = (stored: StoredChunk): PackedColumns => {
   const bytes = bytesOf(stored);
   const header = headerOf(stored);
   const { count, received_at, time_offset_ms = 0 } = header;
@@ -310,7 +317,7 @@ export const giveColumns = (stored: StoredChunk, columns: PackedColumns): void =
 const readChunk = (stored: StoredChunk): ReadChunk => {
   const known = decoded.get(stored);
   if (known) return known;
-  const chunk = new ReadChunk(stored, takeColumns(stored) ?? storedColumns(stored) ?? readColumns(stored));
+  const chunk = new ReadChunk(stored, takeColumns(stored) ?? readColumns(stored));
   decoded.set(stored, chunk);
   return chunk;
 };
@@ -369,20 +376,22 @@ const columnsAt = (stored: StoredChunk, numbers: readonly number[]): PackedColum
   return { ...scanner.columns.columns(), times };
 };
 
+/** What folds read of a chunk's columns. */
+export const foldedChunk = ({ paths, routes, ...columns }: PackedColumns, routing: Routing): FoldedChunk => ({
+  count: columns.times.length,
+  ...columns,
+  routes: shownRoutes({ routes, paths }, routing),
+});
+
 /** What the columns say of some of a chunk's events, by the numbers of their lines in ascending order. */
 export const chunkAt = (
   stored: StoredChunk,
   numbers: readonly number[],
   routing: Routing,
-): Omit<TelemetryChunk, 'events'> => {
-  const { paths, routes, ...columns } = columnsAt(stored, numbers);
-  return {
-    id: stored.id,
-    count: numbers.length,
-    ...columns,
-    routes: shownRoutes({ routes, paths }, routing),
-  };
-};
+): Omit<TelemetryChunk, 'events'> => ({
+  id: stored.id,
+  ...foldedChunk(columnsAt(stored, numbers), routing),
+});
 
 /** A chunk of some events' JSON texts alone. */
 export const chunkOfLines = (

@@ -7,28 +7,50 @@ import {
   type PackedColumns,
 } from '../../domain/telemetry/chunk.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
+import type { EncodedLines, LineRange } from '../../domain/telemetry/column-codec/decode.js';
 import type { EventBatch, RecordedEvent } from '../../eventstore/event-store.js';
 import { ThreadPool } from '../../platform/thread-pool.js';
+import { giveContents, type ChunkContents } from '../chunk-index/contents.js';
+import { givePartials } from '../metrics/given-partials.js';
+import { PartialsUnpacker, type PackedPartials } from '../metrics/packed-partials.js';
 import { readAhead } from './read-ahead.js';
 
 /** The compiled program of the threads that decode telemetry. */
 export const decodingProgram = new URL('./decoding-worker.js', import.meta.url);
 
-/** Chunks to decode: their bytes one after the other in one buffer, which moves to the thread and back. */
-export interface DecodingTask {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly chunks: readonly {
-    readonly id: EventId;
-    readonly from: number;
-    readonly to: number;
-    readonly header: ChunkHeader;
-  }[];
+/** Where some bytes stand among those of a task. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
 }
 
+/** A chunk by its bytes; or, where it is stored in columns, by its lines in one of the task's stripes. */
+export interface ChunkToDecode extends Stretch {
+  readonly id: EventId;
+  readonly header: ChunkHeader;
+  readonly stripe?: number;
+}
+
+/** Memory that all threads see: nothing is copied or moved on the way there, and it is used again for the next task. */
+type Shared = Uint8Array<SharedArrayBuffer>;
+
+/** Chunks to decode: their bytes one after the other. */
+export interface DecodingTask {
+  readonly bytes: Shared;
+  readonly stripes: readonly Stretch[];
+  readonly chunks: readonly ChunkToDecode[];
+}
+
+/** A chunk's columns where the route book says what its routes are, and otherwise what folds make of it. */
+export type DecodedChunk =
+  | { readonly columns: PackedColumns }
+  /** `partials`: which of the packed ones they are. */
+  | { readonly contents: ChunkContents; readonly partials: number };
+
 export interface Decoded {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Of each chunk; undefined where it cannot be read: whoever folds it says why. */
-  readonly columns: readonly (PackedColumns | undefined)[];
+  /** Undefined for a chunk that cannot be read: whoever folds it says why. */
+  readonly chunks: readonly (DecodedChunk | undefined)[];
+  readonly partials: PackedPartials;
 }
 
 /** Makes what is read of a log ready to be folded, ahead of whoever folds it. */
@@ -44,11 +66,11 @@ export interface DecodingOptions {
 
 const MOST_THREADS = 4;
 
-/** One processor is left to whoever folds. */
+/** Whoever folds has a third as much to do as the threads have together. */
 const defaults = (): DecodingOptions => ({
   worth_it: 100_000,
   few: 100,
-  threads: Math.max(1, Math.min(MOST_THREADS, availableParallelism() - 1)),
+  threads: Math.min(MOST_THREADS, availableParallelism()),
 });
 
 /** Batches in the making for each thread: one that it works on, one that it goes on with. */
@@ -57,18 +79,18 @@ const EACH = 2;
 const USUAL_BYTES = 4_500_000;
 
 /**
- * Decodes telemetry in threads of their own while what came before it is folded. A chunk's columns are what its bytes
- * say, whoever reads them, so the documents are the same as without; where a thread cannot help, the fold reads the
- * chunk itself.
+ * Decodes telemetry in threads of their own, and sums it up there, while what came before it is folded. What a chunk
+ * says is in its bytes, whoever reads them, so the documents are the same as without; where a thread cannot help, the
+ * fold reads the chunk itself.
  */
 export const decodingAhead = (program: URL, given: Partial<DecodingOptions> = {}): Ahead => {
   const { worth_it, few, threads: size } = { ...defaults(), ...given };
   return async function* (batches) {
     let threads: ThreadPool | undefined;
     let met = 0;
-    const spare: Uint8Array<ArrayBuffer>[] = [];
+    const spare: Shared[] = [];
     const prepare = async ({ events }: EventBatch): Promise<void> => {
-      const chunks = events.filter((event) => isRaw(event, few));
+      const chunks = events.filter((event) => isLarge(event, few));
       if (met < worth_it) {
         for (const { metadata } of chunks) met += metadata.chunk?.count ?? 0;
         return;
@@ -85,38 +107,68 @@ export const decodingAhead = (program: URL, given: Partial<DecodingOptions> = {}
   };
 };
 
-/** What is stored in columns has no bytes to hand over: asking for its data makes them. */
-const isRaw = (event: RecordedEvent, few: number): boolean =>
+/** Data of what is stored in columns are not looked at: they would be made. */
+const isLarge = (event: RecordedEvent, few: number): boolean =>
   event.type === TELEMETRY_RECORDED &&
-  !event.lines &&
   (event.metadata.chunk?.count ?? 0) >= few &&
-  event.data instanceof Uint8Array;
+  (event.lines !== undefined || event.data instanceof Uint8Array);
 
 const decode = async (
   threads: ThreadPool,
   events: readonly RecordedEvent[],
-  spare: Uint8Array<ArrayBuffer>[],
+  spare: Shared[],
 ): Promise<void> => {
-  const size = events.reduce((sum, event) => sum + bytesOf(event).length, 0);
-  const bytes = roomFor(size, spare);
-  let from = 0;
-  const chunks = events.map((event) => {
-    const own = bytesOf(event);
-    bytes.set(own, from);
-    const chunk = { id: event.id, from, to: from + own.length, header: event.metadata.chunk as ChunkHeader };
-    from = chunk.to;
-    return chunk;
-  });
-  const decoded = await threads.run<Decoded>({ bytes, chunks } satisfies DecodingTask, [bytes.buffer]);
-  spare.push(decoded.bytes);
+  const task = taskOf(events, spare);
+  const decoded = await threads.run<Decoded>(task);
+  spare.push(task.bytes);
+  const partials = new PartialsUnpacker(decoded.partials);
   for (const [index, event] of events.entries()) {
-    const columns = decoded.columns[index];
-    if (columns) giveColumns(event, columns);
+    const chunk = decoded.chunks[index];
+    if (!chunk) continue;
+    if ('columns' in chunk) giveColumns(event, chunk.columns);
+    else {
+      giveContents(event, chunk.contents);
+      givePartials(event, () => partials.minutes(chunk.partials));
+    }
   }
 };
 
-/** A buffer that came back, where there is one that is large enough: making one anew costs as much as filling it. */
-const roomFor = (size: number, spare: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> => {
+/** Chunks with copies of what is stored of them; of those that share a stripe with one copy of that. */
+const taskOf = (events: readonly RecordedEvent[], spare: Shared[]): DecodingTask => {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  const add = (bytes: Uint8Array): Stretch => {
+    const from = size;
+    pieces.push(bytes);
+    size += bytes.length;
+    return { from, to: size };
+  };
+  const stripes = new Map<EncodedLines, Stretch & { readonly stripe: number }>();
+  const stripeOf = ({ encoded }: LineRange): number => {
+    const known = stripes.get(encoded) ?? { ...add(encoded.bytes), stripe: stripes.size };
+    stripes.set(encoded, known);
+    return known.stripe;
+  };
+  const chunks = events.map((event): ChunkToDecode => {
+    const { id, lines } = event;
+    const header = event.metadata.chunk as ChunkHeader;
+    return lines
+      ? { id, header, from: lines.from, to: lines.to, stripe: stripeOf(lines) }
+      : { id, header, ...add(bytesOf(event)) };
+  });
+  const bytes = roomFor(size, spare);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return { bytes, stripes: [...stripes.values()], chunks };
+};
+
+/** Memory that a task is done with, where there is some that is large enough. */
+const roomFor = (size: number, spare: Shared[]): Shared => {
   const known = spare.pop();
-  return known && known.length >= size ? known : new Uint8Array(Math.max(size, USUAL_BYTES));
+  return known && known.length >= size
+    ? known
+    : new Uint8Array(new SharedArrayBuffer(Math.max(size, USUAL_BYTES)));
 };

@@ -1,6 +1,6 @@
 import { bucketOf } from '../../domain/telemetry/histogram.js';
 import { isClientError, isError } from '../../domain/telemetry/event.js';
-import type { TelemetryChunk } from '../../domain/telemetry/chunk.js';
+import type { FoldedChunk } from '../../domain/telemetry/chunk.js';
 import type { TextColumn } from '../../domain/telemetry/columns.js';
 
 /** What tells one series of a metrics document from another. `''` and class 0: the events have none. */
@@ -61,7 +61,7 @@ export const MINUTE_MS = 60_000;
 const DENSE = 65_536;
 
 /** Numbers the chunk's series: for each event which one it belongs to. */
-const numberSeries = (chunk: TelemetryChunk): Uint16Array => {
+const numberSeries = (chunk: FoldedChunk): Uint16Array => {
   const { types, services, routes, methods, statuses, count } = chunk;
   const [s, r, m] = [services.values.length, routes.values.length, methods.values.length];
   const combinations = types.values.length * s * r * m * 6;
@@ -87,7 +87,7 @@ const numberSeries = (chunk: TelemetryChunk): Uint16Array => {
 };
 
 /** The same for a chunk of many different texts. */
-const numberSparse = ({ types, services, routes, methods, statuses, count }: TelemetryChunk): Uint16Array => {
+const numberSparse = ({ types, services, routes, methods, statuses, count }: FoldedChunk): Uint16Array => {
   const of = new Uint16Array(count);
   const known = new Map<number | string, number>();
   const [s, r, m] = [services.values.length, routes.values.length, methods.values.length];
@@ -116,7 +116,7 @@ const NO_BUCKETS = new Uint16Array(0);
 
 const textAt = ({ values, ids }: TextColumn, index: number): string => values[ids[index] ?? 0] ?? '';
 
-const begin = (chunk: TelemetryChunk, index: number): SeriesPartial => {
+const begin = (chunk: FoldedChunk, index: number): SeriesPartial => {
   const type = textAt(chunk.types, index);
   const service = textAt(chunk.services, index);
   const route = textAt(chunk.routes, index);
@@ -172,7 +172,7 @@ const count = (partial: SeriesPartial, status: number, duration: number): void =
 /** {@link count} for a chunk in which some events stand for many requests. */
 const countWeighted = (
   partial: SeriesPartial,
-  { statuses, durations, aggregates }: TelemetryChunk,
+  { statuses, durations, aggregates }: FoldedChunk,
   index: number,
   weight: number,
 ): void => {
@@ -198,7 +198,7 @@ const countWeighted = (
 let partial_of = new Uint32Array(0);
 
 /** Sums a chunk up by minute and series; minutes in the order of their first event. */
-export const partialsOf = (chunk: TelemetryChunk): readonly MinutePartial[] => {
+export const partialsOf = (chunk: FoldedChunk): readonly MinutePartial[] => {
   const series = numberSeries(chunk);
   const { weights } = chunk;
   if (partial_of.length < chunk.count) partial_of = new Uint32Array(chunk.count);
@@ -243,7 +243,7 @@ interface OpenMinute {
 
 /** Puts the buckets of each partial's events, which were counted, one behind the other. */
 const placeBuckets = (
-  { count: events, durations }: TelemetryChunk,
+  { count: events, durations }: FoldedChunk,
   partials: readonly SeriesPartial[],
 ): void => {
   let room = 0;

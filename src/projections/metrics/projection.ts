@@ -1,11 +1,12 @@
-import { decodeChunk, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
 import { retirementIn, startOfDay, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import { retirementsStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
 import { amendBucket, MAX_SERIES, type BucketPart, type MetricsBucket } from './amend.js';
-import { nameKey, partialsOf, type MinutePartial, type SeriesName, type SeriesPartial } from './partials.js';
+import { chunkPartials } from './given-partials.js';
+import { nameKey, type MinutePartial, type SeriesName, type SeriesPartial } from './partials.js';
 import { bucketId, OTHER, resolutionMs, touching, type Resolution } from './resolutions.js';
 import { inOrder, seriesOf, SeriesTable, type SeriesColumns } from './series-table.js';
 
@@ -75,7 +76,7 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
   parts: (event, routing): readonly Part<BucketPart>[] => {
     const { tenant_id: tenant } = event.metadata;
     if (tenant === undefined || event.type !== TELEMETRY_RECORDED) return [];
-    const minutes = partialsOf(decodeChunk(event, routing));
+    const minutes = chunkPartials(event, routing);
     return (['1m', '1h', '1d'] as const).flatMap((resolution) =>
       partOf(resolution, minutes).map((part) => ({ tenant, ...part })),
     );

@@ -3,7 +3,8 @@ import { retirementsStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';
 import type { EventId } from '../../domain/ids.js';
 import type { Receipt } from '../../domain/telemetry/chunk-header.js';
-import { lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { bytesOf, lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { UndecodableColumns } from '../../domain/telemetry/column-codec/bytes.js';
 import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
@@ -36,8 +37,18 @@ export const RECENT_ID = 'recent';
 
 type Tail = Pick<RecentEvents, 'chunks' | 'complete_after'>;
 
+/** A chunk's last texts; none where its columns cannot be read: the tail then ends behind it. */
+const textsOf = (event: RecordedEvent): readonly string[] => {
+  try {
+    return lastLinesOf(event, KEPT);
+  } catch (error) {
+    if (error instanceof UndecodableColumns) return [];
+    throw error;
+  }
+};
+
 const tailOf = (event: RecordedEvent): RecentChunk => {
-  const texts = lastLinesOf(event, KEPT);
+  const texts = textsOf(event);
   const numbers = event.kept?.slice(-texts.length);
   return {
     chunk: event.id,
@@ -90,33 +101,91 @@ const behind = ({ chunks, complete_after }: Tail, position: Position): Tail => (
   complete_after: position > complete_after ? position : complete_after,
 });
 
+/**
+ * A tail with chunks behind it that were not read yet. Of many in a row the last ones alone are ever seen, and reading
+ * a chunk takes as long as everything else that is done with it.
+ */
+class GrowingTail {
+  #unread: RecordedEvent[] = [];
+  #unread_events = 0;
+
+  constructor(private read: Tail) {}
+
+  add(event: RecordedEvent): void {
+    this.#unread.push(event);
+    this.#unread_events += countOf(event);
+    // Once more events than are kept stand behind a chunk, it is not seen any more, nor what was before it.
+    while (this.#unread_events - countOf(this.#unread[0]) > KEPT)
+      this.#unread_events -= countOf(this.#unread.shift());
+  }
+
+  retire(upto: Position): void {
+    this.read = behind(this.tail, upto);
+  }
+
+  get tail(): Tail {
+    if (this.#unread.length > 0) {
+      const { chunks, complete_after } = this.read;
+      this.read = bounded({ chunks: [...chunks, ...this.#unread.map(tailOf)], complete_after });
+      this.#unread = [];
+      this.#unread_events = 0;
+    }
+    return this.read;
+  }
+}
+
+const countOf = (event: RecordedEvent | undefined): number => event?.metadata.chunk?.count ?? 0;
+
+/** What documents in memory are made of. */
+const growing = new WeakMap<RecentEvents, GrowingTail>();
+
+/** A document whose chunks are read when it is written, or somebody looks. */
+const documentOf = (id: string, position: Position, from: GrowingTail): RecentEvents => {
+  const document: RecentEvents = {
+    id,
+    position,
+    get chunks() {
+      return from.tail.chunks;
+    },
+    get complete_after() {
+      return from.tail.complete_after;
+    },
+  };
+  growing.set(document, from);
+  return document;
+};
+
+const NOTHING: Tail = { chunks: [], complete_after: START };
+
 /** The newest events of each tenant, for the tail that people watch. */
-export const recentEvents = defineProjection<RecentEvents, RecentChunk | { readonly retired_upto: Position }>(
-  {
-    name: 'recent-events',
-    version: 1,
-    reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
-    history: {
-      prefix: telemetryStreams,
-      // What is behind `complete_after` is all that is kept.
-      isWhole: ({ complete_after }, after) => complete_after > after,
-    },
-    also_in: (tenant) => [retirementsStream(tenant)],
-    indexes: [],
-    parts: (event) => {
-      const { tenant_id: tenant } = event.metadata;
-      if (tenant === undefined) return [];
-      const retired = retirementIn(event);
-      const part = retired ? { retired_upto: retired.last_position as Position } : tailOf(event);
-      return [{ tenant, id: RECENT_ID, part }];
-    },
-    fold: (document, part, { id, position }) => {
-      const { chunks, complete_after } = document ?? { chunks: [], complete_after: START };
-      const tail =
-        'retired_upto' in part
-          ? behind({ chunks, complete_after }, part.retired_upto)
-          : bounded({ chunks: [...chunks, part], complete_after });
-      return { id, position, ...tail };
-    },
+export const recentEvents = defineProjection<
+  RecentEvents,
+  RecordedEvent | { readonly retired_upto: Position }
+>({
+  name: 'recent-events',
+  version: 1,
+  reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
+  history: {
+    prefix: telemetryStreams,
+    // What is behind `complete_after` is all that is kept.
+    isWhole: ({ complete_after }, after) => complete_after > after,
   },
-);
+  also_in: (tenant) => [retirementsStream(tenant)],
+  indexes: [],
+  parts: (event) => {
+    const { tenant_id: tenant } = event.metadata;
+    if (tenant === undefined) return [];
+    const retired = retirementIn(event);
+    if (retired)
+      return [{ tenant, id: RECENT_ID, part: { retired_upto: retired.last_position as Position } }];
+    // What cannot be a chunk is refused here, with all that its stream says behind it.
+    if (!event.lines) bytesOf(event);
+    return [{ tenant, id: RECENT_ID, part: event }];
+  },
+  fold: (document, part, { id, position }) => {
+    const tail = (document && growing.get(document)) ?? new GrowingTail(document ?? NOTHING);
+    if ('retired_upto' in part) tail.retire(part.retired_upto);
+    else tail.add(part);
+    return documentOf(id, position, tail);
+  },
+});

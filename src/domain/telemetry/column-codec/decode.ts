@@ -23,7 +23,11 @@ export class EncodedLines {
   #plain: PlainLines | undefined;
   #columns: ColumnLines | undefined;
 
-  constructor(bytes: Uint8Array, compression: Compression) {
+  constructor(
+    /** What was stored: all that another thread needs to read the lines. */
+    readonly bytes: Uint8Array,
+    compression: Compression,
+  ) {
     const from = new ByteReader(bytes, compression);
     if (from.byte() !== VERSION) throw new UndecodableColumns('another version wrote it');
     const how = from.byte();

@@ -13,7 +13,7 @@ import {
   type StoredChunk,
   type TelemetryChunk,
 } from '../chunk.js';
-import type { Routing } from '../routes/shown.js';
+import { UNKNOWN_ROUTES } from '../routes/shown.js';
 import { bindQuery, hasColumn, type ChunkTest } from './match.js';
 import type { Condition, Query } from './query.js';
 import { needlesOf, NeedleScanner } from './scan.js';
@@ -57,9 +57,6 @@ const SCANNED_FOR_ONE = 16;
 const PRICE_OF_READING = 200;
 /** Of how many events at least one must be a candidate for the columns of all to be looked at. */
 const SPARSE = 4;
-
-/** A routing for those who do not know the tenant's: what is made of a path is told apart by `made` alone. */
-const UNKNOWN_ROUTES: Routing = { routeOf: () => '' };
 
 /**
  * Finds in chunks what a query may mean, in the order of what it costs: text that must stand there, then columns, and

@@ -6,6 +6,9 @@ export interface Routing {
   routeOf(path: string): string;
 }
 
+/** For those who do not know the tenant's book: what is made of a path is told apart by `made` alone. */
+export const UNKNOWN_ROUTES: Routing = { routeOf: () => '' };
+
 /** The routes that events are shown under. */
 export interface RouteColumn extends TextColumn {
   /** For each value whether it was made from paths; a route that was given stands beside it, though it be the same text. */
