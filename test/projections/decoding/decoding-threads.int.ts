@@ -69,7 +69,7 @@ const logOf = (chunks: readonly (readonly object[])[], sealed: readonly boolean[
 };
 
 /** The documents that a rebuild makes. */
-const rebuilt = async (log: FreshLog, ahead?: Ahead): Promise<readonly Record<string, string>[]> => {
+const rebuilt = async (log: MemoryEventLog, ahead?: Ahead): Promise<readonly Record<string, string>[]> => {
   const store = new MemoryReadStore();
   const host = await hostOver(log, store, projections, { ...(ahead && { ahead }) });
   try {
