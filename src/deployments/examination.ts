@@ -11,6 +11,7 @@ import {
 } from '../domain/deployment/verification.js';
 import { quarantineEventTypes } from '../domain/quarantine/quarantine.js';
 import {
+  shareOf,
   START,
   type EventLog,
   type Position,
@@ -36,8 +37,6 @@ export class NotExamined extends Error {
   }
 }
 
-const numberOf = (position: Position): number => Number.parseInt(position, 16);
-
 /** Counts and hashes the log's records up to a position. */
 export const takeCensus = async (
   log: EventLog,
@@ -49,7 +48,7 @@ export const takeCensus = async (
   for await (const { events, position } of log.readAll(START)) {
     signal.throwIfAborted();
     for (const record of events) if (record.position <= through) census.take(record);
-    onShare(Math.min(1, numberOf(position) / Math.max(1, numberOf(through))));
+    onShare(shareOf(position, through));
     if (position >= through) break;
   }
   return census.print;
@@ -97,7 +96,7 @@ export const examineLog = async (
       if (later.length < FINDINGS) later.push(...findings);
     }
     reached = position;
-    onShare(Math.min(1, numberOf(position) / Math.max(1, numberOf(head))));
+    onShare(shareOf(position, head));
     if (position >= head) break;
   }
   const prefix = comparePrefixes(before, { ...census.print, read_models: [] });

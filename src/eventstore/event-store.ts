@@ -153,6 +153,10 @@ export class LogCorrupt extends Error {
 export const toPosition = (value: number | bigint): Position =>
   value.toString(16).padStart(16, '0') as Position;
 
+/** How far a position is on the way to another, from 0 to 1; good enough to show, whatever positions count. */
+export const shareOf = (position: Position, until: Position): number =>
+  Math.min(1, Number.parseInt(position, 16) / Math.max(1, Number.parseInt(until, 16)));
+
 /** Reads a position from outside; undefined where the text is none. */
 export const parsePosition = (text: string): Position | undefined =>
   /^[0-9a-f]{16}$/.test(text) ? (text as Position) : undefined;

@@ -1,4 +1,5 @@
-import { Deployments, type DeploymentTools } from '../../src/deployments/deployments.js';
+import { Deployments } from '../../src/deployments/deployments.js';
+import type { DeploymentTools } from '../../src/deployments/deployment-steps.js';
 import type { Replay } from '../../src/replay/rebuild.js';
 import type { CommandBench } from './command-bench.js';
 

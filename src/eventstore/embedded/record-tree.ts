@@ -6,6 +6,7 @@ import type { LogTree } from '../log-tree.js';
 import type { TreeFile } from '../tree-file.js';
 import { leafOf } from './format.js';
 import type { LogCursor } from './log-reader.js';
+import { numberOf } from './record-number.js';
 
 /** What of the log the tree needs. */
 interface TreeSource {
@@ -68,7 +69,7 @@ export class RecordTree implements LogTree {
   }
 
   indexOf(position: Position): Promise<number | undefined> {
-    const number = Number.parseInt(position, 16);
+    const number = numberOf(position);
     return Promise.resolve(number > 0 && number < this.next ? number - 1 : undefined);
   }
 

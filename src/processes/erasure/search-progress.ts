@@ -1,12 +1,12 @@
 import type { ErasureId } from '../../domain/ids.js';
-import type { Position } from '../../eventstore/event-store.js';
+import { shareOf, type Position } from '../../eventstore/event-store.js';
 
 /** How far this process has looked for what is to be erased; nothing of it outlives the process. */
 export class SearchProgress {
   readonly #shares = new Map<ErasureId, number>();
 
   reached(erasure: ErasureId, position: Position, until: Position): void {
-    this.#shares.set(erasure, Math.min(1, numberOf(position) / Math.max(1, numberOf(until))));
+    this.#shares.set(erasure, shareOf(position, until));
   }
 
   end(erasure: ErasureId): void {
@@ -18,6 +18,3 @@ export class SearchProgress {
     return this.#shares.get(erasure);
   }
 }
-
-// Positions compare as texts; as numbers they are good enough for a share.
-const numberOf = (position: Position): number => Number.parseInt(position, 16);
