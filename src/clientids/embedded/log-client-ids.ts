@@ -123,6 +123,7 @@ export class LogClientIds implements ClientIds {
     const table = this.#table;
     const leaving = this.#leaving?.table;
     const after = this.#forgottenUpTo();
+    const may_be_stored = runs.mayHold(hashes, after);
     for (const [k, { from, to }] of spans.entries()) {
       let number = 0;
       let place = 0;
@@ -133,7 +134,7 @@ export class LogClientIds implements ClientIds {
           const found =
             held(table, slot, after) ??
             (leaving && held(leaving, leaving.slot(hashes, at), after)) ??
-            runs.find(hashes, at, after);
+            (may_be_stored[i] === 1 ? runs.find(hashes, at, after) : undefined);
           if (found) {
             if ('holder' in found && !found.holder.outcome && found.holder.claim !== claim)
               return found.holder;
@@ -228,7 +229,8 @@ export class LogClientIds implements ClientIds {
     if (this.#leaving) await this.#writeLeaving(runs, after);
     if (checkpoint === (runs.checkpoint ?? START) && this.#table.size < this.#limit) return;
     const leaving = this.#table;
-    this.#table = someOf(leaving, (holder) => !holder.outcome);
+    // As much time passes again, or as many ids come.
+    this.#table = someOf(leaving, (holder) => !holder.outcome, leaving.size);
     this.#leaving = { table: leaving, checkpoint };
     await this.#writeLeaving(runs, after);
   }
@@ -285,8 +287,8 @@ const isStored = (holder: Holder | undefined, after: number): boolean =>
   holder?.outcome?.outcome === 'stored' && holder.outcome.recorded_at > after;
 
 /** A table of those ids of another whose holders are to be kept. */
-const someOf = (table: IdTable, keep: (holder: Holder) => boolean): IdTable => {
-  const left = new IdTable();
+const someOf = (table: IdTable, keep: (holder: Holder) => boolean, expected = 0): IdTable => {
+  const left = new IdTable(expected);
   const numbers = new Map<Holder, number>();
   table.forEach((hashes, at, holder, place) => {
     if (!keep(holder)) return;

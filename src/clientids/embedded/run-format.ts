@@ -19,6 +19,9 @@ export const HEADER_BYTES = 60;
 const HASH_BYTES = HASH_WORDS * 4;
 const TIME_BYTES = 6;
 export const ENTRY_BYTES = HASH_BYTES + ADDRESS_BYTES + TIME_BYTES;
+const TIME_AT = HASH_BYTES + ADDRESS_BYTES;
+/** Whole words of 32 bits in an entry; two bytes are left. */
+const ENTRY_WORDS = ENTRY_BYTES >>> 2;
 
 /** Ids in a bucket, on average: what one look-up reads. */
 const BUCKET_IDS = 64;
@@ -64,42 +67,73 @@ export const hashWord = (entries: Buffer, offset: number, word: number): number 
 /** The bucket of a hash by its first word. */
 export const bucketOf = (word: number, bits: number): number => (bits === 0 ? 0 : word >>> (32 - bits));
 
-/** Makes a run's file of entries in any order. Gives way to other work in between. */
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** As {@link recordedAt}; a view answers several times as fast. */
+const timeAt = (entries: DataView, offset: number): number =>
+  entries.getUint32(offset + TIME_AT, true) + entries.getUint16(offset + TIME_AT + 4, true) * 2 ** 32;
+
+/** Calls with stretches of entries, from a place up to another, and gives way to other work in between. */
+const inStretches = async (
+  parts: readonly Buffer[],
+  visit: (entries: DataView, from: number, to: number) => void,
+): Promise<void> => {
+  for (const part of parts) {
+    const view = viewOf(part);
+    for (let from = 0; from < part.length; from += STRETCH * ENTRY_BYTES) {
+      visit(view, from, Math.min(part.length, from + STRETCH * ENTRY_BYTES));
+      await nextTurn();
+    }
+  }
+};
+
+const copyEntry = (from: DataView, offset: number, to: DataView, at: number): void => {
+  for (let word = 0; word < ENTRY_WORDS; word += 1)
+    to.setInt32(at + word * 4, from.getInt32(offset + word * 4, true), true);
+  to.setInt16(at + ENTRY_WORDS * 4, from.getInt16(offset + ENTRY_WORDS * 4, true), true);
+};
+
+/** Makes a run's file of those entries, in any order, that were recorded after a time. Gives way to other work in between. */
 export const encodeRun = async (
-  entries: Buffer,
+  parts: readonly Buffer[],
   { key, checkpoint }: Pick<RunHeader, 'key' | 'checkpoint'>,
+  after: number,
 ): Promise<Buffer> => {
-  const count = entries.length / ENTRY_BYTES;
-  const bits = Math.max(0, Math.ceil(Math.log2(count / BUCKET_IDS)));
+  const most = parts.reduce((sum, { length }) => sum + length, 0) / ENTRY_BYTES;
+  const bits = Math.max(0, Math.ceil(Math.log2(most / BUCKET_IDS)));
   const buckets = 2 ** bits;
   const ends = new Uint32Array(buckets + 1);
+  let count = 0;
   let oldest = Infinity;
   let newest = 0;
-  for (let i = 0; i < count; i += 1) {
-    if (i % STRETCH === STRETCH - 1) await nextTurn();
-    const bucket = bucketOf(hashWord(entries, i * ENTRY_BYTES, 0), bits);
-    ends[bucket + 1] = (ends[bucket + 1] ?? 0) + 1;
-    const time = recordedAt(entries, i * ENTRY_BYTES);
-    oldest = Math.min(oldest, time);
-    newest = Math.max(newest, time);
-  }
+  await inStretches(parts, (entries, from, to) => {
+    for (let offset = from; offset < to; offset += ENTRY_BYTES) {
+      const time = timeAt(entries, offset);
+      if (time <= after) continue;
+      const bucket = bucketOf(entries.getUint32(offset, true), bits);
+      ends[bucket + 1] = (ends[bucket + 1] ?? 0) + 1;
+      count += 1;
+      if (time < oldest) oldest = time;
+      if (time > newest) newest = time;
+    }
+  });
   for (let bucket = 0; bucket < buckets; bucket += 1)
     ends[bucket + 1] = (ends[bucket + 1] ?? 0) + (ends[bucket] ?? 0);
 
   const directory_bytes = (buckets + 1) * 4;
-  const file = Buffer.allocUnsafe(HEADER_BYTES + directory_bytes + entries.length);
+  const file = Buffer.allocUnsafe(HEADER_BYTES + directory_bytes + count * ENTRY_BYTES);
   for (let i = 0; i <= buckets; i += 1) file.writeUInt32LE(ends[i] ?? 0, HEADER_BYTES + i * 4);
   const next = ends.slice(0, buckets);
-  for (let i = 0; i < count; i += 1) {
-    if (i % STRETCH === STRETCH - 1) await nextTurn();
-    const offset = i * ENTRY_BYTES;
-    const bucket = bucketOf(hashWord(entries, offset, 0), bits);
-    const place = next[bucket] ?? 0;
-    next[bucket] = place + 1;
-    // Byte by byte: for so few a call costs more than what it does.
-    const to = HEADER_BYTES + directory_bytes + place * ENTRY_BYTES;
-    for (let byte = 0; byte < ENTRY_BYTES; byte += 1) file[to + byte] = entries[offset + byte] ?? 0;
-  }
+  const view = viewOf(file);
+  await inStretches(parts, (entries, from, to) => {
+    for (let offset = from; offset < to; offset += ENTRY_BYTES) {
+      if (timeAt(entries, offset) <= after) continue;
+      const bucket = bucketOf(entries.getUint32(offset, true), bits);
+      const place = next[bucket] ?? 0;
+      next[bucket] = place + 1;
+      copyEntry(entries, offset, view, HEADER_BYTES + directory_bytes + place * ENTRY_BYTES);
+    }
+  });
 
   MAGIC.copy(file);
   let at = file.writeUInt32LE(bits, FIELDS_AT);

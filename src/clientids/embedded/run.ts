@@ -1,5 +1,6 @@
 import { closeSync, readSync } from 'node:fs';
 import type { First } from '../client-ids.js';
+import { HASH_WORDS } from './hash.js';
 import { eventIdAt } from './holder.js';
 import {
   addressAt,
@@ -11,15 +12,20 @@ import {
   type RunHeader,
 } from './run-format.js';
 
-/** Bits of a filter for each id, at least: of ids that are not there one in a hundred is looked for in the file. */
-const FILTER_BITS = 10;
+/** Bits of a filter for each id: of ids that are not there one in four hundred is looked for in the file. */
+const FILTER_BITS = 16;
 
 let scratch = Buffer.alloc(0);
+
+const isSet = (filter: Uint32Array, bit: number): boolean =>
+  ((filter[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
 
 /** Ids on disk: never changed, dropped whole. */
 export class Run {
   /** A Bloom filter of the hashes; asked with their four words. */
   #filter: Uint32Array | undefined;
+  /** What makes a bit's number of a hash's word. */
+  readonly #scale: number;
 
   constructor(
     readonly number: number,
@@ -29,13 +35,13 @@ export class Run {
     private readonly file: number,
     entries: Buffer,
   ) {
-    const words = Math.max(1, 2 ** Math.ceil(Math.log2((header.count * FILTER_BITS) / 32)));
-    const filter = new Uint32Array(words);
+    const bits = Math.max(32, header.count * FILTER_BITS);
+    const filter = new Uint32Array(Math.ceil(bits / 32));
+    this.#scale = bits / 2 ** 32;
     for (let offset = 0; offset < entries.length; offset += ENTRY_BYTES)
-      for (let word = 0; word < 4; word += 1) {
-        const bit = hashWord(entries, offset, word) >>> 0;
-        const place = (bit >>> 5) & (words - 1);
-        filter[place] = (filter[place] ?? 0) | (1 << (bit & 31));
+      for (let word = 0; word < HASH_WORDS; word += 1) {
+        const bit = Math.floor(hashWord(entries, offset, word) * this.#scale);
+        filter[bit >>> 5] = (filter[bit >>> 5] ?? 0) | (1 << (bit & 31));
       }
     this.#filter = filter;
   }
@@ -47,6 +53,11 @@ export class Run {
   /** Gives the filter's memory back: every look-up then reads the file. */
   dropFilter(): void {
     this.#filter = undefined;
+  }
+
+  /** Marks by 1 those of some hashes that may be here, each by its place among them; the filter is sure of the others. */
+  mark(hashes: Uint32Array, marks: Uint8Array): void {
+    for (let i = 0; i < marks.length; i += 1) if (this.#mayHold(hashes, i * HASH_WORDS)) marks[i] = 1;
   }
 
   /** The event of the hash at `at` that was recorded after a time. */
@@ -79,11 +90,8 @@ export class Run {
   #mayHold(hashes: Uint32Array, at: number): boolean {
     const filter = this.#filter;
     if (!filter) return true;
-    const mask = filter.length - 1;
-    for (let word = 0; word < 4; word += 1) {
-      const bit = hashes[at + word] ?? 0;
-      if (((filter[(bit >>> 5) & mask] ?? 0) & (1 << (bit & 31))) === 0) return false;
-    }
+    for (let word = 0; word < HASH_WORDS; word += 1)
+      if (!isSet(filter, Math.floor((hashes[at + word] ?? 0) * this.#scale))) return false;
     return true;
   }
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Position } from '../../eventstore/event-store.js';
 import { systemFiles } from '../../platform/files.js';
 import type { First } from '../client-ids.js';
-import type { HashKey } from './hash.js';
+import { HASH_WORDS, type HashKey } from './hash.js';
 import { Run } from './run.js';
-import { decodeRun, encodeRun, ENTRY_BYTES, recordedAt, type RunHeader } from './run-format.js';
+import { decodeRun, encodeRun, ENTRY_BYTES, type RunHeader } from './run-format.js';
 
 const NAME = /^([0-9]{12})\.ids$/;
 
@@ -74,6 +74,16 @@ export class Runs {
     return undefined;
   }
 
+  /**
+   * Looks the hashes of some ids up in memory: 1 for each that may be here and was recorded after a time. Of the others
+   * it is sure. One run after another for all ids: what the processor waits for, it then waits for at once.
+   */
+  mayHold(hashes: Uint32Array, after: number): Uint8Array {
+    const marks = new Uint8Array(hashes.length / HASH_WORDS);
+    for (const run of this.runs) if (run.header.newest > after) run.mark(hashes, marks);
+    return marks;
+  }
+
   /** Adds a run of entries, durably, and takes in small ones before it; what was recorded up to a time is left out. */
   async add(entries: Buffer, header: Pick<RunHeader, 'key' | 'checkpoint'>, after: number): Promise<void> {
     const merged: Run[] = [];
@@ -85,7 +95,7 @@ export class Runs {
       count += more;
     }
     const older = await Promise.all(merged.map(({ path }) => entriesIn(path)));
-    const run = await this.#write(recordedAfter([...older.reverse(), entries], after), header);
+    const run = await this.#write([...older.reverse(), entries], header, after);
     const gone = new Set(merged);
     for (const old of this.runs) if (old.header.newest <= after) gone.add(old);
     this.runs = [...this.runs.filter((old) => !gone.has(old)), run];
@@ -111,8 +121,12 @@ export class Runs {
     this.runs = [];
   }
 
-  async #write(entries: Buffer, header: Pick<RunHeader, 'key' | 'checkpoint'>): Promise<Run> {
-    const bytes = await encodeRun(entries, header);
+  async #write(
+    parts: readonly Buffer[],
+    header: Pick<RunHeader, 'key' | 'checkpoint'>,
+    after: number,
+  ): Promise<Run> {
+    const bytes = await encodeRun(parts, header, after);
     const number = this.#next;
     const path = join(this.directory, `${String(number).padStart(12, '0')}.ids`);
     const unnamed = `${path}.new`;
@@ -150,21 +164,4 @@ const entriesIn = async (path: string): Promise<Buffer> => {
   const read = decodeRun(await readFile(path));
   if (!read) throw new Error(`${path} is damaged.`);
   return read.entries;
-};
-
-/** The entries that were recorded after a time, in one buffer. */
-const recordedAfter = (parts: readonly Buffer[], after: number): Buffer => {
-  const kept = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    // Those next to each other are copied in one go.
-    let from = 0;
-    for (let offset = 0; offset < part.length; offset += ENTRY_BYTES) {
-      if (recordedAt(part, offset) > after) continue;
-      at += part.copy(kept, at, from, offset);
-      from = offset + ENTRY_BYTES;
-    }
-    at += part.copy(kept, at, from);
-  }
-  return kept.subarray(0, at);
 };
