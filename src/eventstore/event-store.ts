@@ -4,6 +4,7 @@ import type { Provenance } from '../domain/provenance.js';
 import type { LineRange } from '../domain/telemetry/column-codec/decode.js';
 import type { ChunkHeader, Receipt } from '../domain/telemetry/chunk-header.js';
 import type { Sifted, Sought } from '../domain/telemetry/query/sift.js';
+import type { TimeSpan } from '../domain/time-spans.js';
 
 /** Names a stream, as architecture lists them: `tenant-ten_…`, `rule-rul_…`. Never empty, never `$…`. */
 export type StreamName = Brand<string, 'StreamName'>;
@@ -77,6 +78,8 @@ export interface EventFilter {
   readonly types?: readonly string[];
   /** Only streams whose name begins with this. */
   readonly stream_prefix?: string;
+  /** Of telemetry only chunks that may have events of these stretches of time, which are joined. */
+  readonly times?: readonly TimeSpan[];
 }
 
 /** A chunk of telemetry to be looked through. */

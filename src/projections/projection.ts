@@ -1,6 +1,7 @@
 import type { TenantId } from '../domain/ids.js';
 import { quarantineEventTypes } from '../domain/quarantine/quarantine.js';
 import { routeEventTypes } from '../domain/telemetry/routes/book.js';
+import type { TimeSpan } from '../domain/time-spans.js';
 import type { Routing } from '../domain/telemetry/routes/shown.js';
 import type { Position, RecordedEvent } from '../eventstore/event-store.js';
 import type { Document, IndexSpec, IndexValue } from '../readstore/read-store.js';
@@ -34,8 +35,8 @@ export type History<D extends Document = Document> = 'record' | 'stream' | Strea
 export interface Streams<D extends Document = Document> {
   /** What their names begin with. */
   readonly prefix: (tenant: TenantId) => string;
-  /** Says of a record whether it may touch one of some documents, by its metadata alone. Absent: any may. */
-  readonly mayTouch?: (ids: readonly string[]) => (event: RecordedEvent) => boolean;
+  /** When the telemetry happened that some documents are made of. Absent: at any time. */
+  readonly times?: (ids: readonly string[]) => readonly TimeSpan[];
   /** Whether the records behind a position made of a document all that it is. Absent: only all records do. */
   readonly isWhole?: (document: D, after: Position) => boolean;
 }

@@ -393,6 +393,54 @@ export const eventStoreContract = (
           );
     });
 
+    it('reads telemetry of some stretches of time, and what is no telemetry, before a restart and after it', async () => {
+      const chunk = (from: number, to: number): NewEvent => {
+        const { metadata, ...rest } = event.binary(Buffer.from('{"type":"a"}'));
+        const header: ChunkHeader = {
+          ...{ codec: 'ndjson' as const, count: 1, min_time: from, max_time: to },
+          ...{ received_at: 1, producer: 'test', first_sequence: 0 },
+        };
+        return { ...rest, metadata: { ...metadata, chunk: header } };
+      };
+      await append('telemetry-a', 'none', [chunk(0, 10), chunk(100, 200)]);
+      await append('telemetry-b', 'none', [chunk(-50, -20)]);
+      await append('telemetry-b', 0, [chunk(11, 99), event.json()]);
+      await append('telemetry-b', 2, [chunk(150, 1_000)]);
+      await append('other', 'none', [chunk(0, 1_000)]);
+      const all = (await readAll()).filter(({ stream }) => stream.startsWith('telemetry-'));
+      const wanted = (from: number, to: number): RecordedEvent[] =>
+        all.filter(
+          ({ metadata: { chunk: said } }) => !said || (said.min_time <= to && said.max_time >= from),
+        );
+      for (const [from, to] of [
+        [10, 10],
+        [11, 99],
+        [-30, -30],
+        [-10, -1],
+        [150, 160],
+        [2_000, 3_000],
+        [0, 5_000],
+      ] as const)
+        expect(await readAll(START, { stream_prefix: 'telemetry-', times: [{ from, to }] })).toEqual(
+          wanted(from, to),
+        );
+      await harness.reopen();
+      const later = all[2]?.position ?? START;
+      const two = [
+        { from: 0, to: 5 },
+        { from: 300, to: 400 },
+      ];
+      for (const after of [START, later])
+        expect(
+          (await readAll(after, { stream_prefix: 'telemetry-', times: two })).map(({ position }) => position),
+        ).toEqual(
+          all
+            .filter(({ position }) => position > after)
+            .filter((one) => two.some(({ from, to }) => wanted(from, to).includes(one)))
+            .map(({ position }) => position),
+        );
+    });
+
     describe('subscribing', () => {
       it('says that it caught up where there is nothing, then delivers what comes', async () => {
         const subscription = subscribe(harness.log);

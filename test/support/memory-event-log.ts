@@ -9,6 +9,7 @@ import type {
   StoreHealth,
   StreamName,
 } from '../../src/eventstore/event-store.js';
+import { filterOf } from '../../src/eventstore/filter.js';
 import { siftByReading } from '../../src/eventstore/sift.js';
 import { START, toPosition } from '../../src/eventstore/event-store.js';
 import type { EventId, TenantId } from '../../src/domain/ids.js';
@@ -110,13 +111,11 @@ export class MemoryEventLog implements EventLog {
     return Promise.resolve({ status: 'ok' });
   }
 
-  #after(after: Position, { types, stream_prefix = '' }: EventFilter): EventBatch {
+  #after(after: Position, filter: EventFilter): EventBatch {
     const rest = this.events.filter(({ position }) => position > after);
     const looked = rest.slice(0, Math.max(1, this.batchSize()));
     return {
-      events: looked.filter(
-        ({ type, stream }) => (types?.includes(type) ?? true) && stream.startsWith(stream_prefix),
-      ),
+      events: looked.filter(filterOf(filter)),
       position: looked.at(-1)?.position ?? after,
       caught_up: looked.length === rest.length,
     };

@@ -1,10 +1,12 @@
-import type {
-  IndexCheckpoint,
-  IndexedCommit,
-  LogIndex,
-  RecordPlace,
-  RunPlace,
-  StreamHead,
+import {
+  isSought,
+  type IndexCheckpoint,
+  type IndexedCommit,
+  type LogIndex,
+  type RecordPlace,
+  type RunPlace,
+  type RunsSought,
+  type StreamHead,
 } from '../../src/eventstore/embedded/log-index.js';
 
 /** The embedded store's index without a disk; what it holds can be taken along into a crash. */
@@ -39,11 +41,11 @@ export class MemoryLogIndex implements LogIndex {
     return runs.filter(({ revision, count }) => revision + count > from).slice(0, limit);
   }
 
-  runsUnder(prefix: Buffer, after: number): RunPlace[] {
+  runsUnder(sought: RunsSought): RunPlace[] {
     return [...this.#streams]
-      .filter(([name]) => name.startsWith(prefix.toString()))
+      .filter(([name]) => name.startsWith(sought.prefix.toString()))
       .flatMap(([, { runs }]) => runs)
-      .filter(({ number, count }) => number + count > after + 1);
+      .filter((run) => isSought(run, sought));
   }
 
   write(commits: readonly IndexedCommit[]): Promise<void> {

@@ -1,8 +1,17 @@
+import { meetsSpan } from '../../domain/time-spans.js';
 import type { EventFilter, RecordedEvent } from '../event-store.js';
 import { FRAME_BYTES, leafHash, type Header } from './format.js';
 import type { Frames } from './frames.js';
 import type { IndexedCommit } from './log-index.js';
-import { isTruncation, payloadBytes, readEvent, readKey, readStreamName, readType } from './record.js';
+import {
+  isTruncation,
+  payloadBytes,
+  readEvent,
+  readKey,
+  readStreamName,
+  readTimes,
+  readType,
+} from './record.js';
 import { runsOf } from './runs.js';
 import type { Segment } from './segments.js';
 
@@ -93,6 +102,7 @@ export class Commit implements RecordRun {
         number: number + i,
         offset: start + at,
         bytes: FRAME_BYTES + payloadBytes(bytes, at),
+        times: readTimes(bytes, at),
       };
     });
     return { number, count, offset, chain: header.chain, runs: runsOf(keys) };
@@ -130,10 +140,14 @@ const NONE: readonly number[] = [];
 /** A filter that looks at a frame before it is parsed. */
 export type CompiledFilter = (buffer: Buffer, at: number) => boolean;
 
-export const compileFilter = ({ types, stream_prefix: prefix }: EventFilter): CompiledFilter | undefined => {
-  if (!types && !prefix) return undefined;
+export const compileFilter = (filter: EventFilter): CompiledFilter | undefined => {
+  const { types, stream_prefix: prefix, times } = filter;
+  if (!types && !prefix && !times) return undefined;
   const wanted = types && new Set(types);
-  return (buffer, at) =>
-    (!wanted || wanted.has(readType(buffer, at))) &&
-    (!prefix || readStreamName(buffer, at).startsWith(prefix));
+  return (buffer, at) => {
+    if (wanted && !wanted.has(readType(buffer, at))) return false;
+    if (prefix && !readStreamName(buffer, at).startsWith(prefix)) return false;
+    const happened = times && readTimes(buffer, at);
+    return !happened || meetsSpan(times, happened);
+  };
 };

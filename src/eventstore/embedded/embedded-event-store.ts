@@ -1,4 +1,5 @@
 import type { Sought } from '../../domain/telemetry/query/sift.js';
+import { spanOver, type TimeSpan } from '../../domain/time-spans.js';
 import { hasErrorCode } from '../../platform/files.js';
 import type { RecordDropping } from '../dropping.js';
 import type { AppendOutcome, EventLogWriter, ExpectedRevision } from '../event-log-writer.js';
@@ -247,7 +248,8 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
 
     const records = encodeEvents(prepared, next);
     const number = this.#begin(events.length);
-    await this.#write(records, { stream: name, revision: next, number, ids, truncation: false });
+    const times = timesOf(events);
+    await this.#write(records, { stream: name, revision: next, number, ids, truncation: false, times });
     return { ...appended(next + events.length - 1, number + events.length - 1), repeated: false };
   }
 
@@ -307,9 +309,14 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     let reached = numberOf(after);
     const { durable } = this.#group;
     // What is far between is looked up; of what is near the end all is read, which is as fast.
+    const { stream_prefix, times } = filter;
     const runs =
-      filter.stream_prefix !== undefined && durable - reached > NEAR_RECORDS
-        ? this.#unindexed.runsUnder(Buffer.from(filter.stream_prefix), reached, MOST_RUNS, durable)
+      stream_prefix !== undefined && (times || durable - reached > NEAR_RECORDS)
+        ? this.#unindexed.runsUnder(
+            { prefix: Buffer.from(stream_prefix), after: reached, times },
+            MOST_RUNS,
+            durable,
+          )
         : undefined;
     if (runs) {
       yield* readFound(this.#reader, runs, reached, filter);
@@ -442,6 +449,12 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await this.#group.submit(frames, run);
   }
 }
+
+/** When the events of some telemetry happened; undefined where not all of it is telemetry. */
+const timesOf = (events: readonly NewEvent[]): TimeSpan | undefined =>
+  events
+    .map(({ metadata: { chunk } }) => chunk && { from: chunk.min_time, to: chunk.max_time })
+    .reduce(spanOver);
 
 const verifyWith = (
   { threads }: EmbeddedOptions,

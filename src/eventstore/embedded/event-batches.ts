@@ -1,3 +1,4 @@
+import { filterOf } from '../filter.js';
 import { toPosition, type EventBatch, type EventFilter, type RecordedEvent } from '../event-store.js';
 import { compileFilter } from './commit.js';
 import type { LogCursor, LogReader } from './log-reader.js';
@@ -38,12 +39,13 @@ export async function* readFound(
   reader: LogReader,
   runs: readonly RunPlace[],
   after: number,
-  { types }: EventFilter,
+  filter: EventFilter,
 ): AsyncGenerator<EventBatch, void> {
+  const lets = filterOf(filter);
   let events: RecordedEvent[] = [];
   let bytes = 0;
   for await (const event of reader.readRuns(runs)) {
-    if (Number.parseInt(event.position, 16) <= after || !(types?.includes(event.type) ?? true)) continue;
+    if (Number.parseInt(event.position, 16) <= after || !lets(event)) continue;
     events.push(event);
     bytes += event.metadata.chunk?.bytes ?? (event.data instanceof Uint8Array ? event.data.length : 0);
     if (events.length < BATCH_EVENTS && bytes < BATCH_BYTES) continue;

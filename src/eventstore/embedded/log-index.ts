@@ -1,4 +1,5 @@
 import type { RootDatabase } from 'lmdb';
+import { meetsSpan, type TimeSpan } from '../../domain/time-spans.js';
 import { committed, openEnvironment } from '../../platform/lmdb.js';
 import { EventStoreUnavailable } from '../event-store.js';
 
@@ -15,6 +16,8 @@ export interface IndexedRun {
   /** One of 16 bytes for each record. */
   readonly ids: readonly Buffer[];
   readonly truncation: boolean;
+  /** Of telemetry the stretch of time in which its events happened. */
+  readonly times?: TimeSpan | undefined;
 }
 
 export interface IndexedCommit {
@@ -33,7 +36,21 @@ export interface StreamHead {
   readonly before: number;
 }
 
-export type RunPlace = Pick<IndexedRun, 'revision' | 'number' | 'count' | 'offset' | 'bytes'>;
+export type RunPlace = Pick<IndexedRun, 'revision' | 'number' | 'count' | 'offset' | 'bytes' | 'times'>;
+
+/** Which runs are looked for among all streams. */
+export interface RunsSought {
+  /** What their streams' names begin with. */
+  readonly prefix: Buffer;
+  /** The record behind which they end. */
+  readonly after: number;
+  /** Runs that say that none of their events happened then are left out. */
+  readonly times?: readonly TimeSpan[] | undefined;
+}
+
+/** Whether a run is sought, its stream aside. */
+export const isSought = ({ number, count, times }: RunPlace, sought: RunsSought): boolean =>
+  number + count > sought.after + 1 && (!times || !sought.times || meetsSpan(sought.times, times));
 
 export interface RecordPlace {
   readonly number: number;
@@ -58,10 +75,9 @@ export interface LogIndex {
   /** A stream's runs in order, from the one that holds a revision or is the first after it. */
   runs(stream: Buffer, from: number, limit: number): RunPlace[];
   /**
-   * The runs behind a record of all streams whose names begin with a prefix, in no particular order; undefined where
-   * more than so many runs of them would have to be looked at.
+   * The runs that are sought, in no particular order; undefined where more than so many would have to be looked at.
    */
-  runsUnder(prefix: Buffer, after: number, limit: number): RunPlace[] | undefined;
+  runsUnder(sought: RunsSought, limit: number): RunPlace[] | undefined;
   /** Takes in commits that follow the checkpoint, all or none. */
   write(commits: readonly IndexedCommit[]): Promise<void>;
   /** How many streams and ids there are; walks over all of them. */
@@ -104,13 +120,25 @@ const numbers = (...values: readonly number[]): Buffer => {
 };
 const numberAt = (bytes: Buffer, index: number): number => bytes.readUIntLE(index * 6, 6);
 
+/** How long a run's entry is that says when its events happened; those of before it was said are shorter. */
+const TIMED_BYTES = 36;
+
 const readRun = (key: Buffer, value: Buffer): RunPlace => ({
   revision: key.readUIntBE(key.length - 6, 6),
   number: numberAt(value, 0),
   count: numberAt(value, 1),
   offset: numberAt(value, 2),
   bytes: numberAt(value, 3),
+  ...(value.length >= TIMED_BYTES && { times: { from: numberAt(value, 4), to: numberAt(value, 5) } }),
 });
+
+const writeRun = ({ number, count, offset, bytes, times }: RunPlace): Buffer =>
+  times
+    ? numbers(number, count, offset, bytes, wholeTime(Math.floor(times.from)), wholeTime(Math.ceil(times.to)))
+    : numbers(number, count, offset, bytes);
+
+/** As the index holds a time: what happened before 1970 counts as its first moment. */
+const wholeTime = (time: number): number => Math.min(Math.max(0, time), 2 ** 48 - 1);
 
 /** The index in LMDB: one database, the kinds of entries told apart by their keys' first byte. */
 export class LmdbIndex implements LogIndex {
@@ -163,8 +191,8 @@ export class LmdbIndex implements LogIndex {
     return runs.slice(0, limit);
   }
 
-  runsUnder(prefix: Buffer, after: number, limit: number): RunPlace[] | undefined {
-    const start = prefixed(kind.run, prefix, 0);
+  runsUnder(sought: RunsSought, limit: number): RunPlace[] | undefined {
+    const start = prefixed(kind.run, sought.prefix, 0);
     // Names are text: no byte of them is the greatest there is.
     const end = Buffer.concat([start, Buffer.from([0xff])]);
     const runs: RunPlace[] = [];
@@ -173,7 +201,7 @@ export class LmdbIndex implements LogIndex {
       looked += 1;
       if (looked > limit) return undefined;
       const run = readRun(key, value);
-      if (run.number + run.count > after + 1) runs.push(run);
+      if (isSought(run, sought)) runs.push(run);
     }
     return runs;
   }
@@ -208,10 +236,7 @@ export class LmdbIndex implements LogIndex {
           continue;
         }
         head.next = run.revision + run.count;
-        this.db.putSync(
-          runKey(run.stream, run.revision),
-          numbers(run.number, run.count, run.offset, run.bytes),
-        );
+        this.db.putSync(runKey(run.stream, run.revision), writeRun(run));
         for (const [i, id] of run.ids.entries())
           this.db.putSync(idKey(id), numbers(run.number + i, run.revision + i));
       }

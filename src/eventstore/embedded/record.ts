@@ -1,5 +1,6 @@
 import type { EventId } from '../../domain/ids.js';
 import type { JsonObject } from '../../domain/json.js';
+import type { TimeSpan } from '../../domain/time-spans.js';
 import {
   BytesInPieces,
   toPosition,
@@ -214,6 +215,22 @@ export const placeOf = (
   type: readType(payload, -FRAME_BYTES),
 });
 
+/** Reads from a frame in which stretch of time the telemetry that it holds happened; undefined where it holds none. */
+export const readTimes = (from: Buffer, at: number): TimeSpan | undefined => {
+  const start = at + FRAME_BYTES;
+  if (from[start + 39] !== form.binary) return undefined;
+  const { chunk } = readMetadata(from, at);
+  return chunk && { from: chunk.min_time, to: chunk.max_time };
+};
+
+const readMetadata = (from: Buffer, at: number): EventMetadata => {
+  const start = at + FRAME_BYTES;
+  const metadata = start + FIXED_BYTES + from.readUInt16LE(start + 36) + from.readUInt8(start + 38);
+  return JSON.parse(
+    from.toString('utf8', metadata, metadata + from.readUInt32LE(start + 28)),
+  ) as EventMetadata;
+};
+
 export const payloadBytes = (from: Buffer, at: number): number => from.readUInt32LE(at);
 
 /** Reads an event from its frame. Binary data is a view of the buffer, not a copy. */
@@ -232,7 +249,7 @@ export const readEvent = (from: Buffer, at: number, number: number): RecordedEve
       from[start + 39] === form.binary
         ? from.subarray(data, end)
         : (JSON.parse(from.toString('utf8', data, end)) as JsonObject),
-    metadata: JSON.parse(from.toString('utf8', metadata, data)) as EventMetadata,
+    metadata: readMetadata(from, at),
     stream: from.toString('utf8', stream, type) as StreamName,
     revision: from.readUIntLE(start, 6) as Revision,
     position: toPosition(number),

@@ -1,4 +1,13 @@
-import type { IndexedCommit, IndexedRun, LogIndex, RecordPlace, RunPlace, StreamHead } from './log-index.js';
+import {
+  isSought,
+  type IndexedCommit,
+  type IndexedRun,
+  type LogIndex,
+  type RecordPlace,
+  type RunPlace,
+  type RunsSought,
+  type StreamHead,
+} from './log-index.js';
 
 /** An append under way: where its frames are in the segment becomes known when its commit is made. */
 export type Run = { -readonly [K in keyof IndexedRun]: IndexedRun[K] };
@@ -45,16 +54,15 @@ export class Unindexed {
   }
 
   /** See {@link LogIndex.runsUnder}; up to a record, in the log's order. */
-  runsUnder(prefix: Buffer, after: number, limit: number, durable: number): RunPlace[] | undefined {
-    const indexed = this.index.runsUnder(prefix, after, limit);
+  runsUnder(sought: RunsSought, limit: number, durable: number): RunPlace[] | undefined {
+    const indexed = this.index.runsUnder(sought, limit);
     if (!indexed) return undefined;
     const found = new Map(indexed.map((run) => [run.number, run]));
-    const name = keyOf(prefix);
+    const name = keyOf(sought.prefix);
     for (const [stream, { runs }] of this.#streams)
       if (stream.startsWith(name))
         for (const run of runs)
-          if (!run.truncation && run.number + run.count > after + 1 && run.number <= durable)
-            found.set(run.number, run);
+          if (!run.truncation && run.number <= durable && isSought(run, sought)) found.set(run.number, run);
     return [...found.values()].sort((one, other) => one.number - other.number);
   }
 

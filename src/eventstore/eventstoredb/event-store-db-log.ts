@@ -19,6 +19,7 @@ import {
   type StoreHealth,
   type StreamName,
 } from '../event-store.js';
+import { filterOf } from '../filter.js';
 import type { LogTree } from '../log-tree.js';
 import { siftByReading } from '../sift.js';
 import { appendOnce } from './appending.js';
@@ -29,7 +30,7 @@ import { KnownIds } from './known-ids.js';
 import { lastPosition, probe, readStream, readToEnd, recordAt } from './reading.js';
 import { RecordTree, type RecordSource } from './record-tree.js';
 import { closed, unreachable, untilAnswered, type Patience } from './retrying.js';
-import { compileFilter, dataBytes, toEventData } from './stored-form.js';
+import { dataBytes, toEventData } from './stored-form.js';
 import { truncateStream } from './truncating.js';
 
 export interface EventStoreDbOptions {
@@ -142,12 +143,12 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
   }
 
   readAll(after: Position, filter: EventFilter = {}): AsyncIterable<EventBatch> {
-    return readToEnd(this.#connection.client, after, compileFilter(filter));
+    return readToEnd(this.#connection.client, after, filterOf(filter));
   }
 
   subscribe(after: Position, filter: EventFilter, signal: AbortSignal): AsyncIterable<EventBatch> {
     const until = AbortSignal.any([signal, this.#closing.signal]);
-    return follow(this.#connection.client, after, compileFilter(filter), this.options.clock, until);
+    return follow(this.#connection.client, after, filterOf(filter), this.options.clock, until);
   }
 
   async head(): Promise<Position> {

@@ -11,7 +11,6 @@ import type { JsonObject } from '../../domain/json.js';
 import {
   BytesInPieces,
   toPosition,
-  type EventFilter,
   type EventMetadata,
   type NewEvent,
   type Position,
@@ -86,12 +85,4 @@ export const positionOf = ({ event, commitPosition }: ResolvedEvent | AllStreamR
 export const toStorePosition = (position: Position): StorePosition => {
   const commit = BigInt(`0x${position}`);
   return { commit, prepare: commit };
-};
-
-/** A filter as a predicate. It works on our side, so that a reader's position goes on over all events. */
-export const compileFilter = ({ types, stream_prefix }: EventFilter): ((event: RecordedEvent) => boolean) => {
-  const wanted = types && new Set(types);
-  return (event) =>
-    (!wanted || wanted.has(event.type)) &&
-    (stream_prefix === undefined || event.stream.startsWith(stream_prefix));
 };

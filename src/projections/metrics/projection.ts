@@ -7,7 +7,7 @@ import { defineProjection, type FoldContext, type Part } from '../projection.js'
 import { amendBucket, MAX_SERIES, type BucketPart, type MetricsBucket } from './amend.js';
 import { chunkPartials } from './given-partials.js';
 import { nameKey, type MinutePartial, type SeriesName, type SeriesPartial } from './partials.js';
-import { bucketId, OTHER, resolutionMs, touching, type Resolution } from './resolutions.js';
+import { bucketId, OTHER, resolutionMs, spanOfBucket, type Resolution } from './resolutions.js';
 import { inOrder, seriesOf, SeriesTable, type SeriesColumns } from './series-table.js';
 
 export { MAX_SERIES, type MetricsBucket } from './amend.js';
@@ -63,13 +63,7 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
   version: 100 * ROUTE_RULES_VERSION + 4,
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
   shows_routes: true,
-  history: {
-    prefix: telemetryStreams,
-    mayTouch: (ids) => {
-      const touches = touching(ids);
-      return ({ metadata: { chunk } }) => !chunk || touches(chunk.min_time, chunk.max_time);
-    },
-  },
+  history: { prefix: telemetryStreams, times: (ids) => ids.map(spanOfBucket) },
   also_in: (tenant) => [retirementsStream(tenant)],
   indexes: [{ name: 'by_time', fields: ['resolution', 'time'] }],
 

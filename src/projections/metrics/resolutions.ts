@@ -1,4 +1,5 @@
 import { OTHER_ROUTE } from '../../domain/telemetry/route.js';
+import type { TimeSpan } from '../../domain/time-spans.js';
 import { MINUTE_MS } from './partials.js';
 
 export type Resolution = '1m' | '1h' | '1d';
@@ -25,18 +26,8 @@ export const bucketId = (resolution: Resolution, time: number): string => {
   return `${resolution}|${new Date(time).toISOString().slice(0, digits - 24)}`;
 };
 
-/** Says of a stretch of time, both ends included, whether one of some buckets holds some of it. */
-export const touching = (ids: readonly string[]): ((from: number, to: number) => boolean) => {
-  const spans: { readonly from: number; to: number }[] = [];
-  for (const span of ids.map(spanOf).sort((one, other) => one.from - other.from)) {
-    const last = spans.at(-1);
-    if (last && span.from <= last.to) last.to = Math.max(last.to, span.to);
-    else spans.push(span);
-  }
-  return (from, to) => spans.some((span) => span.from <= to && span.to > from);
-};
-
-const spanOf = (id: string): { from: number; to: number } => {
+/** The stretch of time that a bucket holds, and the moment behind it. */
+export const spanOfBucket = (id: string): TimeSpan => {
   const [resolution = '1d', text = ''] = id.split('|') as [Resolution?, string?];
   const from = Date.parse(text + { '1m': ':00Z', '1h': ':00:00Z', '1d': '' }[resolution]);
   return { from, to: from + resolutionMs[resolution] };

@@ -1,4 +1,5 @@
 import type { TenantId } from '../../domain/ids.js';
+import { joinSpans } from '../../domain/time-spans.js';
 import {
   START,
   toPosition,
@@ -49,16 +50,20 @@ export async function* historyOf(
     for (const stream of new Set(touching.map((event) => event.stream)))
       for await (const event of log.readStream(stream)) if (event.position <= upto) yield event;
   } else {
-    const mayTouch = history.mayTouch?.(range.ids) ?? (() => true);
-    const prefix = tenant === undefined ? '' : history.prefix(tenant);
+    const stream_prefix = tenant === undefined ? '' : history.prefix(tenant);
+    const times = history.times && joinSpans(history.times(range.ids));
     let next = 0;
-    for await (const { events, position } of log.readAll(after, { types, stream_prefix: prefix })) {
+    for await (const { events, position } of log.readAll(after, {
+      types,
+      stream_prefix,
+      ...(times && { times }),
+    })) {
       for (const event of events) {
         for (let one = also[next]; one && one.position < event.position; one = also[next]) {
           next += 1;
           yield one;
         }
-        if (ours(event) && mayTouch(event)) yield event;
+        if (ours(event)) yield event;
       }
       if (position >= upto) break;
     }

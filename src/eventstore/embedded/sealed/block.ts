@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../../event-store.js';
 import type { CompiledFilter, RecordRun } from '../commit.js';
 import { chainAfter, FRAME_BYTES } from '../format.js';
 import type { IndexedCommit } from '../log-index.js';
-import { dataBytes, isTruncation, readEvent, readKey, type RecordKey } from '../record.js';
+import { dataBytes, isTruncation, readEvent, readKey, readTimes, type RecordKey } from '../record.js';
 import { runsOf } from '../runs.js';
 import type { BlockPlace } from './format.js';
 
@@ -198,7 +198,10 @@ export class SealedBlock implements RecordRun {
   forIndex(): IndexedCommit {
     const { count } = this;
     const { number, chain } = this.place;
-    const keys = [...this.keys()].map((key, i) => ({ ...key, number: number + i, offset: 0, bytes: 0 }));
+    const keys = [...this.keys()].map((key, i) => {
+      const times = this.#lines[i] && readTimes(this.#heads, this.#start(i) - FRAME_BYTES);
+      return { ...key, number: number + i, offset: 0, bytes: 0, times };
+    });
     return { number, count, offset: 0, chain, runs: runsOf(keys) };
   }
 
