@@ -8,6 +8,7 @@ import {
 } from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
 import type { Logger } from '../platform/logger.js';
+import { changedRecords } from '../quarantine/changed.js';
 import { isQuarantineEvent, QuarantineShelf } from '../quarantine/shelf.js';
 import { TimeSlice } from '../projections/runner/time-slice.js';
 import { Loop } from './loop.js';
@@ -55,8 +56,8 @@ export class ProcessManager<Reaction> {
   #waiting: string | undefined;
   #failing: string | undefined;
   #refused = 0;
-  /** What is set aside as of where the run began, or was resumed. */
-  #shelf: QuarantineShelf | undefined;
+  /** What is set aside as of where the run is; behind where it began, as of there. */
+  #shelf: QuarantineShelf;
   /** The state was made of what is set aside by now, or without what is back: it is of no use any more. */
   #outdated = false;
   #save = { at: 0, every: SAVE_EVERY_MS };
@@ -64,7 +65,9 @@ export class ProcessManager<Reaction> {
   constructor(
     private readonly process: Process<Reaction>,
     private readonly dependencies: ProcessDependencies,
-  ) {}
+  ) {
+    this.#shelf = new QuarantineShelf(dependencies.log, START);
+  }
 
   /** Starts, unless it runs already. Failures are retried with growing pauses, for ever. */
   start(): void {
@@ -184,9 +187,22 @@ export class ProcessManager<Reaction> {
   }
 
   async #take(run: Run<Reaction>, batch: EventBatch, signal: AbortSignal): Promise<boolean> {
-    const visible = await this.#sight(batch.events);
-    if (!visible) return false;
-    const reactions = visible.flatMap((event) => run.take(event));
+    const shelf = this.#shelf;
+    await shelf.meet(batch.events);
+    const reactions: Reaction[] = [];
+    for (const event of batch.events) {
+      if (shelf.isNews(event)) {
+        // What was decided before somebody set something aside stays decided.
+        if (!(await this.#react(reactions.splice(0), signal))) return false;
+        const amended = await this.#amend(run, event, shelf);
+        this.#outdated = !amended;
+        if (!amended) return false;
+        reactions.push(...amended);
+      } else if (!isQuarantineEvent(event)) {
+        const visible = shelf.sight(event);
+        if (visible) reactions.push(...run.take(visible));
+      }
+    }
     if (!(await this.#react(reactions, signal))) return false;
     this.#position = batch.position;
     this.#caughtUp = batch.caught_up;
@@ -194,19 +210,23 @@ export class ProcessManager<Reaction> {
   }
 
   /**
-   * Events without what is set aside; undefined where a quarantine concerns what was taken in before. The run then
-   * begins anew, as it would had its state been lost: what it has decided stands in the log. A process that is killed
-   * meanwhile resumes before the quarantine and meets it again.
+   * Takes in what is set aside from an event on, or is back; undefined where the run has to begin anew, as it would had
+   * its state been lost: what it has decided stands in the log. A process that is killed meanwhile resumes before the
+   * event and meets it again.
    */
-  async #sight(events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[] | undefined> {
-    const shelf = this.#shelf;
-    if (!shelf) return events;
-    await shelf.meet(events);
-    const news = events.filter((event) => shelf.isNews(event));
-    this.#outdated = news.some((event) => shelf.changes(event, this.process.reads));
-    if (this.#outdated) return undefined;
-    for (const event of news) shelf.advance(event.position);
-    return events.flatMap((event) => (isQuarantineEvent(event) ? [] : (shelf.sight(event) ?? [])));
+  async #amend(
+    run: Run<Reaction>,
+    event: RecordedEvent,
+    shelf: QuarantineShelf,
+  ): Promise<readonly Reaction[] | undefined> {
+    const { log } = this.dependencies;
+    const { tenant_id } = event.metadata;
+    const before = shelf.asideOf(tenant_id);
+    shelf.advance(event.position);
+    const records = shelf.changedBy(event).filter(({ type }) => this.process.reads.includes(type));
+    if (records.length === 0) return [];
+    const changed = changedRecords(log, records, before, shelf.asideOf(tenant_id));
+    return run.amend?.({ event, changed, log: shelf.over(log) });
   }
 
   /** Carries reactions out; false where it was told to stop before all were. */

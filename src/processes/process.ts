@@ -1,4 +1,5 @@
 import type { EventLog, RecordedEvent } from '../eventstore/event-store.js';
+import type { ChangedRecord } from '../quarantine/changed.js';
 
 /** How a reaction came out. `guarded` and `unavailable` may pass: it is tried again until it is done or refused. */
 export type ReactionOutcome =
@@ -13,6 +14,12 @@ export type ReactionOutcome =
 export interface Run<Reaction> {
   /** Takes a record in. */
   take(event: RecordedEvent): readonly Reaction[];
+  /**
+   * Some of what was taken in is set aside, or comes back: makes the state what it would be had that been so from the
+   * beginning, apart from what was decided by it. Undefined where that cannot be done: the run is then of no more use,
+   * as it is where this is absent, and the process begins anew.
+   */
+  amend?(amendment: Amendment): Promise<readonly Reaction[] | undefined>;
   /** Time has passed: every record stamped before it was taken in. */
   passed(time: number): readonly Reaction[];
   /** The time at which something is to be decided although no record comes. */
@@ -21,6 +28,16 @@ export interface Run<Reaction> {
   save(): Uint8Array | undefined;
   /** What people may want to see of it. */
   describe(): ProcessDetails;
+}
+
+/** A decision to set something aside, or to bring it back. */
+export interface Amendment {
+  /** The record that says so; every record before it was taken in. */
+  readonly event: RecordedEvent;
+  /** Of the types that the process reads; can be gone over once. */
+  readonly changed: AsyncIterable<ChangedRecord>;
+  /** Without what is set aside from now on. */
+  readonly log: Pick<EventLog, 'readAll'>;
 }
 
 export type ProcessDetails = Readonly<Record<string, string | number>>;

@@ -87,11 +87,6 @@ export class QuarantineShelf {
     return proposed?.type === 'QuarantineProposed' ? proposed.data.records : [];
   }
 
-  /** Whether a quarantine event, of a tenant that was met, changes what is seen of records of some types. */
-  changes(event: RecordedEvent, types: readonly string[]): boolean {
-    return this.changedBy(event).some(({ type }) => types.includes(type));
-  }
-
   /** The log as it is without what is set aside as of this position. */
   over(log: Pick<EventLog, 'readAll'>): Pick<EventLog, 'readAll'> {
     const seen = async function* (

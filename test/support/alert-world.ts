@@ -12,6 +12,7 @@ import type { AlertId } from '../../src/domain/ids.js';
 import type { JsonObject } from '../../src/domain/json.js';
 import { readEvent } from '../../src/domain/stored-event.js';
 import { alertStream, routesStream, ruleStream } from '../../src/domain/streams.js';
+import { telemetryStream } from '../../src/domain/telemetry/address.js';
 import type { TelemetryEvent } from '../../src/domain/telemetry/event.js';
 import type { RouteEvent } from '../../src/domain/telemetry/routes/book.js';
 import type { EventMetadata, RecordedEvent } from '../../src/eventstore/event-store.js';
@@ -41,7 +42,9 @@ export class AlertWorld {
   telemetry(events: readonly TelemetryEvent[]): void {
     const { header, data } = chunkOf(events, this.now);
     // The log in memory takes whatever a record may hold.
-    this.#append('telemetry-1', 'TelemetryRecorded', data as unknown as JsonObject, { chunk: header });
+    this.#append(telemetryStream(acme, '1', '20260101'), 'TelemetryRecorded', data as unknown as JsonObject, {
+      chunk: header,
+    });
   }
 
   /** Resolves an alert by hand; says whether it was open. */

@@ -3,6 +3,7 @@ import { canonical } from '../../domain/canonical.js';
 import {
   AlertEvaluation,
   type EvaluationOptions,
+  type Recount,
   type Taken,
 } from '../../domain/alerting/evaluation/evaluation.js';
 import {
@@ -29,10 +30,11 @@ import {
   type RouteEvent,
   type WrittenBook,
 } from '../../domain/telemetry/routes/book.js';
-import type { RecordedEvent } from '../../eventstore/event-store.js';
+import type { Position, RecordedEvent } from '../../eventstore/event-store.js';
 import { uuidFrom } from '../../platform/uuid.js';
-import type { Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
+import type { Amendment, Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
 import { readDecided } from './decided.js';
+import { recentChunks } from './recent-chunks.js';
 import { alertOfStream } from './streams.js';
 
 const iso = (time: number): string => new Date(time).toISOString();
@@ -110,6 +112,24 @@ export class EvaluationRun implements Run<Transition> {
     return rule ? this.#takeRule(taken, rule) : this.#takeResolution(taken, event);
   }
 
+  async amend({ event, changed, log }: Amendment): Promise<readonly Transition[] | undefined> {
+    const { tenant_id, correlation_id } = event.metadata;
+    if (tenant_id === undefined || this.evaluation.catching_up) return undefined;
+    let counts = false;
+    let returned = false;
+    for await (const { record, returns } of changed) {
+      const { chunk } = record.metadata;
+      if (record.type !== TELEMETRY_RECORDED || !chunk) return undefined;
+      counts ||= this.evaluation.counts(tenant_id, record.id, chunk);
+      returned ||= returns !== undefined;
+    }
+    if (!counts) return [];
+    const recount = this.evaluation.beginRecount(tenant_id, { event_id: event.id, correlation_id });
+    await this.#countAgain(tenant_id, recount, event.position, log);
+    if (returned) recount.keepQuiet();
+    return [];
+  }
+
   passed(time: number): readonly Transition[] {
     return this.evaluation.passed(time);
   }
@@ -139,6 +159,24 @@ export class EvaluationRun implements Run<Transition> {
     return header
       ? this.evaluation.count(taken, header, () => this.#decode(event, this.#bookOf(taken.tenant_id)))
       : this.passed(taken.recorded_at);
+  }
+
+  /** Counts as much of a tenant's telemetry up to a position as may still count. */
+  async #countAgain(
+    tenant_id: TenantId,
+    recount: Recount,
+    upto: Position,
+    log: Amendment['log'],
+  ): Promise<void> {
+    const stamp = ({ metadata }: RecordedEvent): number => Date.parse(metadata.recorded_at);
+    const isOld = (chunk: RecordedEvent): boolean => this.evaluation.hasForgotten(tenant_id, stamp(chunk));
+    let recorded_at = 0;
+    for await (const { chunk, book } of recentChunks(log, tenant_id, upto, isOld)) {
+      const { chunk: header, correlation_id } = chunk.metadata;
+      recorded_at = Math.max(recorded_at, stamp(chunk));
+      const taken = { tenant_id, recorded_at, cause: { event_id: chunk.id, correlation_id } };
+      if (header) recount.count(taken, header, () => this.#decode(chunk, book));
+    }
   }
 
   #bookOf(tenant: TenantId): RouteBook {

@@ -21,8 +21,8 @@ import {
   type WrittenNode,
 } from '../../domain/telemetry/routes/path-tree.js';
 import type { TenantEvent } from '../../domain/tenancy/tenant.js';
-import type { RecordedEvent } from '../../eventstore/event-store.js';
-import type { Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
+import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
+import type { Amendment, Process, ProcessDetails, ReactionOutcome, Run } from '../process.js';
 
 /** What was learned of a tenant's paths, and the chunk that brought it about. */
 export interface RouteLessons {
@@ -41,6 +41,8 @@ interface SavedTenant {
   readonly tree?: WrittenNode;
   /** How many routes it may have, where that was set for it. */
   readonly limit?: number;
+  /** Absent in states of before it was kept. */
+  readonly since?: Position;
 }
 
 interface SavedLearning {
@@ -72,6 +74,8 @@ interface Pupil {
   learner: RouteLearner | undefined;
   /** How many routes there may be, where that was set for the tenant. */
   limit: number | undefined;
+  /** The record behind which the learner's counts begin; undefined where that is not known. */
+  since: Position | undefined;
 }
 
 /** Learning as the runner drives it. */
@@ -84,11 +88,12 @@ class LearningRun implements Run<RouteLessons> {
   static resume({ version, tenants }: SavedLearning, limit: number): LearningRun | undefined {
     const run = new LearningRun(limit);
     if (version.join() !== run.#version.join()) return undefined;
-    for (const { tenant_id, book, tree, limit: own } of tenants)
+    for (const { tenant_id, book, tree, limit: own, since } of tenants)
       run.#pupils.set(tenant_id, {
         book: readBook(book),
         learner: tree && new RouteLearner(own ?? limit, readTree(tree)),
         limit: own,
+        since,
       });
     return run;
   }
@@ -99,10 +104,24 @@ class LearningRun implements Run<RouteLessons> {
     const pupil = this.#pupil(tenant_id);
     if (event.type === TELEMETRY_RECORDED) return this.#learn(tenant_id, pupil, event);
     const route = readEvent<RouteEvent>(routeEventTypes, event);
-    if (route) this.#note(pupil, route);
+    if (route) this.#note(pupil, route, event.position);
     const limited = readEvent<LimitEvent>(limitEventTypes, event);
     if (limited) this.#limit(pupil, limited);
     return [];
+  }
+
+  async amend({ event, changed }: Amendment): Promise<readonly RouteLessons[] | undefined> {
+    const { tenant_id } = event.metadata;
+    const pupil = tenant_id && this.#pupil(tenant_id);
+    if (!pupil || pupil.since === undefined) return undefined;
+    const lessons: RouteLessons[] = [];
+    for await (const { record, leaves, returns } of changed) {
+      if (record.type !== TELEMETRY_RECORDED) return undefined;
+      if (record.position < pupil.since) continue;
+      if (leaves && !this.#unlearn(pupil, leaves)) return undefined;
+      if (returns) lessons.push(...this.#learn(tenant_id, pupil, returns));
+    }
+    return lessons;
   }
 
   passed(): readonly RouteLessons[] {
@@ -116,11 +135,12 @@ class LearningRun implements Run<RouteLessons> {
   save(): Uint8Array {
     const saved: SavedLearning = {
       version: this.#version,
-      tenants: [...this.#pupils].map(([tenant_id, { book, learner, limit }]) => ({
+      tenants: [...this.#pupils].map(([tenant_id, { book, learner, limit, since }]) => ({
         tenant_id,
         book: writeBook(book),
         ...(learner && { tree: writeTree(learner.root) }),
         ...(limit !== undefined && { limit }),
+        ...(since !== undefined && { since }),
       })),
     };
     return Buffer.from(JSON.stringify(saved));
@@ -147,6 +167,7 @@ class LearningRun implements Run<RouteLessons> {
       book: RouteBook.EMPTY,
       learner: new RouteLearner(this.limit),
       limit: undefined,
+      since: START,
     };
     this.#pupils.set(tenant_id, made);
     return made;
@@ -161,6 +182,12 @@ class LearningRun implements Run<RouteLessons> {
     if (lessons.templates.length === 0 && !lessons.frozen) return [];
     const { correlation_id } = event.metadata;
     return [{ tenant_id, lessons, cause: { event_id: event.id, correlation_id } }];
+  }
+
+  /** Takes back what was counted of a chunk; false where that cannot be done. */
+  #unlearn({ book, learner }: Pupil, event: RecordedEvent): boolean {
+    const paths = learner && this.#paths(event);
+    return !learner || !paths || learner.leave(paths, (path) => book.unmatched(path));
   }
 
   /** Of a chunk that cannot be read nothing is learned, now and in every replay. */
@@ -180,7 +207,7 @@ class LearningRun implements Run<RouteLessons> {
     if (pupil.learner) pupil.learner = new RouteLearner(limits.routes ?? this.limit, pupil.learner.root);
   }
 
-  #note(pupil: Pupil, event: RouteEvent): void {
+  #note(pupil: Pupil, event: RouteEvent, position: Position): void {
     pupil.book = routeBookDecider.evolve(pupil.book, event);
     switch (event.type) {
       case 'RouteTemplateLearned':
@@ -192,11 +219,13 @@ class LearningRun implements Run<RouteLessons> {
         break;
       case 'LearnedRoutesForgotten':
         pupil.learner = new RouteLearner(pupil.limit ?? this.limit);
+        pupil.since = position;
         break;
       case 'RoutePatternsDefined':
         // Routes that patterns match now are no longer to be counted: counting begins anew.
         if (pupil.learner)
           pupil.learner = new RouteLearner(pupil.limit ?? this.limit, copyTree(pupil.book.contents.tree));
+        pupil.since = position;
     }
   }
 }

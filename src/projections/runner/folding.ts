@@ -1,9 +1,10 @@
 import { SYSTEM_TENANT, type TenantId } from '../../domain/ids.js';
 import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
-import { seenOnlyBy, withoutAside, type SetAside } from '../../domain/quarantine/set-aside.js';
+import type { SetAside } from '../../domain/quarantine/set-aside.js';
 import { RouteBook, routeEventTypes } from '../../domain/telemetry/routes/book.js';
 import { START, type EventLog, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
+import { changedRecords } from '../../quarantine/changed.js';
 import { recordsAt } from '../../quarantine/records.js';
 import { QuarantineShelf } from '../../quarantine/shelf.js';
 import type { Collection, Document, DocumentKey, ReadStore } from '../../readstore/read-store.js';
@@ -277,14 +278,16 @@ export class Folding {
       }
     };
     const slice = new TimeSlice(this.context.clock);
-    for await (const touching of recordsAt(this.context.log, records)) {
-      await this.#sight(touching);
-      for (const record of touching) {
-        const [was, is] = [withoutAside(record, aside_before), withoutAside(record, aside)];
-        add('leaves', seenOnlyBy(was, is));
-        add('returns', seenOnlyBy(is, was));
-        if (slice.over) await slice.rest();
-      }
+    for await (const { record, leaves, returns } of changedRecords(
+      this.context.log,
+      records,
+      aside_before,
+      aside,
+    )) {
+      await this.#sight([record]);
+      add('leaves', leaves);
+      add('returns', returns);
+      if (slice.over) await slice.rest();
     }
     await amendDocuments(this.projection, changes, {
       load: (keys) => this.#load(keys),

@@ -1,4 +1,4 @@
-import type { AlertId, RuleId, TenantId } from '../../ids.js';
+import type { AlertId, EventId, RuleId, TenantId } from '../../ids.js';
 import type { ChunkHeader } from '../../telemetry/chunk-header.js';
 import type { TelemetryChunk } from '../../telemetry/chunk.js';
 import { boundaryAt } from './grid.js';
@@ -32,6 +32,13 @@ export interface EvaluationOptions {
 /** An alert of a rule that is watched no more, to be resolved at the next boundary. */
 export interface Orphan extends OpenAlert {
   readonly rule_id: RuleId;
+}
+
+/** Telemetry that was taken in before is counted once more, as it counted when it came. Nothing is decided by it. */
+export interface Recount {
+  count(taken: Taken, header: ChunkHeader, decode: () => TelemetryChunk | undefined): void;
+  /** What holds now and did not is nothing to be told of: it was known before. */
+  keepQuiet(): void;
 }
 
 export interface TenantWatches {
@@ -109,13 +116,54 @@ export class AlertEvaluation {
   /** Takes telemetry in. It is only decoded where some rule may count some of it; what cannot be counts for nothing. */
   count(taken: Taken, header: ChunkHeader, decode: () => TelemetryChunk | undefined): readonly Transition[] {
     const transitions = this.#take(taken);
-    const watches = this.tenants.get(taken.tenant_id)?.watches.values() ?? [];
-    const interested = [...watches].filter(({ reach }) => header.max_time > this.#time - reach);
+    const watches = this.#watches(taken.tenant_id);
+    const interested = watches.filter(({ reach }) => header.max_time > this.#time - reach);
     const chunk = interested.length > 0 ? decode() : undefined;
     if (chunk)
       for (const watch of interested)
         watch.count(chunk, { time: this.#time, next_boundary: this.#nextBoundary, cause: taken.cause });
     return transitions;
+  }
+
+  /** Whether some of what a chunk held counts now, or was the last that did. */
+  counts(tenant_id: TenantId, event_id: EventId, { max_time }: ChunkHeader): boolean {
+    const boundary = this.#boundary ?? -Infinity;
+    return this.#watches(tenant_id).some(
+      (watch) => !watch.hasForgotten(max_time, boundary, this.options.grid_ms) || watch.isCausedBy(event_id),
+    );
+  }
+
+  /** Whether nothing that was recorded up to a time counts any more. */
+  hasForgotten(tenant_id: TenantId, recorded_at: number): boolean {
+    const boundary = this.#boundary ?? -Infinity;
+    return this.#watches(tenant_id).every((watch) =>
+      watch.hasForgotten(recorded_at, boundary, this.options.grid_ms),
+    );
+  }
+
+  /**
+   * Forgets what was counted of a tenant's telemetry, which is to be counted again, as far as it may still count.
+   * `cause`: why; alerts that end by it are caused by it.
+   */
+  beginRecount(tenant_id: TenantId, cause: Cause): Recount {
+    const { grid_ms } = this.options;
+    const watches = this.#watches(tenant_id);
+    const boundary = this.#boundary ?? boundaryAt(this.#time, grid_ms);
+    const raising = watches.map((watch) => watch.raising(boundary));
+    for (const watch of watches) watch.forgetCounts(cause);
+    return {
+      count: ({ recorded_at: time, cause }, header, decode) => {
+        const interested = watches.filter(
+          ({ reach, since }) => since <= time && header.max_time > time - reach,
+        );
+        const chunk = interested.length > 0 ? decode() : undefined;
+        const next_boundary = boundaryAt(time, grid_ms) + grid_ms;
+        if (chunk) for (const watch of interested) watch.count(chunk, { time, next_boundary, cause });
+      },
+      keepQuiet: () => {
+        for (const [i, watch] of watches.entries()) watch.keepQuiet(boundary, raising[i] ?? new Set());
+      },
+    };
   }
 
   /** Watches a rule from now on, or as it is from now on. Alerts end where what the rule counts is something else now. */
@@ -142,6 +190,10 @@ export class AlertEvaluation {
     for (const watch of this.tenants.get(taken.tenant_id)?.watches.values() ?? [])
       if (watch.dismiss(alert_id)) break;
     return transitions;
+  }
+
+  #watches(tenant_id: TenantId): readonly RuleWatch[] {
+    return [...(this.tenants.get(tenant_id)?.watches.values() ?? [])];
   }
 
   get #nextBoundary(): number {

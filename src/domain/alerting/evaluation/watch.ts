@@ -92,6 +92,44 @@ export class RuleWatch {
     return true;
   }
 
+  /** Whether nothing that happened up to a time counts from a boundary on, whenever it came. */
+  hasForgotten(time: number, boundary: number, grid_ms: number): boolean {
+    const { window_ms, bucket_ms } = this.#shape;
+    return time <= boundary - window_ms - bucket_ms - grid_ms;
+  }
+
+  /** Whether a record is the last that counted for one of its groups. */
+  isCausedBy(event_id: string): boolean {
+    return [...this.groups.values()].some(({ cause }) => cause.event_id === event_id);
+  }
+
+  /** Forgets what was counted, for it is to be counted again; what changes by that is caused by `cause`. */
+  forgetCounts(cause: Cause): void {
+    for (const group of this.groups.values()) {
+      for (const window of group.windows) window.clear();
+      group.cause = cause;
+      group.outcome = undefined;
+    }
+    this.#settled = false;
+  }
+
+  /** The groups without an alert whose condition holds: they raise one at the boundary after this one. */
+  raising(boundary: number): ReadonlySet<Group> {
+    const oldest = oldestBucket(boundary, this.#shape);
+    const whole = this.since <= boundary - this.#shape.window_ms;
+    return new Set(
+      [...this.groups.values()].filter((group) => {
+        prune(group, oldest);
+        return group.alert.status === 'quiet' && this.#outcomeOf(group, whole).truth === true;
+      }),
+    );
+  }
+
+  /** Keeps groups but for some from raising an alert before their condition has stopped holding once. */
+  keepQuiet(boundary: number, but: ReadonlySet<Group>): void {
+    for (const group of this.raising(boundary)) if (!but.has(group)) group.alert = { status: 'dismissed' };
+  }
+
   /** Counts the events of a chunk. */
   count(chunk: TelemetryChunk, { time, next_boundary, cause }: Arrival): void {
     const { series } = this.#plan;

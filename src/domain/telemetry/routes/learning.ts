@@ -5,6 +5,7 @@ import {
   enter,
   kindOf,
   labelAt,
+  leave,
   makeNode,
   PARTS,
   partOf,
@@ -98,6 +99,23 @@ export class RouteLearner {
         return { templates, frozen: routesOf(this.root) };
     }
     return { templates };
+  }
+
+  /**
+   * Takes the paths of a column back; templates that were learned because of them stay. False where one was never taken
+   * in: the learner is then of no more use.
+   */
+  leave({ values, ids }: TextColumn, segmentsOf: (path: string) => readonly string[] | undefined): boolean {
+    for (const id of ids) {
+      const path = values[id] ?? '';
+      const segments = path === '' ? undefined : segmentsOf(path);
+      if (segments === undefined) continue;
+      const left = leave(this.root, segments);
+      if (left === undefined) return false;
+      this.#visits -= 1;
+      if (left === 0) this.#routes -= 1;
+    }
+    return true;
   }
 
   /** Closes the parents on a path that have very many children like the path's. */

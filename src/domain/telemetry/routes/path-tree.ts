@@ -119,6 +119,30 @@ const nodeAt = (root: PathNode, labels: readonly string[]): PathNode => {
 export const enter = (root: PathNode, path: readonly string[]): PathNode =>
   nodeAt(root, labelsIn(root, path));
 
+/**
+ * Takes back that a path was seen to end in a tree; says how often it still was, undefined where it was not seen. What
+ * nothing is left of is not there any more.
+ */
+export const leave = (root: PathNode, path: readonly string[]): number | undefined => {
+  const way: { readonly parent: PathNode; readonly label: string }[] = [];
+  let node = root;
+  for (const label of labelsIn(root, path)) {
+    const child = node.children.get(label);
+    if (!child) return undefined;
+    way.push({ parent: node, label });
+    node = child;
+  }
+  if (node.ended === 0) return undefined;
+  node.ended -= 1;
+  const left = node.ended;
+  for (const { parent, label } of way.reverse()) {
+    if (node.ended > 0 || node.children.size > 0 || node.closed.size > 0) break;
+    parent.children.delete(label);
+    node = parent;
+  }
+  return left;
+};
+
 /** Whether a template says nothing new of a tree. */
 export const holdsTemplate = (root: PathNode, { parent, kind, kept }: Template): boolean => {
   let node: PathNode | undefined = root;

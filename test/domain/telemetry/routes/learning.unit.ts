@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { RouteBook } from '../../../../src/domain/telemetry/routes/book.js';
 import { MANY_SIBLINGS, RouteLearner } from '../../../../src/domain/telemetry/routes/learning.js';
-import { readTree, writeTree } from '../../../../src/domain/telemetry/routes/path-tree.js';
+import { readTree, writeTree, type PathNode } from '../../../../src/domain/telemetry/routes/path-tree.js';
 import { accessLogPaths, columnOf, hasAccessLog, learnFrom, sitePath } from '../../../support/routes.js';
 
 const paths = fc.array(sitePath, { minLength: 1, maxLength: 300 });
@@ -44,6 +44,34 @@ describe('learning routes', () => {
     const { books } = learnFrom([...pages, ...parts], 20);
     for (const page of pages) expect(last(books).routeOf(page)).toBe(page);
     expect(last(books).routeOf(`${pages[0] ?? ''}/images/new.png`)).toBe('/talks/{file}.png');
+  });
+
+  it('takes paths back: what is left is as if they had never been there, under the templates that there are', () => {
+    fc.assert(
+      fc.property(paths, paths, limit, fc.boolean(), (stay, go, most, learns) => {
+        const learner = new RouteLearner(learns ? most : 10_000);
+        const segmentsOf = (path: string) => RouteBook.EMPTY.unmatched(path);
+        const mixed = [...stay, ...go].sort((one, other) => one.length - other.length);
+        if (learner.take(columnOf(mixed), segmentsOf).frozen) return;
+        expect(learner.leave(columnOf(go), segmentsOf)).toBe(true);
+        // What stays, in the tree of templates alone, is where it would have been put had it come only now.
+        const other = new RouteLearner(10_000, templatesOf(learner.root));
+        other.take(columnOf(stay), segmentsOf);
+        expect(visits(learner)).toEqual(visits(other));
+        expect(learner.routes).toBe(other.routes);
+        expect(learner.routes).toBe(new RouteLearner(most, readTree(writeTree(learner.root))).routes);
+      }),
+      { seed: 3 },
+    );
+  });
+
+  it('does not take back what it was never given', () => {
+    const learner = new RouteLearner(10);
+    const segmentsOf = (path: string) => RouteBook.EMPTY.unmatched(path);
+    learner.take(columnOf(['/a/b', '/a']), segmentsOf);
+    expect(learner.leave(columnOf(['/a/b']), segmentsOf)).toBe(true);
+    expect(learner.leave(columnOf(['/a/b']), segmentsOf)).toBe(false);
+    expect(learner.routes).toBe(1);
   });
 
   it('never has more routes than the limit, and at most one more where it has to freeze them', () => {
@@ -142,3 +170,28 @@ const letters = (number: number): string =>
   [number / 676, number / 26, number]
     .map((digit) => 'abcdefghijklmnopqrstuvwxyz'[Math.floor(digit) % 26] ?? '')
     .join('');
+
+/** A tree of what is closed in another, without anything that was visited. */
+const templatesOf = (root: PathNode): PathNode => {
+  const empty = (node: PathNode): PathNode => ({
+    ended: 0,
+    children: new Map(
+      [...node.children]
+        .map(([name, child]) => [name, empty(child)] as const)
+        .filter(([, child]) => child.children.size > 0 || child.closed.size > 0),
+    ),
+    closed: new Map(node.closed),
+  });
+  return empty(root);
+};
+
+/** How often paths ended where in a learner's tree, where they did. */
+const visits = ({ root }: RouteLearner): Readonly<Record<string, number>> => {
+  const found: Record<string, number> = {};
+  const walk = (node: PathNode, path: string): void => {
+    if (node.ended > 0) found[path] = node.ended;
+    for (const [name, child] of node.children) walk(child, `${path}/${name}`);
+  };
+  walk(root, '');
+  return found;
+};
