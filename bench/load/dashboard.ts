@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -10,10 +9,16 @@ const MASKED = 0x80;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const SHORTEST_LONG = 65_536;
+/** So much of a message is looked at: topic, parameters and position stand before the data. */
+const LOOKED_AT = 256;
+
+/** What arrives is looked at before anything else can arrive, so all dashboards of a process share one buffer. */
+const arrived = Buffer.alloc(65_536);
 
 /** A text of a client's, as RFC 6455 frames it: masked. */
 const frameOf = (text: string): Buffer => {
   const payload = Buffer.from(text);
+  if (payload.length >= SHORTEST_LONG) throw new Error('A dashboard says less than that.');
   const mask = randomBytes(4);
   for (const [i, byte] of payload.entries()) payload[i] = byte ^ (mask[i & 3] ?? 0);
   const head =
@@ -23,35 +28,59 @@ const frameOf = (text: string): Buffer => {
   return Buffer.concat([head, mask, payload]);
 };
 
+/** Where a server's frame has its payload, and how long that is; undefined where more must arrive to say so. */
+const payloadOf = (bytes: Buffer): { readonly start: number; readonly length: number } | undefined => {
+  const length = bytes[1];
+  if (length === undefined) return undefined;
+  if (length < LENGTH_16) return { start: 2, length };
+  if (length < LENGTH_64) return bytes.length < 4 ? undefined : { start: 4, length: bytes.readUInt16BE(2) };
+  return bytes.length < 10 ? undefined : { start: 10, length: bytes.readUInt32BE(6) };
+};
+
+/** Where a dashboard connects to, and what it follows. */
+export interface Seat {
+  readonly url: string;
+  readonly token: string;
+  readonly topic: string;
+}
+
 /**
  * One dashboard on a websocket of its own, in as little work as can be: of an update it reads the position and nothing
  * else, since ten thousand full clients would take more of the machine than the server that is measured. It
  * understands what that server sends: unmasked texts, each in one frame.
  */
 export class Dashboard {
-  #received: Buffer = Buffer.alloc(0);
+  /** The beginning of a frame of which too little has arrived. */
+  #kept: Buffer | undefined;
+  /** Bytes still to come of a message that has been looked at. */
+  #unread = 0;
+  #upgraded = false;
   #ready: (() => void) | undefined;
-  /** The newest position that an update showed, and when that came; in milliseconds of `performance.now()`. */
-  seen = { position: '', at: 0 };
+  /** What has come in: messages with a state, and bytes of any kind. */
+  messages = 0;
+  bytes = 0;
+  /** The newest position that was shown. */
+  position = '';
 
   private constructor(
     private readonly socket: Socket,
-    private readonly token: string,
-    private readonly topic: string,
+    private readonly seat: Seat,
     private readonly onUpdate: (dashboard: Dashboard) => void,
   ) {}
 
   /** Connects and subscribes; resolves once the first state is there. */
-  static async open(
-    url: URL,
-    token: string,
-    topic: string,
-    onUpdate: (dashboard: Dashboard) => void,
-  ): Promise<Dashboard> {
-    const socket = connect(Number(url.port), url.hostname);
-    socket.setNoDelay(true);
-    await once(socket, 'connect');
-    const dashboard = new Dashboard(socket, token, topic, onUpdate);
+  static async open(seat: Seat, onUpdate: (dashboard: Dashboard) => void): Promise<Dashboard> {
+    const { hostname, port, host } = new URL(seat.url);
+    // What arrives in a buffer of its own for each socket would be collected all the time.
+    const onread = {
+      buffer: arrived,
+      callback: (length: number): boolean => {
+        dashboard.#take(arrived.subarray(0, length));
+        return true;
+      },
+    };
+    const socket = connect({ port: Number(port), host: hostname, noDelay: true, onread });
+    const dashboard = new Dashboard(socket, seat, onUpdate);
     const ready = new Promise<void>((resolve, reject) => {
       dashboard.#ready = resolve;
       socket.on('error', reject);
@@ -59,24 +88,11 @@ export class Dashboard {
         reject(new Error('The server closed a dashboard.'));
       });
     });
-    ready.catch(() => undefined);
     socket.write(
-      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\n` +
+      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
         `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
     );
-    let upgraded = false;
-    socket.on('data', (bytes: Buffer) => {
-      dashboard.#received =
-        dashboard.#received.length > 0 ? Buffer.concat([dashboard.#received, bytes]) : bytes;
-      if (!upgraded) {
-        const end = dashboard.#received.indexOf(HEAD_END);
-        if (end < 0) return;
-        upgraded = true;
-        dashboard.#received = dashboard.#received.subarray(end + HEAD_END.length);
-      }
-      dashboard.#frames();
-    });
     await ready;
     return dashboard;
   }
@@ -85,43 +101,44 @@ export class Dashboard {
     this.socket.destroy();
   }
 
-  #frames(): void {
-    for (;;) {
-      const bytes = this.#received;
-      if (bytes.length < 2) return;
-      let start = 2;
-      let length = bytes[1] ?? 0;
-      if (length === LENGTH_16) {
-        if (bytes.length < 4) return;
-        length = bytes.readUInt16BE(2);
-        start = 4;
-      } else if (length === LENGTH_64) {
-        if (bytes.length < 10) return;
-        length = bytes.readUInt32BE(6);
-        start = 10;
-      }
-      if (bytes.length < start + length) return;
-      this.#message(bytes.subarray(start, start + length));
-      this.#received = bytes.subarray(start + length);
+  #take(bytes: Buffer): void {
+    this.bytes += bytes.length;
+    let rest = this.#kept ? Buffer.concat([this.#kept, bytes]) : bytes;
+    this.#kept = undefined;
+    if (!this.#upgraded) {
+      const end = rest.indexOf(HEAD_END);
+      this.#upgraded = end >= 0;
+      if (this.#upgraded) rest = rest.subarray(end + HEAD_END.length);
     }
+    while (this.#upgraded && rest.length > 0) {
+      if (this.#unread === 0) {
+        const payload = payloadOf(rest);
+        const end = payload && payload.start + Math.min(payload.length, LOOKED_AT);
+        if (!payload || end === undefined || rest.length < end) break;
+        this.#message(rest.subarray(payload.start, end));
+        this.#unread = payload.start + payload.length;
+      }
+      const passed = Math.min(this.#unread, rest.length);
+      this.#unread -= passed;
+      rest = rest.subarray(passed);
+    }
+    if (rest.length > 0) this.#kept = Buffer.from(rest);
   }
 
   /** What Engine.IO (first digit) and Socket.IO (second) have in a text. */
   #message(text: Buffer): void {
     const kind = text.toString('latin1', 0, Math.min(2, text.length));
-    if (kind.startsWith('0')) this.#send(`40/dashboard,${JSON.stringify({ token: this.token })}`);
+    if (kind.startsWith('0')) this.#send(`40/dashboard,${JSON.stringify({ token: this.seat.token })}`);
     else if (kind.startsWith('2')) this.#send('3');
     else if (kind === '40')
-      this.#send(`42/dashboard,${JSON.stringify(['subscribe', { topic: this.topic, params: {} }])}`);
+      this.#send(`42/dashboard,${JSON.stringify(['subscribe', { topic: this.seat.topic, params: {} }])}`);
     else if (kind === '44') throw new Error(`A dashboard was refused: ${text.toString()}`);
     else if (kind === '42') {
       const at = text.indexOf(POSITION);
       if (at < 0) return;
       const start = at + POSITION.length;
-      this.seen = {
-        position: text.toString('latin1', start, start + POSITION_LENGTH),
-        at: performance.now(),
-      };
+      this.position = text.toString('latin1', start, start + POSITION_LENGTH);
+      this.messages += 1;
       this.#ready?.();
       this.#ready = undefined;
       this.onUpdate(this);
@@ -129,7 +146,6 @@ export class Dashboard {
   }
 
   #send(text: string): void {
-    if (text.length >= SHORTEST_LONG) throw new Error('A dashboard says less than that.');
     this.socket.write(frameOf(text));
   }
 }

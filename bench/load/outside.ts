@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 const compiled = !import.meta.url.endsWith('.ts');
 
-/** Compiled it is run as it stands, from the sources through the tests' loader. */
-const argumentsOf = (program: string): readonly string[] =>
+/** What Node.js runs: a program of this folder, compiled as it stands, from the sources through the tests' loader. */
+export const programOf = (program: string): readonly string[] =>
   compiled
     ? [fileURLToPath(new URL(`./${program}.js`, import.meta.url))]
     : [
@@ -17,7 +17,7 @@ const argumentsOf = (program: string): readonly string[] =>
 
 /** Has a program of this folder work in a process of its own, whose delays are not the server's; JSON in, JSON out. */
 export const fromOutside = async (program: string, input: object): Promise<unknown> => {
-  const child = spawn(process.execPath, argumentsOf(program), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, programOf(program), { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(JSON.stringify(input));
   const closed = once(child, 'close') as Promise<[number | null]>;
   const [output, [code]] = await Promise.all([text(child.stdout), closed]);
