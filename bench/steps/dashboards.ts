@@ -44,6 +44,8 @@ const figuresOf = async (
     [`${name}_p50_ms`]: seen.p50_ms,
     [`${name}_p99_ms`]: seen.p99_ms,
     [`${name}_refused`]: seen.missed,
+    [`${name}_stored_p50_ms`]: seen.stored_p50_ms,
+    [`${name}_stored_p99_ms`]: seen.stored_p99_ms,
     [`${name}_messages_per_second`]: (messages * 1000 * ONE_OF) / (ONE_OF - 1) / took,
     [`${name}_message_bytes`]: (after.bytes - before.bytes) / messages,
     [`${name}_ingest_per_second`]: flooded.acknowledged / (seconds + 2 * AROUND_SECONDS),
@@ -90,6 +92,11 @@ const rowsOf = (figures: Figures, size: number): readonly Row[] => {
     [
       `POST to ${count(size)} dashboards, p50 / p99`,
       `${milliseconds(figures, `${name}_p50_ms`)} / ${milliseconds(figures, `${name}_p99_ms`)}`,
+      '',
+    ],
+    [
+      '  of which until it is stored',
+      `${milliseconds(figures, `${name}_stored_p50_ms`)} / ${milliseconds(figures, `${name}_stored_p99_ms`)}`,
       '',
     ],
     ['  messages to them', rate(figures, `${name}_messages_per_second`), `${bytes} B each`],

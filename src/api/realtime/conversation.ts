@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io';
 import type { Position } from '../../eventstore/event-store.js';
 import type { FieldError, Validator } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
-import { isSlow } from './backpressure.js';
+import { isSlow } from './packet.js';
 import { checks, refused, type Ack, type Refused, type TopicMessage } from './protocol.js';
 import type { Message, Room } from './room.js';
 import type { Rooms } from './rooms.js';
@@ -27,8 +27,6 @@ const describe = (what: string, errors: readonly FieldError[]): string =>
 /** What one socket asks and follows. */
 export class Conversation {
   readonly #rooms = new Set<Room>();
-  /** Rooms whose news the socket was too slow for. */
-  readonly #owed = new Set<Room>();
   #allowance = BURST;
   #refilled: number;
 
@@ -49,44 +47,13 @@ export class Conversation {
     }));
   }
 
-  /** The socket was passed over; it gets a snapshot of that room later. */
-  owe(message: Message): void {
-    const room = this.#find(message);
-    if (room) this.#owed.add(room);
-  }
-
-  owes(message: Message): boolean {
-    const room = this.#find(message);
-    return room !== undefined && this.#owed.has(room);
-  }
-
-  /** The newest of everything that was missed, however much that was. */
-  catchUp(): void {
-    for (const room of this.#owed)
-      room.snapshot().then(
-        (message) => {
-          if (!this.#owed.delete(room)) return;
-          this.socket.emit('snapshot', message);
-          room.join(this.socket.id, message.position);
-        },
-        (error: unknown) => this.api.logger.error({ err: error }, 'a socket could not catch up'),
-      );
-  }
-
   close(): void {
     for (const room of this.#rooms) this.#leave(room);
   }
 
-  #find(message: Message): Room | undefined {
-    for (const room of this.#rooms)
-      if (room.key.params === message.params && room.key.topic.name === message.topic) return room;
-    return undefined;
-  }
-
   #leave(room: Room): void {
     this.#rooms.delete(room);
-    this.#owed.delete(room);
-    room.leave(this.socket.id);
+    room.leave(this.socket);
     this.rooms.release(room);
   }
 
@@ -132,9 +99,8 @@ export class Conversation {
       // The room may have been let go meanwhile, by somebody else who left.
       const room = this.rooms.find(this.session.tenant, target.topic, target.params);
       this.#rooms.add(room);
-      this.#owed.delete(room);
       this.socket.emit(resumed ? 'update' : 'snapshot', first);
-      room.join(this.socket.id, first.position);
+      room.join(this.socket, first);
       return {
         ok: true,
         topic: target.topic.name,

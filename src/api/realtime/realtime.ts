@@ -6,21 +6,15 @@ import type { Principal } from '../../domain/tenancy/access.js';
 import type { ApiServices, ConnectionStats } from '../dependencies.js';
 import type { Credentials } from '../http/context.js';
 import { originAllowed } from '../http/origins.js';
-import { isSlow, waitingBytes } from './backpressure.js';
+import { Broadcaster } from './broadcaster.js';
 import { Conversation } from './conversation.js';
-import type { Message } from './room.js';
+import { NAMESPACE, waitingBytes } from './packet.js';
 import { Rooms } from './rooms.js';
 import { Sessions, type Session } from './sessions.js';
 import type { Topic } from './topic.js';
 
 const MAX_MESSAGE_BYTES = 16 * 1024;
 const MAX_CONNECTIONS_PER_TENANT = 20_000;
-/** Sockets written to before the event loop gets a turn. */
-const CHUNK = 250;
-/** How often slow sockets are looked at again. */
-const CATCH_UP_MS = 100;
-
-const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value.length > 0 && value.length <= 8192 ? value : undefined;
@@ -35,11 +29,8 @@ export class Realtime {
   readonly #sessions: Sessions;
   readonly #rooms: Rooms;
   readonly #changes: Subscription;
-  readonly #conversations = new Map<string, Conversation>();
-  readonly #behind = new Set<string>();
-  readonly #catchUp: NodeJS.Timeout;
-  #sent = 0;
-  #skipped = 0;
+  #connections = 0;
+  readonly #broadcaster: Broadcaster;
 
   constructor(
     http: HttpServer,
@@ -57,8 +48,9 @@ export class Realtime {
       ...(api.config.cors_origins.length > 0 && { cors: { origin: [...api.config.cors_origins] } }),
     });
     this.#sessions = new Sessions(api);
-    this.#rooms = new Rooms(api, (kind, message, sockets) => this.#deliver(kind, message, sockets));
-    this.#namespace = this.#io.of('/dashboard');
+    this.#broadcaster = new Broadcaster(api.clock);
+    this.#rooms = new Rooms(api, this.#broadcaster);
+    this.#namespace = this.#io.of(NAMESPACE);
     this.#namespace.use((socket, next) => {
       this.#admit(socket).then(
         () => next(),
@@ -68,8 +60,6 @@ export class Realtime {
     this.#namespace.on('connection', (socket) => this.#connected(socket));
     this.#io.of('/').use((_socket, next) => next(rejection('no_such_namespace', 'Connect to /dashboard.')));
     this.#changes = api.models.changes.subscribe((change) => this.#rooms.changed(change));
-    this.#catchUp = setInterval(() => this.#catchUpSlow(), CATCH_UP_MS);
-    this.#catchUp.unref();
   }
 
   stats(tenant: TenantId): ConnectionStats {
@@ -88,13 +78,12 @@ export class Realtime {
     readonly backlog_bytes: number;
   } {
     let backlog_bytes = 0;
-    for (const { conn } of this.#namespace.sockets.values())
-      backlog_bytes = Math.max(backlog_bytes, waitingBytes(conn.transport));
-    return { connections: this.#conversations.size, sent: this.#sent, skipped: this.#skipped, backlog_bytes };
+    for (const socket of this.#namespace.sockets.values())
+      backlog_bytes = Math.max(backlog_bytes, waitingBytes(socket));
+    return { connections: this.#connections, ...this.#broadcaster.totals, backlog_bytes };
   }
 
   close(): void {
-    clearInterval(this.#catchUp);
     this.#changes.unsubscribe();
     this.#sessions.close();
     this.#rooms.close();
@@ -144,43 +133,11 @@ export class Realtime {
     const { session } = socket.data as { session: Session };
     const conversation = new Conversation(socket, session, this.#rooms, this.topics, this.api);
     this.#sessions.add(session);
-    this.#conversations.set(socket.id, conversation);
+    this.#connections += 1;
     socket.on('disconnect', () => {
       conversation.close();
       this.#sessions.remove(session);
-      this.#conversations.delete(socket.id);
-      this.#behind.delete(socket.id);
+      this.#connections -= 1;
     });
-  }
-
-  /** In chunks, so that ten thousand sockets do not hold up everything else; one encoding each. */
-  async #deliver(kind: 'snapshot' | 'update', message: Message, sockets: readonly string[]): Promise<void> {
-    for (let start = 0; start < sockets.length; start += CHUNK) {
-      if (start > 0) await pause();
-      const ready = sockets.slice(start, start + CHUNK).filter((id) => this.#ready(id, message));
-      if (ready.length > 0) this.#namespace.to(ready).emit(kind, message);
-      this.#sent += ready.length;
-    }
-  }
-
-  /** A slow socket is passed over: it gets the newest state once it has read what it was sent. */
-  #ready(id: string, message: Message): boolean {
-    const socket = this.#namespace.sockets.get(id);
-    const conversation = this.#conversations.get(id);
-    if (!socket || !conversation) return false;
-    if (!isSlow(socket) && !conversation.owes(message)) return true;
-    conversation.owe(message);
-    this.#behind.add(id);
-    this.#skipped += 1;
-    return false;
-  }
-
-  #catchUpSlow(): void {
-    for (const id of this.#behind) {
-      const socket = this.#namespace.sockets.get(id);
-      if (socket && isSlow(socket)) continue;
-      this.#behind.delete(id);
-      this.#conversations.get(id)?.catchUp();
-    }
   }
 }

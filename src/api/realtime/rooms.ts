@@ -1,8 +1,9 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { ModelChange } from '../../projections/read-models.js';
 import type { ApiServices, ConnectionStats } from '../dependencies.js';
+import type { Broadcaster } from './broadcaster.js';
 import { canonical } from './protocol.js';
-import { Room, type Deliver } from './room.js';
+import { Room } from './room.js';
 import type { Topic } from './topic.js';
 
 /** The rooms that somebody is in, and which of them a change concerns. */
@@ -11,7 +12,7 @@ export class Rooms {
 
   constructor(
     private readonly api: Pick<ApiServices, 'models' | 'quarantines' | 'clock' | 'logger'>,
-    private readonly deliver: Deliver,
+    private readonly broadcaster: Broadcaster,
   ) {}
 
   /** The room of a topic with these parameters; {@link release} it where nobody joined in the end. */
@@ -20,7 +21,7 @@ export class Rooms {
     const name = nameOf(topic, params);
     const known = rooms.get(name);
     if (known) return known;
-    const room = new Room({ tenant, topic, params }, this.api, this.deliver, (error) =>
+    const room = new Room({ tenant, topic, params }, this.api, this.broadcaster, (error) =>
       this.api.logger.error({ err: error, topic: topic.name }, 'a dashboard update failed'),
     );
     rooms.set(name, room);
