@@ -142,11 +142,15 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const connect = (auth: object, extraHeaders: Record<string, string> = {}): Socket => {
+const connect = (
+  auth: object,
+  extraHeaders: Record<string, string> = {},
+  transports: readonly ('websocket' | 'polling')[] = ['websocket'],
+): Socket => {
   const socket = io(`${address}/dashboard`, {
     auth,
     extraHeaders,
-    transports: ['websocket'],
+    transports: [...transports],
     reconnection: false,
     forceNew: true,
   });
@@ -226,6 +230,21 @@ describe('a topic of state', () => {
     happen(ada, 3);
     expect(await update).toMatchObject({ topic: 'state', position: toPosition(3), data: { last: 3 } });
   });
+
+  it.each([[['polling']], [['polling', 'websocket']]] as const)(
+    'comes over the transports %p as it does over a websocket',
+    async (transports) => {
+      const socket = connect({ token: 'ada' }, {}, transports);
+      await ask(socket, 'subscribe', { topic: 'state', params: {} });
+      const { engine } = socket.io;
+      // At least so many, and until the transport is the last of those that were asked for.
+      for (let fact = 2; fact < 10 || engine.transport.name !== transports.at(-1); fact += 1) {
+        const update = next(socket, 'update');
+        happen(ada, fact);
+        expect(await update).toMatchObject({ position: toPosition(fact), data: { last: fact } });
+      }
+    },
+  );
 
   it('is computed once for all who follow it, however they spell its parameters', async () => {
     const followers = await Promise.all(
