@@ -65,7 +65,7 @@ module.exports = {
         '^src/personkeys/[^/]+$',
         '^src/domain/',
         '^src/platform/',
-        '^src/eventstore/event-store\\.ts$',
+        '^src/eventstore/(event-store|sift)\\.ts$',
       ],
       'What is said of people, sealed and opened.',
     ),

@@ -20,7 +20,9 @@ import { systemFiles } from './platform/files.js';
 import { systemRandom } from './platform/random.js';
 import { initialiseKeys, readKey } from './platform/secrets.js';
 import { KeyFile } from './personkeys/embedded/key-file.js';
+import { PseudonymFile } from './personkeys/embedded/pseudonym-file.js';
 import type { PersonKeys } from './personkeys/person-keys.js';
+import type { PseudonymStore } from './personkeys/pseudonym-store.js';
 import { EmbeddedReadStore } from './readstore/embedded/embedded-read-store.js';
 import type { ReadStore } from './readstore/read-store.js';
 import type { LogInspection, LogVerification } from './replay/operations.js';
@@ -43,6 +45,8 @@ export interface Stores {
   readonly readStore: ReadStore;
   /** The keys under which the log has what it says of people. */
   readonly personKeys: PersonKeys;
+  /** Whose the pseudonyms in telemetry are; absent where the log's files can be rewritten, and telemetry has none. */
+  readonly pseudonyms?: PseudonymStore;
   close(): Promise<void>;
 }
 
@@ -106,10 +110,13 @@ export const openStores = async (config: Config, programs?: LogPrograms): Promis
     opened.push(readStore);
     const personKeys = await openPersonKeys(config);
     opened.push(personKeys);
+    const pseudonyms = config.EVENTSTOREDB_URL ? await openPseudonyms(config) : undefined;
+    if (pseudonyms) opened.push(pseudonyms);
     return {
       log,
       tree: log.tree,
       personKeys,
+      ...(pseudonyms && { pseudonyms }),
       ...(log instanceof EmbeddedEventStore && {
         inspection: log,
         snapshots: log,
@@ -177,15 +184,28 @@ export const copyServerLog = async (
 
 /** Beside the read models where they are a server's; never among them: read models may be thrown away. */
 const openPersonKeys = async (config: Config): Promise<PersonKeys> => {
-  const { MONGODB_URL: url, PULSESTREAM_MONGODB_DATABASE, PULSESTREAM_DATA_DIR: directory } = config;
+  const { MONGODB_URL: url } = config;
   if (!url) {
-    const path = join(directory, 'keys', 'people');
+    const path = join(keysOf(config), 'people');
     // Whoever has an embedded log open has the whole directory.
     return config.EVENTSTOREDB_URL ? KeyFile.openLocked(path, systemFiles) : KeyFile.open(path, systemFiles);
   }
   const { MongoPersonKeys } = await import('./personkeys/mongodb/mongo-person-keys.js');
-  return MongoPersonKeys.connect(url, { database: `${PULSESTREAM_MONGODB_DATABASE}-keys` });
+  return MongoPersonKeys.connect(url, { database: keyDatabaseOf(config) });
 };
+
+/** In the same place. */
+const openPseudonyms = async (config: Config): Promise<PseudonymStore> => {
+  const { MONGODB_URL: url } = config;
+  // Whoever has the keys of people open, under their lock, has these.
+  if (!url) return PseudonymFile.open(join(keysOf(config), 'pseudonyms'), systemFiles);
+  const { MongoPseudonyms } = await import('./personkeys/mongodb/mongo-pseudonyms.js');
+  return MongoPseudonyms.connect(url, { database: keyDatabaseOf(config) });
+};
+
+const keysOf = ({ PULSESTREAM_DATA_DIR }: Config): string => join(PULSESTREAM_DATA_DIR, 'keys');
+const keyDatabaseOf = ({ PULSESTREAM_MONGODB_DATABASE }: Config): string =>
+  `${PULSESTREAM_MONGODB_DATABASE}-keys`;
 
 /** The index of client ids on a log; nothing is opened before it is started. */
 export const clientIdsOn = (

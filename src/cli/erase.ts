@@ -25,6 +25,8 @@ interface ShownErasure {
   readonly events: number;
   readonly search_share?: number;
   readonly rewritten?: boolean;
+  readonly unlinked?: boolean;
+  readonly named_in?: number;
 }
 
 const FOLLOW_MS = 500;
@@ -103,11 +105,14 @@ const toEnd = async (follow: () => Promise<ShownErasure>, json: boolean): Promis
 
 const show = (erasure: ShownErasure, json: boolean): void => {
   print(json, erasure, () => {
-    const { id, status, chunks, events, rewritten } = erasure;
+    const { id, status, chunks, events, rewritten, unlinked, named_in } = erasure;
     const cut = `${count(events)} events in ${count(chunks)} chunks`;
     if (status !== 'completed') return `${id} is under way: ${cut} are shown no more so far.`;
-    return rewritten
-      ? `✓ ${id}: ${cut} are cut out of the log’s files.`
-      : `✓ ${id}: ${cut} are shown nowhere; EventStoreDB keeps them in its database.`;
+    if (rewritten) return `✓ ${id}: ${cut} are cut out of the log’s files.`;
+    const shownNowhere = `✓ ${id}: ${cut} are shown nowhere; EventStoreDB keeps them in its database`;
+    if (unlinked) return `${shownNowhere}, under a pseudonym that nobody can tell the person from.`;
+    return named_in === undefined
+      ? `${shownNowhere}.`
+      : `${shownNowhere}, where ${count(named_in)} chunks of an earlier release name the person.`;
   });
 };

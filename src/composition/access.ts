@@ -4,15 +4,34 @@ import { TenantSettings } from '../commands/access/tenant-settings.js';
 import { AccessTokens } from '../commands/access/tokens.js';
 import { Eraser } from '../people/eraser.js';
 import { OpenedLog } from '../people/opened-log.js';
+import { NamedLog } from '../people/named-log.js';
 import { People } from '../people/people.js';
+import { Pseudonyms } from '../people/pseudonyms.js';
 import type { Config } from '../platform/config.js';
 import { PasswordWorker } from '../platform/password.js';
 import { tokens as t, type Bind, type Given } from './tokens.js';
 
 /** What is said of people: sealed where it is written, opened where it is read, erased. */
-export const bindPeople = (bind: Bind, { keys, stores: { log, personKeys } }: Given): void => {
+export const bindPeople = (bind: Bind, { keys, stores: { log, personKeys, pseudonyms } }: Given): void => {
   bind(t.people, (get) => new People(personKeys, keys.people, get(t.random), get(t.clock)));
-  bind(t.openedLog, (get) => new OpenedLog(log, get(t.people)));
+  bind(
+    t.pseudonyms,
+    (get) =>
+      pseudonyms &&
+      new Pseudonyms({
+        store: pseudonyms,
+        master: keys.people,
+        hash: (field, value) => keys.pseudonym(field, value),
+        random: get(t.random),
+        clock: get(t.clock),
+      }),
+  );
+  // What people read, and what is decided by what telemetry says of people. All else has the log as it is.
+  bind(t.namedLog, (get) => {
+    const names = get(t.pseudonyms);
+    return names ? new NamedLog(log, names) : log;
+  });
+  bind(t.openedLog, (get) => new OpenedLog(get(t.namedLog), get(t.people)));
   bind(t.eraser, (get) => {
     const refusedActs = get(t.refusedActs);
     const authenticator = get(t.authenticator);

@@ -14,7 +14,8 @@ export const bindApi = (bind: Bind, given: Given): void => {
   bind(t.api, (get) => new ApiServer({ ...dependencies(given, get), ...proofs(given, get) }));
 };
 
-const dependencies = ({ config, stores: { log, readStore } }: Given, get: Get): ApiDependencies => {
+const dependencies = ({ config, stores: { readStore } }: Given, get: Get): ApiDependencies => {
+  const log = get(t.namedLog);
   const [host, processes] = [get(t.host), get(t.processes)];
   const [visible_log, quarantines] = [get(t.visibleLog), get(t.quarantines)];
   return {

@@ -39,11 +39,12 @@ export const bindFollowing = (bind: Bind, given: Given): void => {
   );
   bind(
     t.models,
-    (get) => new OpenedModels(new VisibleModels(get(t.host), get(t.quarantines)), get(t.people)),
+    (get) =>
+      new OpenedModels(new VisibleModels(get(t.host), get(t.quarantines)), get(t.people), get(t.pseudonyms)),
   );
   bind(t.sealer, (get) => checkpointSealer(given, get));
   bind(t.searches, () => new SearchProgress());
-  bind(t.erasures, (get) => new ErasureDesk(log, get(t.clock), get(t.searches)));
+  bind(t.erasures, (get) => new ErasureDesk(get(t.namedLog), get(t.clock), get(t.searches)));
   bind(t.processes, (get) => processes(given, get));
 };
 
@@ -87,10 +88,10 @@ const processes = (given: Given, get: Get): readonly RunningProcess[] => {
     complete: completeTelemetryErasure(erasing),
   });
   return [
-    new ProcessManager(
-      alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline)),
-      dependencies,
-    ),
+    new ProcessManager(alertEvaluation(config.PULSESTREAM_EVALUATION_SECONDS, recordThrough(pipeline)), {
+      ...dependencies,
+      log: get(t.namedLog),
+    }),
     new ProcessManager(routeLearning(config.PULSESTREAM_ROUTE_LIMIT, recordLessons(pipeline)), dependencies),
     new ProcessManager(keeping, dependencies),
     ...(sealer ? [sealer] : []),
@@ -110,12 +111,14 @@ const settling = ({ config }: Given, get: Get): ProcessDependencies['settle'] =>
 
 const erasingTools = ({ stores, signer, keys }: Given, get: Get): ErasingTools => {
   const guard = get(t.guard);
+  const pseudonyms = get(t.pseudonyms);
   return {
     pipeline: get(t.pipeline),
-    log: stores.log,
+    log: get(t.namedLog),
     clock: get(t.clock),
     isGuarded: () => guard.state.mode !== 'open',
     files: stores.dropping,
+    ...(pseudonyms && { pseudonyms }),
     signer,
     pseudonym: (field, value) => keys.pseudonym(field, value),
     progress: get(t.searches),

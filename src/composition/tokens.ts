@@ -15,8 +15,10 @@ import type { ClientIds } from '../clientids/client-ids.js';
 import type { Deployments } from '../deployments/deployments.js';
 import type { NoteSigner } from '../domain/integrity/signed-note.js';
 import type { Eraser } from '../people/eraser.js';
+import type { EventLog } from '../eventstore/event-store.js';
 import type { OpenedLog } from '../people/opened-log.js';
 import type { People } from '../people/people.js';
+import type { Pseudonyms } from '../people/pseudonyms.js';
 import type { Chore } from '../platform/chores.js';
 import type { Clock } from '../platform/clock.js';
 import type { Config } from '../platform/config.js';
@@ -83,6 +85,8 @@ export const tokens = {
   claims: token<Claims>('claims'),
   clientIds: token<StartedClientIds>('client ids'),
   people: token<People>('people'),
+  pseudonyms: token<Pseudonyms | undefined>('pseudonyms of people in telemetry'),
+  namedLog: token<EventLog>('log with the people of telemetry by their names'),
   openedLog: token<OpenedLog>('opened log'),
   models: token<ReadModels>('opened read models'),
   eraser: token<Eraser>('eraser'),

@@ -72,6 +72,7 @@ export const bindIngest = (bind: Bind, { config, stores: { log, readStore } }: G
         get(t.quotas),
         get(t.clock),
         get(t.random),
+        get(t.pseudonyms),
       ),
   );
   bind(t.issues, (get) => new IngestIssues(readStore.register, get(t.clock)));

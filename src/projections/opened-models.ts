@@ -1,5 +1,6 @@
 import type { TenantId } from '../domain/ids.js';
 import type { People } from '../people/people.js';
+import type { Pseudonyms } from '../people/pseudonyms.js';
 import type { Position } from '../eventstore/event-store.js';
 import type { Document, Query } from '../readstore/read-store.js';
 import type { AnyProjection, Projection } from './projection.js';
@@ -10,6 +11,8 @@ export class OpenedModels implements ReadModels {
   constructor(
     private readonly models: ReadModels,
     private readonly people: Pick<People, 'openFields'>,
+    /** Given where telemetry is stored with pseudonyms. */
+    private readonly pseudonyms?: Pick<Pseudonyms, 'showTexts'>,
   ) {}
 
   get changes(): ReadModels['changes'] {
@@ -18,10 +21,15 @@ export class OpenedModels implements ReadModels {
 
   read<D extends Document, P>(projection: Projection<D, P>, tenant: TenantId): ModelReader<D> {
     const reader = this.models.read(projection, tenant);
-    const { personal } = projection;
-    if (!personal) return reader;
-    const open = (document: D): Promise<D> =>
-      this.people.openFields(personal.person(document), personal.fields, document);
+    const { personal, named } = projection;
+    const { pseudonyms } = this;
+    const open = personal
+      ? (document: D): Promise<D> =>
+          this.people.openFields(personal.person(document), personal.fields, document)
+      : named &&
+        pseudonyms &&
+        ((document: D): Promise<D> => named(document, (texts) => pseudonyms.showTexts(texts)));
+    if (!open) return reader;
     return {
       // What is derived is kept, and must not outlive an erasure: it is made of the documents as they are.
       ...reader,

@@ -79,6 +79,11 @@ export interface Projection<D extends Document, P = RecordedEvent> {
     /** Whose it is, where it was not sealed yet. */
     readonly person: (document: D) => string | undefined;
   };
+  /** A document that holds events' JSON texts, which the log may have with pseudonyms: with those that `show` makes of them. */
+  readonly named?: (
+    document: D,
+    show: (texts: readonly string[]) => Promise<readonly string[]>,
+  ) => Promise<D>;
   /**
    * The documents that an event touches, each at most once, with what it says to each. Pure. `routing`: the tenant's
    * route book as the events before this one say.

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventLogWriter, ExpectedRevision } from '../../src/eventstore/event-log-writer.js';
 import {
   START,
+  toPosition,
   type EventBatch,
   type EventFilter,
   type EventLog,
@@ -339,6 +340,19 @@ export const eventStoreContract = (
         const batches = await collect(harness.log.readAll(START));
         expect(batches.at(-1)?.caught_up).toBe(true);
         expectAtLeast(batches.at(-1)?.position, last);
+      });
+
+      it('starts after a position at which no record stands, too', async () => {
+        await append('orders-1', 'none', [event.json(), event.binary(Buffer.alloc(300))]);
+        await append('orders-2', 'none', [event.json()]);
+        const all = await readAll();
+        for (const { position } of all)
+          for (const back of [1n, 7n, 16n]) {
+            const number = BigInt(`0x${position}`) - back;
+            if (number < 0n) continue;
+            const after = toPosition(number);
+            expect(await readAll(after)).toEqual(all.filter((one) => one.position > after));
+          }
       });
 
       it('comes in bounded batches, none of which is behind its events', async () => {

@@ -96,20 +96,25 @@ export const advanceErasure = defineCommand({
       erasure_id: PublicId,
       /** Absent: the search has ended. Otherwise whether the files were rewritten. */
       rewritten: Type.Optional(Type.Boolean()),
+      unlinked: Type.Optional(Type.Boolean()),
+      named_in: Type.Optional(Whole),
     },
     { additionalProperties: false },
   ),
   needs: 'tenant:admin',
   writes: 'domain',
-  run: async ({ erasure_id, rewritten }, transaction, context) => {
+  run: async ({ erasure_id, rewritten, unlinked, named_in }, transaction, context) => {
     const tenant = byProcess(context);
     if (!tenant.ok) return tenant;
     const id = readId('erasure', erasure_id);
     if (!id.ok) return id;
     const decided = await transaction.decide(erasuresStream(tenant.value), erasuresSubject, (erasures) =>
       rewritten === undefined
-        ? concludeSearch(erasures, id.value)
-        : completeErasure(erasures, { erasure_id: id.value, rewritten }),
+        ? concludeSearch(erasures, { erasure_id: id.value, ...(named_in !== undefined && { named_in }) })
+        : completeErasure(erasures, {
+            ...{ erasure_id: id.value, rewritten },
+            ...(unlinked !== undefined && { unlinked }),
+          }),
     );
     return decided.ok ? done({}) : decided;
   },

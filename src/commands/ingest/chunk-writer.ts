@@ -250,9 +250,10 @@ export class ChunkWriter {
     this.#sequence += chunk.events;
     const id = chunk.id ?? chunkIdOf(uuidV7(this.clock, this.random));
     // All pieces of a chunk have the same.
-    const time_offset_ms = pieces[0]?.received.time_offset_ms;
+    const { time_offset_ms, pseudonyms } = pieces[0]?.received ?? {};
     const header: ChunkHeader = {
       codec: 'ndjson',
+      ...(pseudonyms && { pseudonyms }),
       count: chunk.events,
       // Each piece has a line break behind each event.
       bytes: chunk.bytes - chunk.events,

@@ -4,6 +4,7 @@ import type { TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryId } from '../../domain/telemetry/address.js';
 import type { Quota } from '../../domain/tenancy/usage.js';
 import { START, type Position } from '../../eventstore/event-store.js';
+import type { Pseudonyms } from '../../people/pseudonyms.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { uuidFrom, uuidV7 } from '../../platform/uuid.js';
@@ -23,7 +24,7 @@ import {
 } from './read-events.js';
 import { readMade, type MadeEvents } from './made-events.js';
 import type { Quotas } from './quotas.js';
-import { without, type Piece } from './received.js';
+import { without, type Piece, type Received } from './received.js';
 import type { BatchFormat } from './split.js';
 
 export interface OneAnswer {
@@ -87,6 +88,8 @@ export class TelemetryIngest {
     private readonly quotas: Quotas,
     private readonly clock: Clock,
     private readonly random: Random,
+    /** Given where the log's files cannot be rewritten: nobody is named in them. */
+    private readonly pseudonyms?: Pick<Pseudonyms, 'hide'>,
   ) {}
 
   /** Stores one event. */
@@ -201,9 +204,12 @@ export class TelemetryIngest {
     tenant: TenantId,
     context: CommandContext,
     ticket: GuardTicket,
-    { received }: Reading,
+    reading: Reading,
     keyed: Keyed | undefined,
   ): Promise<Written> {
+    const received = this.pseudonyms
+      ? await withPseudonyms(this.pseudonyms, tenant, reading.received)
+      : reading.received;
     const { principal, origin, request_id, correlation_id, causation_id } = context;
     const cause: Cause = {
       tenant_id: tenant,
@@ -278,6 +284,13 @@ const readLines = (lines: Buffer, limits: ReadLimits): Reading => {
   if (!reading.ok) throw new Error(`Made events that cannot be read: ${reading.detail}`);
   return reading;
 };
+
+/** A request's events as they are stored where nobody is to be named. */
+const withPseudonyms = async (
+  pseudonyms: Pick<Pseudonyms, 'hide'>,
+  tenant: TenantId,
+  received: Received,
+): Promise<Received> => ({ ...received, ...(await pseudonyms.hide(tenant, received)), pseudonyms: true });
 
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 

@@ -22,6 +22,8 @@ export interface Received {
   readonly time_offset_ms?: number;
   /** Made where many events come at once; absent, the chunk is parsed where it is read. */
   readonly columns?: EventColumns;
+  /** Whose the events are stands in the body as pseudonyms. */
+  readonly pseudonyms?: true;
   /** The clients' own ids; absent where no event has one. */
   readonly client_ids?: GivenIds;
 }
@@ -86,11 +88,12 @@ export const without = (piece: Piece, left_out: Uint8Array): Piece => {
     bytes += end - start + 1;
   }
   if (received.columns) columns?.addFrom(received.columns, kept_from, piece.to);
-  const { body, time_offset_ms } = received;
+  const { body, time_offset_ms, pseudonyms } = received;
   return {
     received: {
       ...{ body, starts, ends, times },
       ...(time_offset_ms !== undefined && { time_offset_ms }),
+      ...(pseudonyms && { pseudonyms }),
       ...(columns && { columns: columns.columns() }),
     },
     from: 0,

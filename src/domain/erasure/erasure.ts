@@ -49,13 +49,21 @@ export interface Cut {
 export type ErasureEvent =
   | { readonly type: 'TelemetryErasureRequested'; readonly data: ErasureWish & { readonly by: Actor } }
   | { readonly type: 'TelemetryCut'; readonly data: Cut }
-  | { readonly type: 'TelemetryErasureFound'; readonly data: { readonly erasure_id: ErasureId } }
+  | { readonly type: 'TelemetryErasureFound'; readonly data: Found }
   | { readonly type: 'TelemetryErasureCompleted'; readonly data: Completed };
+
+interface Found {
+  readonly erasure_id: ErasureId;
+  /** Chunks that name the person, in files that a server keeps; absent: in none, all have pseudonyms. */
+  readonly named_in?: number;
+}
 
 interface Completed {
   readonly erasure_id: ErasureId;
   /** Whether the log's files hold nothing of it any more; false where a server keeps them. */
   readonly rewritten: boolean;
+  /** Where a server keeps them: whether nobody can tell any more whose it is. False: some of it is older than pseudonyms. */
+  readonly unlinked?: boolean;
 }
 
 export const erasureEventTypes = [
@@ -73,8 +81,12 @@ export interface Erasure extends ErasureWish {
   readonly requested_by: Actor;
   readonly chunks: number;
   readonly events: number;
+  /** Once it is found: chunks that name the person where files are not rewritten. */
+  readonly named_in?: number;
   /** Once it is completed: whether the files were rewritten. */
   readonly rewritten?: boolean;
+  /** Where they are not: whether nobody can tell any more whose it is. */
+  readonly unlinked?: boolean;
 }
 
 /** What a tenant asked to have erased, and what was cut so far. */
@@ -109,9 +121,9 @@ export const erasureDecider: Decider<Erasures, ErasureEvent> = {
         return { cut, ...put({ ...found, ...sums }) };
       }
       case 'TelemetryErasureFound':
-        return { ...state, ...put({ ...found, status: 'found' }) };
+        return { ...state, ...put({ ...found, ...event.data, status: 'found' }) };
       case 'TelemetryErasureCompleted':
-        return { ...state, ...put({ ...found, status: 'completed', rewritten: event.data.rewritten }) };
+        return { ...state, ...put({ ...found, ...event.data, status: 'completed' }) };
     }
   },
 };
@@ -150,26 +162,17 @@ export const cutChunks = (state: Erasures, cut: Cut): Decision<ErasureEvent> => 
 };
 
 /** Everything that was meant is cut. */
-export const concludeSearch = (state: Erasures, erasure_id: ErasureId): Decision<ErasureEvent> => {
-  const found = state.erasures.get(erasure_id);
+export const concludeSearch = (state: Erasures, conclusion: Found): Decision<ErasureEvent> => {
+  const found = state.erasures.get(conclusion.erasure_id);
   if (!found) return notFound;
-  return accept(
-    found.status === 'requested' ? [{ type: 'TelemetryErasureFound', data: { erasure_id } }] : [],
-  );
+  return accept(found.status === 'requested' ? [{ type: 'TelemetryErasureFound', data: conclusion }] : []);
 };
 
 /** Nothing of it is left that could be taken away. */
-export const completeErasure = (
-  state: Erasures,
-  { erasure_id, rewritten }: Completed,
-): Decision<ErasureEvent> => {
-  const found = state.erasures.get(erasure_id);
+export const completeErasure = (state: Erasures, completed: Completed): Decision<ErasureEvent> => {
+  const found = state.erasures.get(completed.erasure_id);
   if (!found) return notFound;
-  return accept(
-    found.status === 'completed'
-      ? []
-      : [{ type: 'TelemetryErasureCompleted', data: { erasure_id, rewritten } }],
-  );
+  return accept(found.status === 'completed' ? [] : [{ type: 'TelemetryErasureCompleted', data: completed }]);
 };
 
 /** What a record says was cut; undefined where it is another kind of record. */

@@ -14,6 +14,8 @@ export interface ChunkHeader extends Receipt {
   /** How the binary data holds the records: `ndjson` is one JSON text a line, as received. */
   readonly codec: 'ndjson';
   readonly count: number;
+  /** Whose the records are stands in them as pseudonyms; absent: as received. */
+  readonly pseudonyms?: true;
   /** Of the records' texts, without the line breaks between them; absent in chunks of before it was counted. */
   readonly bytes?: number;
   /** Epoch milliseconds of the earliest and the latest record, corrected. */

@@ -87,7 +87,8 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
     const { client } = this.#connection;
     this.#ids = new KnownIds(index, client, options.clock, this.#closing.signal);
     this.tree = this.#tree = new RecordTree(options.files, options.indexDirectory, {
-      readAll: (after) => this.readAll(after),
+      // From records that it knows.
+      readAll: (after) => readToEnd(client, after, () => true),
       recordAt: (position) => recordAt(client, position),
       payloadOf: options.payloadOf,
     });
@@ -143,7 +144,9 @@ export class EventStoreDbLog implements EventLog, EventLogWriter {
   }
 
   readAll(after: Position, filter: EventFilter = {}): AsyncIterable<EventBatch> {
-    return readToEnd(this.#connection.client, after, filterOf(filter));
+    return readToEnd(this.#connection.client, after, filterOf(filter), (position) =>
+      this.#tree.lastBefore(position),
+    );
   }
 
   subscribe(after: Position, filter: EventFilter, signal: AbortSignal): AsyncIterable<EventBatch> {

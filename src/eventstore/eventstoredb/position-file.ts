@@ -37,6 +37,12 @@ export class PositionFile {
 
   /** The index of a position among the first `size`; undefined where it is not there. */
   async find(position: Position, size: number): Promise<number | undefined> {
+    const index = await this.countBefore(position, size);
+    return index < size && (await this.at(index)) === position ? index : undefined;
+  }
+
+  /** How many of the first `size` are before a position. */
+  async countBefore(position: Position, size: number): Promise<number> {
     let low = 0;
     let high = size;
     while (low < high) {
@@ -44,7 +50,7 @@ export class PositionFile {
       if ((await this.at(middle)) < position) low = middle + 1;
       else high = middle;
     }
-    return low < size && (await this.at(low)) === position ? low : undefined;
+    return low;
   }
 
   close(): Promise<void> {

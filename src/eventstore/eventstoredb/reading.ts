@@ -39,22 +39,37 @@ export async function* readStream(
   }
 }
 
-/** Everything after a position. The server gives the record at the position too, and system events. */
+/**
+ * Everything after a position. The server gives the record at the position too, and system events; where no record is
+ * there it fails, and `recordBefore` says where there is one before.
+ */
 export async function* readToEnd(
   client: EventStoreDBClient,
   after: Position,
   lets: (event: RecordedEvent) => boolean,
+  recordBefore?: (position: Position) => Promise<Position>,
 ): AsyncGenerator<EventBatch, void> {
   const batching = new Batching(after, lets);
-  const read = client.readAll({ fromPosition: after === START ? FROM_START : toStorePosition(after) });
-  for await (const resolved of records<AllStreamResolvedEvent>(read)) {
-    const position = positionOf(resolved);
-    if (position <= after) continue;
-    batching.add(position, toRecorded(resolved));
-    if (batching.full) yield batching.take(false);
-  }
+  const gather = async function* (
+    from: Position,
+    saysNothing?: (error: unknown) => boolean,
+  ): AsyncGenerator<EventBatch, void> {
+    const read = client.readAll({ fromPosition: from === START ? FROM_START : toStorePosition(from) });
+    for await (const resolved of records<AllStreamResolvedEvent>(read, saysNothing)) {
+      const position = positionOf(resolved);
+      if (position <= after) continue;
+      batching.add(position, toRecorded(resolved));
+      if (batching.full) yield batching.take(false);
+    }
+  };
+  const met = { noPlace: false };
+  yield* gather(after, (error) => (met.noPlace = recordBefore !== undefined && isNoPlace(error)));
+  if (met.noPlace && recordBefore) yield* gather(await recordBefore(after));
   yield batching.take(true);
 }
+
+/** How the server says, in general terms, that no record is where it is to read from. */
+const isNoPlace = (error: unknown): boolean => error instanceof UnknownError;
 
 /** The position of the last event of ours, looked for from the end back to `bound`; undefined where none is after that. */
 export const lastPosition = async (
@@ -84,7 +99,6 @@ export const recordAt = async (
   position: Position,
 ): Promise<RecordedEvent | undefined> => {
   const read = client.readAll({ fromPosition: toStorePosition(position), maxCount: 1 });
-  const isNoPlace = (error: unknown): boolean => error instanceof UnknownError;
   for await (const resolved of records<AllStreamResolvedEvent>(read, isNoPlace))
     return positionOf(resolved) === position ? toRecorded(resolved) : undefined;
   return undefined;

@@ -65,6 +65,15 @@ export class RecordTree implements LogTree {
     return index < file.frontier.size ? (await this.#positions()).at(index) : undefined;
   }
 
+  /** The position of the last record before another, which need not be a record's; START where there is none. */
+  async lastBefore(position: Position): Promise<Position> {
+    const known = await this.#tree.open();
+    const file = position > positionIn(known.mark) ? await this.#tree.grown() : known;
+    const positions = await this.#positions();
+    const count = await positions.countBefore(position, file.frontier.size);
+    return count === 0 ? START : positions.at(count - 1);
+  }
+
   async dataOf(index: number): Promise<Buffer | undefined> {
     const position = await this.positionOf(index);
     const record = position && (await this.source.recordAt(position));

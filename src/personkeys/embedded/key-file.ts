@@ -1,9 +1,10 @@
 import { dirname } from 'node:path';
 import { Type } from 'typebox';
 import { DirectoryLock, type Lock } from '../../platform/directory-lock.js';
-import { hasErrorCode, type Files, type OpenFile } from '../../platform/files.js';
+import type { Files, OpenFile } from '../../platform/files.js';
 import { compile } from '../../platform/validation.js';
 import type { PersonKey, PersonKeys } from '../person-keys.js';
+import { openOrMake } from './open-or-make.js';
 
 /**
  * Each person has one line of this many bytes, ended by a line feed. It divides a sector, so that no line is ever
@@ -110,20 +111,6 @@ export class KeyFile implements PersonKeys {
     return turn;
   }
 }
-
-const openOrMake = async (path: string, files: Files): Promise<OpenFile> => {
-  try {
-    return await files.open(path, 'write');
-  } catch (error) {
-    if (!hasErrorCode(error, 'ENOENT')) throw error;
-  }
-  const directory = dirname(path);
-  await files.makeDirectory(directory);
-  const file = await files.open(path, 'create');
-  await file.flush();
-  await files.flushDirectory(directory);
-  return file;
-};
 
 const format = (person: string, key: PersonKey): Buffer => {
   const text = JSON.stringify({

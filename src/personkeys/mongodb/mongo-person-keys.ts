@@ -1,20 +1,12 @@
-import { MongoClient, type Collection } from 'mongodb';
+import type { Collection, MongoClient } from 'mongodb';
 import type { PersonKey, PersonKeys } from '../person-keys.js';
-
-export interface MongoKeysOptions {
-  /** A database of its own: read models may be dropped, keys never. */
-  readonly database: string;
-  /** How long an operation waits for a server to be there. */
-  readonly timeout_ms?: number;
-}
+import { connectToKeys, isDuplicate, type MongoKeysOptions } from './connecting.js';
 
 /** `wrapped` in base64; absent: destroyed. */
 interface Entry {
   readonly _id: string;
   readonly wrapped?: string;
 }
-
-const DUPLICATE_KEY = 11000;
 
 /** Keys in a MongoDB database, a document each. Written to the journals of a majority before anything resolves. */
 export class MongoPersonKeys implements PersonKeys {
@@ -24,26 +16,9 @@ export class MongoPersonKeys implements PersonKeys {
   ) {}
 
   /** Connects; rejects where no server answers. */
-  static async connect(
-    url: string,
-    { database, timeout_ms = 5000 }: MongoKeysOptions,
-  ): Promise<MongoPersonKeys> {
-    const client = new MongoClient(url, {
-      appName: 'pulsestream',
-      readPreference: 'primary',
-      readConcern: { level: 'majority' },
-      writeConcern: { w: 'majority', journal: true },
-      serverSelectionTimeoutMS: timeout_ms,
-    });
-    try {
-      await client.connect();
-      const db = client.db(database);
-      await db.command({ ping: 1 });
-      return new MongoPersonKeys(client, db.collection<Entry>('people'));
-    } catch (error) {
-      await client.close();
-      throw error;
-    }
+  static async connect(url: string, options: MongoKeysOptions): Promise<MongoPersonKeys> {
+    const { client, db } = await connectToKeys(url, options);
+    return new MongoPersonKeys(client, db.collection<Entry>('people'));
   }
 
   async get(person: string): Promise<PersonKey | undefined> {
@@ -74,8 +49,7 @@ export class MongoPersonKeys implements PersonKeys {
       await this.entries.insertOne(entry);
       return true;
     } catch (error) {
-      if (typeof error === 'object' && error !== null && 'code' in error && error.code === DUPLICATE_KEY)
-        return false;
+      if (isDuplicate(error)) return false;
       throw error;
     }
   }

@@ -63,6 +63,8 @@ export interface ErasingTools {
   readonly log: Pick<EventLog, 'readAll' | 'readStream'>;
   /** Absent where a server keeps the log's files. */
   readonly files: Pick<RecordDropping, 'foresee'> | undefined;
+  /** Tells whose pseudonyms are; absent where the log has none. */
+  readonly pseudonyms?: { destroy(subject_hash: string): Promise<void> };
   /** Signs what it says; absent: nobody does. */
   readonly signer: NoteSigner | undefined;
   readonly pseudonym: (field: PersonField, value: string) => string;
@@ -84,6 +86,7 @@ export const eraseTelemetry =
     const isMeant = remembered((value) => pseudonym(field, `${tenant_id}:${value}`) === subject_hash);
     let waiting: FoundChunk[] = [];
     let ranges = 0;
+    let named_in = 0;
     const cutWaiting = async (): Promise<ReactionOutcome> => {
       const outcome = await cutFound(tools, due, waiting);
       waiting = [];
@@ -96,6 +99,7 @@ export const eraseTelemetry =
         for (const chunk of found) {
           waiting.push(chunk);
           ranges += chunk.numbers.length;
+          if (chunk.names) named_in += 1;
           if (waiting.length < MOST_CHUNKS && ranges < MOST_RANGES) continue;
           const outcome = await cutWaiting();
           if (outcome.outcome !== 'done') return outcome;
@@ -103,17 +107,29 @@ export const eraseTelemetry =
         progress.reached(erasure_id, position, until);
       }
       const outcome = await cutWaiting();
-      return outcome.outcome === 'done' ? await advance(tools, due, {}) : outcome;
+      if (outcome.outcome !== 'done') return outcome;
+      return await advance(tools, due, tools.files || named_in === 0 ? {} : { named_in });
     } finally {
       progress.end(erasure_id);
     }
   };
 
-/** Records that nothing is left to be taken away. */
+/**
+ * Records that nothing is left to be taken away. Where a server keeps the files, what tells whose the events in them are
+ * is destroyed before that is said; a crash in between destroys it again.
+ */
 export const completeTelemetryErasure =
   (tools: ErasingTools) =>
-  (due: DueCompletion): Promise<ReactionOutcome> =>
-    advance(tools, due, { rewritten: tools.files !== undefined });
+  async (due: DueCompletion): Promise<ReactionOutcome> => {
+    const { files, pseudonyms, log, isGuarded } = tools;
+    if (files || !pseudonyms) return advance(tools, due, { rewritten: files !== undefined });
+    if (isGuarded())
+      return { outcome: 'guarded', detail: 'Nothing is erased while a deployment is under way.' };
+    const erasure = (await erasuresOf(log, due.tenant_id)).erasures.get(due.erasure_id);
+    if (erasure?.status !== 'found') return { outcome: 'done' };
+    await pseudonyms.destroy(erasure.subject_hash);
+    return advance(tools, due, { rewritten: false, unlinked: erasure.named_in === undefined });
+  };
 
 /** A tenant's erasures as the log has them now. */
 export const erasuresOf = async (log: Pick<EventLog, 'readStream'>, tenant: TenantId): Promise<Erasures> => {
@@ -136,7 +152,7 @@ const contextOf = ({ tenant_id, cause }: DueErasure | DueCompletion) => ({
 const advance = async (
   { pipeline }: ErasingTools,
   due: DueErasure | DueCompletion,
-  step: { readonly rewritten?: boolean },
+  step: { readonly rewritten?: boolean; readonly unlinked?: boolean; readonly named_in?: number },
 ): Promise<ReactionOutcome> =>
   outcomeOf(await pipeline.execute(advanceErasure, { erasure_id: due.erasure_id, ...step }, contextOf(due)));
 
@@ -149,7 +165,8 @@ const cutFound = async (
   const { tenant_id, erasure_id } = due;
   const erasures = await erasuresOf(log, tenant_id);
   const erasure = erasures.erasures.get(erasure_id);
-  const due_chunks = found.flatMap(({ numbers, ...place }) => {
+  const due_chunks = found.flatMap(({ stream, revision, position, numbers }) => {
+    const place = { stream, revision, position };
     const more = stillToCut(erasures, place, numbers);
     return more ? [{ ...place, ...more }] : [];
   });

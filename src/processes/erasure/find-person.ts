@@ -19,6 +19,8 @@ export interface FoundChunk {
   readonly revision: number;
   readonly position: Position;
   readonly numbers: readonly number[];
+  /** Whether it is stored with the person's name in it. */
+  readonly names: boolean;
 }
 
 /** What was found in a stretch of the log, and how far it was looked at. */
@@ -45,7 +47,8 @@ export async function* findPerson(
       if (event.position > until) break;
       const numbers = eventsOfPerson(event, field, isMeant);
       const { stream, revision } = event;
-      if (numbers.length > 0) found.push({ stream, revision, position: event.position, numbers });
+      const names = event.metadata.chunk?.pseudonyms !== true;
+      if (numbers.length > 0) found.push({ stream, revision, position: event.position, numbers, names });
       if (slice.over) await slice.rest();
     }
     yield { found, position };

@@ -172,6 +172,16 @@ export const recentEvents = defineProjection<
   },
   also_in: (tenant) => [retirementsStream(tenant)],
   indexes: [],
+  // As it is now: what is in memory grows.
+  named: async ({ ...document }, show) => {
+    const texts = await show(document.chunks.flatMap((chunk) => chunk.texts));
+    let next = 0;
+    const chunks = document.chunks.map((chunk) => ({
+      ...chunk,
+      texts: chunk.texts.map((text) => texts[next++] ?? text),
+    }));
+    return { ...document, chunks };
+  },
   parts: (event) => {
     const { tenant_id: tenant } = event.metadata;
     if (tenant === undefined) return [];

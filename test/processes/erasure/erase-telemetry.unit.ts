@@ -26,7 +26,7 @@ const ADA = 'ada@example.com';
 const done: ReactionOutcome = { outcome: 'done' };
 
 /** A tenant with so many chunks of telemetry, every third of its events a person's, in a log whose files are a server's. */
-const withTelemetry = async (chunks: number) => {
+const withTelemetry = async (chunks: number, pseudonyms?: true) => {
   const bench = commandBench();
   const { log, clock, pipeline } = bench;
   const { tenant, principal } = await registered(bench);
@@ -48,6 +48,7 @@ const withTelemetry = async (chunks: number) => {
           ...{ origin: 'api', request_id: 'r', correlation_id: 'r', causation_id: 'r' },
           ...{ instance_id: 'test', release: '0', guard_epoch: 0, recorded_at: '2026-01-01T00:00:00.000Z' },
           chunk: {
+            ...(pseudonyms && { pseudonyms }),
             ...{ codec: 'ndjson', count: 3, min_time: 0, max_time: 0, received_at: 0 },
             ...{ producer: 'test', first_sequence: 0 },
           },
@@ -123,6 +124,52 @@ describe('erasing where a server keeps the files', () => {
     const cut = log.events.find(({ type }) => type === 'TelemetryCut')?.data as JsonObject;
     // Nothing was taken out of files: there is nothing to vouch for.
     expect(cut['statement']).toBeUndefined();
+  });
+});
+
+describe('erasing where people have pseudonyms', () => {
+  /** Takes down what was destroyed, and how far the erasure was then. */
+  const destroying = async (chunks: number, pseudonyms?: true) => {
+    const world = await withTelemetry(chunks, pseudonyms);
+    const destroyed: unknown[] = [];
+    const { desk, tenant_id, erasure_id } = world;
+    const destroy = async (subject_hash: string): Promise<void> => {
+      destroyed.push([subject_hash, (await desk.find(tenant_id, erasure_id))?.status]);
+    };
+    const ofAda = world.bench.services.pseudonym('user_id', `${tenant_id}:${ADA}`);
+    return { ...world, destroyed, ofAda, tools: { ...world.tools, pseudonyms: { destroy } } };
+  };
+
+  it('destroys what tells whose they are once all is found, and says so when it is done', async () => {
+    const { log, tools, desk, tenant_id, erasure_id, destroyed, ofAda } = await destroying(4, true);
+    await react(log, tools);
+    expect(destroyed).toEqual([[ofAda, 'found']]);
+    const erasure = await desk.find(tenant_id, erasure_id);
+    expect(erasure).toMatchObject({ status: 'completed', events: 4, rewritten: false, unlinked: true });
+    expect(erasure).not.toHaveProperty('named_in');
+    await react(log, tools);
+    expect(destroyed).toHaveLength(1);
+  });
+
+  it('says how many chunks of an earlier release name the person', async () => {
+    const { log, tools, desk, tenant_id, erasure_id, destroyed } = await destroying(3);
+    await react(log, tools);
+    expect(destroyed).toHaveLength(1);
+    const erasure = await desk.find(tenant_id, erasure_id);
+    expect(erasure).toMatchObject({ status: 'completed', unlinked: false, named_in: 3 });
+  });
+
+  it('is not completed where nothing could be destroyed, nor under the guard', async () => {
+    const { log, tools, desk, tenant_id, erasure_id, destroyed, guard } = await destroying(2, true);
+    const failing = { destroy: () => Promise.reject(new Error('away')) };
+    await expect(react(log, { ...tools, pseudonyms: failing })).rejects.toThrow('away');
+    expect(await desk.find(tenant_id, erasure_id)).toMatchObject({ status: 'found' });
+    guard(true);
+    expect(await react(log, tools)).toContainEqual(expect.objectContaining({ outcome: 'guarded' }));
+    expect(destroyed).toEqual([]);
+    guard(false);
+    await react(log, tools);
+    expect(await desk.find(tenant_id, erasure_id)).toMatchObject({ status: 'completed', unlinked: true });
   });
 });
 

@@ -25,7 +25,7 @@ const Erasure = open(
     status: Type.Enum(['requested', 'found', 'completed'], {
       description:
         'requested: events are looked for. found: all that were meant are shown nowhere. completed: the log’s files ' +
-        'hold nothing of them any more, either.',
+        'hold nothing of them any more, either, or only under a pseudonym that nobody can tell the person from.',
     }),
     field: Type.String(),
     reason: Type.Optional(Type.String()),
@@ -39,6 +39,16 @@ const Erasure = open(
       Type.Boolean({
         description: 'Once completed: whether the files were rewritten; false where EventStoreDB keeps them.',
       }),
+    ),
+    unlinked: Type.Optional(
+      Type.Boolean({
+        description:
+          'Where they were not: whether nobody can tell any more whose the events in them are. False where some were ' +
+          'stored by a release that had no pseudonyms yet.',
+      }),
+    ),
+    named_in: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'How many chunks of such a release name the person.' }),
     ),
   },
   'TelemetryErasure',
