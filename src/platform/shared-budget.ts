@@ -7,7 +7,8 @@ export class SharedBudget {
   readonly #held = new Map<string, number>();
   #used = 0;
 
-  constructor(readonly size: number) {}
+  /** `size` may change; what is held beyond it stays held. */
+  constructor(public size: number) {}
 
   /** What all hold together. */
   get used(): number {

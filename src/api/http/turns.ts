@@ -5,6 +5,8 @@ import { SharedBudget } from '../../platform/shared-budget.js';
 export interface TurnOptions {
   /** What all that is begun and not done may cost: what more waits for the log waits here, in turn. */
   readonly window: number;
+  /** The same where several take turns: less, since who comes next waits for all of it. */
+  readonly window_of_several: number;
   /** What of an owner may always be received or wait, so that there is a next when one is done. */
   readonly ahead: number;
   /** So many of an owner's are never too many, however long they wait: senders who each wait for their answer. */
@@ -19,8 +21,9 @@ export interface TurnOptions {
 
 /** A batch takes a few milliseconds and a flush some ten: who waits for much longer is one of too many. */
 const DEFAULT_TURNS: TurnOptions = {
-  // One alone has half of it: as much as is under way of a tenant where three chunks are.
-  window: 6 * 1024 * 1024,
+  // One alone has half of it: as much as two chunks hold, of which one is hashed while the other is flushed.
+  window: 4 * 1024 * 1024,
+  window_of_several: 2 * 1024 * 1024,
   // Little enough to be done soon on any machine, and more than who sends less than their share mostly has.
   ahead: 2 * 1024 * 1024,
   few: 8,
@@ -30,6 +33,8 @@ const DEFAULT_TURNS: TurnOptions = {
 };
 /** What one may do before it is the next one's turn, in the unit of costs: bytes. */
 const QUANTUM = 64 * 1024;
+/** Several take turns where another than before came within so long. */
+const COMPANY_MS = 1_000;
 /** Share of the newest observation in the pace. */
 const PACE_GAIN = 1 / 16;
 
@@ -76,6 +81,8 @@ export class Turns {
   #cost = 0;
   /** What is begun and not done. */
   readonly #window: SharedBudget;
+  #latest: string | undefined;
+  #alone_from = -Infinity;
   /** Nothing that waits can begin before something is done. */
   #blocked = false;
   #slice_ends = -Infinity;
@@ -123,6 +130,7 @@ export class Turns {
    */
   take<T>(owner: string, cost: number, work: () => Promise<T>): Promise<T | typeof CROWDED> {
     const now = this.clock.monotonic();
+    this.#meet(owner, now);
     if (!this.#scheduled) this.#nextSlice(now);
     if (this.#waiting === 0 && now < this.#slice_ends && this.#window.take(owner, cost))
       return this.#carryOut(owner, cost, work);
@@ -138,6 +146,14 @@ export class Turns {
         },
       });
     });
+  }
+
+  /** Makes the window as large as it is for so many as there are. */
+  #meet(owner: string, now: number): void {
+    if (owner !== this.#latest && this.#latest !== undefined) this.#alone_from = now + COMPANY_MS;
+    this.#latest = owner;
+    const { window, window_of_several } = this.options;
+    this.#window.size = now < this.#alone_from ? window_of_several : window;
   }
 
   async #carryOut<T>(owner: string, cost: number, work: () => Promise<T>): Promise<T> {

@@ -2,7 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CROWDED, Turns } from '../../../src/api/http/turns.js';
 
-const OPTIONS = { window: 1_000_000, ahead: 20_000, few: 1, slice_ms: 4, target_ms: 10, interval_ms: 100 };
+const OPTIONS = {
+  window: 1_000_000,
+  window_of_several: 1_000_000,
+  ahead: 20_000,
+  few: 1,
+  slice_ms: 4,
+  target_ms: 10,
+  interval_ms: 100,
+};
 
 /** What arrives while a slice is under way is read when it is over, and what is flushed is answered as late. */
 const ROUND = OPTIONS.slice_ms + 1;
@@ -234,6 +242,49 @@ describe('a log that takes long to flush', () => {
     const outcomes = of(await simulate([...greedy, ...quiet], 50), 'quiet');
     expect(begun(outcomes)).toHaveLength(quiet.length);
     expect(longest(outcomes)).toBeLessThanOrEqual(2 * 50 + ROUND);
+  });
+});
+
+describe('what may be begun and not done', () => {
+  it('is more of one alone than where another came within the last second', async () => {
+    let now = 0;
+    let scheduled: (() => void)[] = [];
+    const turns = new Turns(
+      { monotonic: () => now },
+      { ...OPTIONS, window: 400, window_of_several: 200 },
+      (work) => scheduled.push(work),
+    );
+    let begun: string[] = [];
+    let end: (() => void)[] = [];
+    const come = (owner: string): void => {
+      void turns.take(owner, 100, () => {
+        begun.push(owner);
+        return new Promise<void>((resolve) => end.push(resolve));
+      });
+    };
+    const allDone = async (): Promise<void> => {
+      while (turns.waiting > 0 || end.length > 0 || scheduled.length > 0) {
+        const [ending, running] = [end, scheduled];
+        [end, scheduled] = [[], []];
+        for (const step of [...ending, ...running]) step();
+        await microtasks();
+      }
+      begun = [];
+    };
+    for (let i = 0; i < 3; i += 1) come('a');
+    expect(begun).toEqual(['a', 'a']);
+    await allDone();
+
+    come('b');
+    await allDone();
+    for (let i = 0; i < 3; i += 1) come('a');
+    expect(begun).toEqual(['a']);
+    await allDone();
+
+    now += 1_001;
+    for (let i = 0; i < 3; i += 1) come('a');
+    expect(begun).toEqual(['a', 'a']);
+    await allDone();
   });
 });
 
