@@ -8,7 +8,7 @@ import { LogCorrupt } from '../event-store.js';
 import { compileFilter, type Commit } from './commit.js';
 import { chainAfter, HEADER_BYTES, isZero, leafOf } from './format.js';
 import { placeOf } from './record.js';
-import { isDamage, scanSegment } from './scan.js';
+import { byTurns, isDamage, scanSegment } from './scan.js';
 import type { SealedBlock } from './sealed/block.js';
 import type { SealedHeader } from './sealed/format.js';
 import { SealedFile } from './sealed/sealed-file.js';
@@ -77,7 +77,7 @@ export const checkSegment = async (task: SegmentCheck, file: OpenFile): Promise<
   const check = new Check(segment, task.ids);
   if (await checkSealed(check, segment, file)) return { bytes, ...check.report() };
   const to = task.end ?? bytes;
-  const scan = scanSegment(segment, file, { from: HEADER_BYTES, to, next: segment.first });
+  const scan = scanSegment(segment, file, { from: HEADER_BYTES, to, next: segment.first }, byTurns());
   let step = await scan.next();
   for (; !step.done; step = await scan.next()) for (const commit of step.value) check.commit(commit);
   const { found, offset } = step.value;

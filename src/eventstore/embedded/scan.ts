@@ -39,6 +39,24 @@ export interface ScanRange {
   readonly next: number;
 }
 
+/** Gives memory for so many bytes. */
+export type Room = (bytes: number) => Buffer;
+
+/** Of its own for each block: events are views of it for as long as somebody holds them. */
+const ofItsOwn: Room = (bytes) => Buffer.allocUnsafeSlow(bytes);
+
+/** The same two by turns, for who is done with a block's commits when he asks for the next ones. */
+export const byTurns = (): Room => {
+  const kept = [Buffer.alloc(0), Buffer.alloc(0)];
+  let turn = 0;
+  return (bytes) => {
+    turn = 1 - turn;
+    const room = kept[turn];
+    if (room && room.length >= bytes) return room.subarray(0, bytes);
+    return (kept[turn] = Buffer.allocUnsafeSlow(bytes));
+  };
+};
+
 /**
  * Reads commits one after another, a block at a time, and checks every byte of them. Gives those of each block
  * together, marks included. The next block is read while one is checked and used.
@@ -47,15 +65,16 @@ export async function* scanSegment(
   segment: Segment,
   file: OpenFile,
   { from, to, next: first }: ScanRange,
+  room: Room = ofItsOwn,
 ): AsyncGenerator<Commit[], ScanEnd> {
   let offset = from;
   let next = first;
-  let reading = readBlock(file, from, BLOCK_BYTES, to);
+  let reading = readBlock(file, from, BLOCK_BYTES, to, room);
   for (;;) {
     const { block, isLast } = await reading;
     const { headers, behind } = headersIn(segment, block, next);
     const stop = isLast || 'found' in behind;
-    if (!stop) reading = readBlock(file, offset + behind.at, Math.max(BLOCK_BYTES, behind.needs), to);
+    if (!stop) reading = readBlock(file, offset + behind.at, Math.max(BLOCK_BYTES, behind.needs), to, room);
     const commits: Commit[] = [];
     for (const { at, header } of headers) {
       const commit = readCommit(segment, block, at, offset + at, header);
@@ -79,10 +98,9 @@ interface Block {
   readonly isLast: boolean;
 }
 
-const readBlock = (file: OpenFile, from: number, bytes: number, to: number): Promise<Block> => {
+const readBlock = (file: OpenFile, from: number, bytes: number, to: number, room: Room): Promise<Block> => {
   const size = Math.max(0, Math.min(bytes, to - from));
-  // Of its own: events are views of it for as long as somebody holds them.
-  const block = Buffer.allocUnsafeSlow(size);
+  const block = room(size);
   const read = file
     .read(block, from)
     .then((length) => ({ block: block.subarray(0, length), isLast: length < size || from + size >= to }));
