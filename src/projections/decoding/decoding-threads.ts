@@ -12,7 +12,8 @@ import type { EventBatch, RecordedEvent } from '../../eventstore/event-store.js'
 import { ThreadPool } from '../../platform/thread-pool.js';
 import { giveContents, type ChunkContents } from '../chunk-index/contents.js';
 import { givePartials } from '../metrics/given-partials.js';
-import { PartialsUnpacker, type PackedPartials } from '../metrics/packed-partials.js';
+import type { ChunkPartials, NamedSeries } from '../metrics/partials.js';
+import { NameReader, type AddedNames } from './names.js';
 import { readAhead } from './read-ahead.js';
 
 /** The compiled program of the threads that decode telemetry. */
@@ -44,13 +45,18 @@ export interface DecodingTask {
 /** A chunk's columns where the route book says what its routes are, and otherwise what folds make of it. */
 export type DecodedChunk =
   | { readonly columns: PackedColumns }
-  /** `partials`: which of the packed ones they are. */
-  | { readonly contents: ChunkContents; readonly partials: number };
+  | {
+      readonly contents: ChunkContents;
+      readonly partials: Omit<ChunkPartials, 'series'> & {
+        /** The numbers of their names. */
+        readonly series: Uint32Array;
+      };
+    };
 
 export interface Decoded {
   /** Undefined for a chunk that cannot be read: whoever folds it says why. */
   readonly chunks: readonly (DecodedChunk | undefined)[];
-  readonly partials: PackedPartials;
+  readonly names: AddedNames;
 }
 
 /** Makes what is read of a log ready to be folded, ahead of whoever folds it. */
@@ -88,7 +94,7 @@ export const decodingAhead = (program: URL, given: Partial<DecodingOptions> = {}
   return async function* (batches) {
     let threads: ThreadPool | undefined;
     let met = 0;
-    const spare: Shared[] = [];
+    const memory: Memory = { spare: [], names: new NameReader() };
     const prepare = async ({ events }: EventBatch): Promise<void> => {
       const chunks = events.filter((event) => isLarge(event, few));
       if (met < worth_it) {
@@ -97,7 +103,7 @@ export const decodingAhead = (program: URL, given: Partial<DecodingOptions> = {}
       }
       if (chunks.length === 0) return;
       threads ??= new ThreadPool(program, size);
-      await decode(threads, chunks, spare).catch(() => undefined);
+      await decode(threads, chunks, memory).catch(() => undefined);
     };
     try {
       yield* readAhead(batches, prepare, EACH * size);
@@ -113,22 +119,29 @@ const isLarge = (event: RecordedEvent, few: number): boolean =>
   (event.metadata.chunk?.count ?? 0) >= few &&
   (event.lines !== undefined || event.data instanceof Uint8Array);
 
+/** What is kept from one task to the next. */
+interface Memory {
+  readonly spare: Shared[];
+  readonly names: NameReader;
+}
+
 const decode = async (
   threads: ThreadPool,
   events: readonly RecordedEvent[],
-  spare: Shared[],
+  { spare, names }: Memory,
 ): Promise<void> => {
   const task = taskOf(events, spare);
   const decoded = await threads.run<Decoded>(task);
   spare.push(task.bytes);
-  const partials = new PartialsUnpacker(decoded.partials);
+  const known = names.take(decoded.names);
   for (const [index, event] of events.entries()) {
     const chunk = decoded.chunks[index];
     if (!chunk) continue;
     if ('columns' in chunk) giveColumns(event, chunk.columns);
-    else {
+    else if (known) {
       giveContents(event, chunk.contents);
-      givePartials(event, () => partials.minutes(chunk.partials));
+      const series = Array.from(chunk.partials.series, (number) => known[number] as NamedSeries);
+      givePartials(event, { ...chunk.partials, series });
     }
   }
 };

@@ -1,13 +1,15 @@
 /** The program of the threads that decode telemetry (decoding-threads.ts). */
+import { threadId } from 'node:worker_threads';
 import { foldedChunk, readColumns, type PackedColumns } from '../../domain/telemetry/chunk.js';
 import { EncodedLines, LineRange } from '../../domain/telemetry/column-codec/decode.js';
 import { UNKNOWN_ROUTES } from '../../domain/telemetry/routes/shown.js';
 import { deflateCompression } from '../../platform/compression.js';
 import { serveTasks, type Done } from '../../platform/thread-pool.js';
 import { contentsOf } from '../chunk-index/contents.js';
-import { PartialsPacker } from '../metrics/packed-partials.js';
-import { partialsOf } from '../metrics/partials.js';
+import type { ChunkPartials } from '../metrics/partials.js';
+import { partialsOf } from '../metrics/sum-up.js';
 import type { ChunkToDecode, Decoded, DecodedChunk, DecodingTask } from './decoding-threads.js';
+import { NameWriter } from './names.js';
 
 const buffersOf = (columns: PackedColumns): readonly ArrayBuffer[] => {
   const { times, statuses, durations, types, services, routes, paths, methods, weights } = columns;
@@ -22,11 +24,16 @@ const buffersOf = (columns: PackedColumns): readonly ArrayBuffer[] => {
     .map(({ buffer }) => buffer as ArrayBuffer);
 };
 
+const partsOf = ({ numbers, statuses, status_ends, buckets, bucket_ends }: Omit<ChunkPartials, 'series'>) =>
+  [numbers, statuses, status_ends, buckets, bucket_ends].map(({ buffer }) => buffer as ArrayBuffer);
+
 const NOTHING = new Uint8Array(0);
+
+const names = new NameWriter(threadId);
 
 serveTasks(({ bytes, stripes, chunks }: DecodingTask): Done => {
   const transfer: ArrayBuffer[] = [];
-  const packer = new PartialsPacker();
+  names.begin();
   const encoded: (EncodedLines | undefined)[] = [];
   const encodedAt = (stripe: number): EncodedLines => {
     const { from = 0, to = 0 } = stripes[stripe] ?? {};
@@ -49,13 +56,13 @@ serveTasks(({ bytes, stripes, chunks }: DecodingTask): Done => {
         return { columns };
       }
       const folded = foldedChunk(columns, UNKNOWN_ROUTES);
-      return { contents: contentsOf(folded), partials: packer.add(partialsOf(folded)) };
+      const { series, ...partials } = partialsOf(folded);
+      transfer.push(...partsOf(partials));
+      return { contents: contentsOf(folded), partials: { ...partials, series: names.numbersOf(series) } };
     } catch {
       return undefined;
     }
   };
   const decoded = chunks.map(decode);
-  const partials = packer.packed();
-  transfer.push(partials.numbers.buffer, partials.buckets.buffer);
-  return { result: { chunks: decoded, partials } satisfies Decoded, transfer };
+  return { result: { chunks: decoded, names: names.added() } satisfies Decoded, transfer };
 });

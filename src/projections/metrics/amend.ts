@@ -1,7 +1,14 @@
 import { takenOut } from '../../domain/telemetry/histogram.js';
 import type { Document } from '../../readstore/read-store.js';
 import type { Amended, Change, FoldContext } from '../projection.js';
-import { nameKey, type MinutePartial, type SeriesPartial } from './partials.js';
+import {
+  nameKey,
+  partialAt,
+  type ChunkPartials,
+  type MinutePartials,
+  type NamedSeries,
+  type SeriesPartial,
+} from './partials.js';
 import { bucketId, finer, OTHER, resolutionMs, type Resolution } from './resolutions.js';
 import { inOrder, seriesOf, SeriesTable, type Series, type SeriesColumns } from './series-table.js';
 
@@ -17,7 +24,8 @@ export interface MetricsBucket extends Document {
 export interface BucketPart {
   readonly resolution: Resolution;
   readonly time: number;
-  readonly minutes: readonly MinutePartial[];
+  readonly partials: ChunkPartials;
+  readonly minutes: readonly MinutePartials[];
 }
 
 /**
@@ -39,7 +47,8 @@ export const amendBucket = (
   if (before.some(isOther) || inside?.some(isOther)) return 'anew';
   const by_name = new Map(before.map((series) => [nameKey(series), series]));
   const unsure = new Set<string>();
-  for (const partial of partialsIn(leaves)) {
+  for (const { from, number } of partialsIn(leaves)) {
+    const partial = partialAt(from, number);
     const series = by_name.get(partial.key);
     const left = series && without(series, partial);
     if (!left) return 'anew';
@@ -64,10 +73,11 @@ export const amendBucket = (
   }
   const table = new SeriesTable();
   for (const series of inOrder([...by_name.values()])) table.put(series);
-  for (const partial of partialsIn(returns)) {
-    const number = partial.type === OTHER ? undefined : table.of(partial, partial.key, MAX_SERIES);
-    if (number === undefined) return 'anew';
-    table.add(number, partial);
+  for (const { from, number } of partialsIn(returns)) {
+    const name = from.series[number] as NamedSeries;
+    const series = name.type === OTHER ? undefined : table.of(name, name.key, MAX_SERIES);
+    if (series === undefined) return 'anew';
+    table.add(series, from, number);
   }
   return {
     document: table.size === 0 ? undefined : { id, position, resolution, time, series: table.columns },
@@ -79,8 +89,12 @@ export const MAX_SERIES = 1000;
 
 const isOther = ({ type }: Series): boolean => type === OTHER;
 
-function* partialsIn(parts: readonly BucketPart[]): Iterable<SeriesPartial> {
-  for (const { minutes } of parts) for (const { series } of minutes) yield* series;
+function* partialsIn(
+  parts: readonly BucketPart[],
+): Iterable<{ readonly from: ChunkPartials; readonly number: number }> {
+  for (const { partials, minutes } of parts)
+    for (const { from, to } of minutes)
+      for (let number = from; number < to; number += 1) yield { from: partials, number };
 }
 
 /** A series less what a partial says; undefined where that cannot have been counted there, or not exactly be taken out. */
@@ -91,13 +105,7 @@ const without = (series: Series, partial: SeriesPartial): Series | undefined => 
       count: count - (partial.statuses.find((one) => one.status === status)?.count ?? 0),
     }))
     .filter(({ count }) => count !== 0);
-  const latency = takenOut(series.latency, [
-    ...Array.from(partial.buckets.subarray(partial.first_bucket, partial.end_bucket), (bucket) => ({
-      bucket,
-      times: 1,
-    })),
-    ...(partial.weighted ?? []),
-  ]);
+  const latency = takenOut(series.latency, partial.buckets);
   const count = series.count - partial.count;
   const timed = series.timed - partial.timed;
   if (!latency || count < 0 || timed < 0 || statuses.some((one) => one.count < 0)) return undefined;

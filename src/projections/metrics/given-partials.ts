@@ -1,17 +1,18 @@
 import { decodeChunk, type StoredChunk } from '../../domain/telemetry/chunk.js';
 import type { Routing } from '../../domain/telemetry/routes/shown.js';
-import { partialsOf, type MinutePartial } from './partials.js';
+import type { ChunkPartials } from './partials.js';
+import { partialsOf } from './sum-up.js';
 
-const given = new WeakMap<StoredChunk, () => readonly MinutePartial[]>();
+const given = new WeakMap<StoredChunk, ChunkPartials>();
 
 /**
  * Hands in what {@link partialsOf} made of a chunk elsewhere: it need not be read here any more. Only of a chunk in
  * which no route is made of a path, so that no route book changes anything.
  */
-export const givePartials = (stored: StoredChunk, partials: () => readonly MinutePartial[]): void => {
+export const givePartials = (stored: StoredChunk, partials: ChunkPartials): void => {
   given.set(stored, partials);
 };
 
 /** What a chunk says by minute and series, with the routes that its paths have. */
-export const chunkPartials = (stored: StoredChunk, routing: Routing): readonly MinutePartial[] =>
-  given.get(stored)?.() ?? partialsOf(decodeChunk(stored, routing));
+export const chunkPartials = (stored: StoredChunk, routing: Routing): ChunkPartials =>
+  given.get(stored) ?? partialsOf(decodeChunk(stored, routing));

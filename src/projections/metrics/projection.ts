@@ -6,7 +6,13 @@ import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
 import { amendBucket, MAX_SERIES, type BucketPart, type MetricsBucket } from './amend.js';
 import { chunkPartials } from './given-partials.js';
-import { nameKey, type MinutePartial, type SeriesName, type SeriesPartial } from './partials.js';
+import {
+  nameKey,
+  type ChunkPartials,
+  type MinutePartials,
+  type NamedSeries,
+  type SeriesName,
+} from './partials.js';
 import { bucketId, OTHER, resolutionMs, spanOfBucket, type Resolution } from './resolutions.js';
 import { inOrder, seriesOf, SeriesTable, type SeriesColumns } from './series-table.js';
 
@@ -29,23 +35,24 @@ const tableOf = (series?: SeriesColumns): SeriesTable =>
   (series && open.get(series)) ?? new SeriesTable(series);
 
 /** Adds what one minute of a chunk says of a series: to its own, or where there are too many to that of the others. */
-const add = (table: SeriesTable, partial: SeriesPartial): void => {
-  const own = table.of(partial, partial.key, partial.type === OTHER ? Infinity : MAX_SERIES);
+const add = (table: SeriesTable, from: ChunkPartials, partial: number): void => {
+  const series = from.series[partial] as NamedSeries;
+  const own = table.of(series, series.key, series.type === OTHER ? Infinity : MAX_SERIES);
   if (own !== undefined) {
-    table.add(own, partial);
+    table.add(own, from, partial);
     return;
   }
-  const other = otherName(partial.status_class);
+  const other = otherName(series.status_class);
   const others = table.of(other, nameKey(other), Infinity);
-  if (others !== undefined) table.add(others, partial);
+  if (others !== undefined) table.add(others, from, partial);
 };
 
 const partOf = (
   resolution: Resolution,
-  minutes: readonly MinutePartial[],
+  partials: ChunkPartials,
 ): readonly { readonly id: string; readonly part: BucketPart }[] => {
-  const by_start = new Map<number, MinutePartial[]>();
-  for (const minute of minutes) {
+  const by_start = new Map<number, MinutePartials[]>();
+  for (const minute of partials.minutes) {
     const time = minute.minute - (minute.minute % resolutionMs[resolution]);
     const found = by_start.get(time);
     if (found) found.push(minute);
@@ -53,7 +60,7 @@ const partOf = (
   }
   return [...by_start].map(([time, inside]) => ({
     id: bucketId(resolution, time),
-    part: { resolution, time, minutes: inside },
+    part: { resolution, time, partials, minutes: inside },
   }));
 };
 
@@ -70,9 +77,9 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
   parts: (event, routing): readonly Part<BucketPart>[] => {
     const { tenant_id: tenant } = event.metadata;
     if (tenant === undefined || event.type !== TELEMETRY_RECORDED) return [];
-    const minutes = chunkPartials(event, routing);
+    const partials = chunkPartials(event, routing);
     return (['1m', '1h', '1d'] as const).flatMap((resolution) =>
-      partOf(resolution, minutes).map((part) => ({ tenant, ...part })),
+      partOf(resolution, partials).map((part) => ({ tenant, ...part })),
     );
   },
 
@@ -89,9 +96,10 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
       : [];
   },
 
-  fold: (document, { resolution, time, minutes }, { id, position }: FoldContext): MetricsBucket => {
+  fold: (document, { resolution, time, partials, minutes }, { id, position }: FoldContext): MetricsBucket => {
     const table = tableOf(document?.series);
-    for (const minute of minutes) for (const partial of minute.series) add(table, partial);
+    for (const { from, to } of minutes)
+      for (let partial = from; partial < to; partial += 1) add(table, partials, partial);
     const series = table.columns;
     open.set(series, table);
     return { id, position, resolution, time, series };

@@ -4,7 +4,15 @@ import {
   emptyHistogram,
   type Histogram,
 } from '../../domain/telemetry/histogram.js';
-import { nameKey, type SeriesName, type SeriesPartial, type StatusCount } from './partials.js';
+import {
+  nameKey,
+  numberOf,
+  NUMBERS,
+  startOf,
+  type ChunkPartials,
+  type SeriesName,
+  type StatusCount,
+} from './partials.js';
 
 /** A series of a bucket. Everything adds up, so that series of any buckets can be merged. */
 export interface Series extends SeriesName {
@@ -38,7 +46,6 @@ export interface SeriesColumns {
 }
 
 const NAME = 5;
-const NUMBERS = 7;
 const STATUS = 3;
 /** In a name's last number, beside the status class: the route was made from paths. */
 const MADE = 0x100;
@@ -127,21 +134,27 @@ export class SeriesTable {
     return this.#by_name.get(key) ?? (this.size < most ? this.#begin(name, key) : undefined);
   }
 
-  add(series: number, partial: SeriesPartial): void {
+  /** Adds one of a chunk's partials to a series. */
+  add(series: number, from: ChunkPartials, partial: number): void {
     const numbers = this.#numbers.items;
+    const said = from.numbers;
     const at = series * NUMBERS;
-    numbers[at] = (numbers[at] ?? 0) + partial.count;
-    numbers[at + 1] = (numbers[at + 1] ?? 0) + partial.errors;
-    numbers[at + 2] = (numbers[at + 2] ?? 0) + partial.client_errors;
-    for (const { status, count } of partial.statuses) this.#count(series, status, count);
-    if (partial.timed === 0) return;
-    numbers[at + 3] = (numbers[at + 3] ?? 0) + partial.timed;
-    numbers[at + 4] = (numbers[at + 4] ?? 0) + partial.sum_us;
-    numbers[at + 5] = Math.min(numbers[at + 5] ?? 0, partial.min_ms);
-    numbers[at + 6] = Math.max(numbers[at + 6] ?? 0, partial.max_ms);
+    const its = partial * NUMBERS;
+    // Counts, failures, times and their sum add up; what is least and greatest comes after them.
+    for (let i = 0; i < numberOf.min_ms; i += 1)
+      numbers[at + i] = (numbers[at + i] as number) + (said[its + i] as number);
+    for (let i = startOf(from.status_ends, partial); i < (from.status_ends[partial] as number); i += 1)
+      this.#count(series, from.statuses[2 * i] as number, from.statuses[2 * i + 1] as number);
+    if (said[its + numberOf.timed] === 0) return;
+    const [least, most] = [said[its + numberOf.min_ms] as number, said[its + numberOf.max_ms] as number];
+    if (least < (numbers[at + numberOf.min_ms] as number)) numbers[at + numberOf.min_ms] = least;
+    if (most > (numbers[at + numberOf.max_ms] as number)) numbers[at + numberOf.max_ms] = most;
     const before = this.#latencies[series] ?? emptyHistogram();
-    let latency = addToBuckets(before, partial.buckets, partial.first_bucket, partial.end_bucket);
-    for (const { bucket, times } of partial.weighted ?? []) latency = addToBucket(latency, bucket, times);
+    const first = startOf(from.bucket_ends, partial);
+    let latency = addToBuckets(before, from.buckets, first, from.bucket_ends[partial] as number);
+    if (from.weighted.size > 0)
+      for (const { bucket, times } of from.weighted.get(partial) ?? [])
+        latency = addToBucket(latency, bucket, times);
     this.#latencies[series] = latency;
   }
 
