@@ -19,21 +19,21 @@ export interface CommandContext {
   /** The record that the command reacts to; absent: the request. */
   readonly causation_id?: string;
   /** Absent where the command did not come over the network. */
-  readonly client?: ClientOrigin;
-  readonly idempotency_key?: string;
+  readonly client?: ClientOrigin | undefined;
+  readonly idempotency_key?: string | undefined;
   /** The version that the client has seen and wants to change (`If-Match`). */
-  readonly expected_version?: number;
+  readonly expected_version?: number | undefined;
   /** Of requests with telemetry: the times of events are read by it. */
-  readonly arrival?: Arrival;
+  readonly arrival?: Arrival | undefined;
   /** What holds for the sender of telemetry; absent: as much as is possible. */
-  readonly limits?: Limits;
+  readonly limits?: Limits | undefined;
   /** Events that happened before this time, in epoch milliseconds, are not taken; absent: none is too old. */
-  readonly oldest_time?: number;
+  readonly oldest_time?: number | undefined;
   /**
    * Draws on the sender's budget of events: called once it is known how many a request has, before they are stored.
    * A refusal ends the request.
    */
-  readonly charge?: (events: number) => CommandRefusal | undefined;
+  readonly charge?: ((events: number) => CommandRefusal | undefined) | undefined;
 }
 
 /** Which way a command was refused; the API's status follows from it. */

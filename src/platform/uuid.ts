@@ -11,8 +11,9 @@ const format = (bytes: Buffer, version: number): string => {
 
 /** A UUID version 7 (RFC 9562 §5.7): 48 bits of milliseconds, then random. */
 export const uuidV7 = (clock: Pick<Clock, 'now'>, random: Random): string => {
-  const bytes = Buffer.concat([Buffer.alloc(6), random.bytes(10)]);
+  const bytes = Buffer.allocUnsafe(16);
   bytes.writeUIntBE(clock.now(), 0, 6);
+  random.bytes(10).copy(bytes, 6);
   return format(bytes, 7);
 };
 

@@ -39,13 +39,11 @@ export const answer = async <R>(
   if (!result.ok) return refuse(ofRefusal(result.refusal), request);
   const { value, position, replayed } = result;
   if (awaits.length > 0) await api.models.reached(awaits, position, READ_YOUR_WRITES_MS);
+  const its: Record<string, string> = { [POSITION_HEADER]: position };
+  if (replayed && request.context.idempotency_key !== undefined) its['Idempotency-Replayed'] = 'true';
   return {
     status,
-    headers: {
-      [POSITION_HEADER]: position,
-      ...(replayed && request.context.idempotency_key !== undefined && { 'Idempotency-Replayed': 'true' }),
-      ...headers?.(value),
-    },
+    headers: headers ? Object.assign(its, headers(value)) : its,
     body: { ...body(value), position },
   };
 };

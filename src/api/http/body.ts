@@ -111,14 +111,15 @@ const collect = (
     const announced = Number(request.headers['content-length'] ?? 0);
     let assembly: Assembly | undefined;
     let size = 0;
-    const settle = (act: () => void): void => {
-      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
-      act();
+    let ended = false;
+    const stop = (why: 'too_large' | 'no_room'): void => {
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      resolve(why);
     };
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) settle(() => resolve('too_large'));
-      else if (account && !account.take(chunk.length)) settle(() => resolve('no_room'));
+      if (size > limit) stop('too_large');
+      else if (account && !account.take(chunk.length)) stop('no_room');
       else {
         // Not before its first bytes are here: who only announces a body takes no memory.
         assembly ??=
@@ -126,9 +127,15 @@ const collect = (
         assembly.add(chunk);
       }
     };
-    const onEnd = (): void => settle(() => resolve(assembly?.whole() ?? Buffer.alloc(0)));
-    const onGone = (): void => settle(() => reject(new ClientGone('The request ended in its middle.')));
-    request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+    const onEnd = (): void => {
+      ended = true;
+      resolve(assembly?.whole() ?? Buffer.alloc(0));
+    };
+    // Comes after an error too, which node does not raise where nobody listens for it.
+    const onClose = (): void => {
+      if (!ended) reject(new ClientGone('The request ended in its middle.'));
+    };
+    request.on('data', onData).on('end', onEnd).on('close', onClose);
   });
 
 /** Memory that inflating takes is counted only when it is done, so few bodies are inflated at once: as many as there are threads for it. */

@@ -111,18 +111,21 @@ export class Dispatcher {
     const wait = allowance?.draw(1);
     if (wait !== undefined) return stop(ofRefusal(rateLimited(wait)));
 
-    const context = contextOf(route, incoming, principal.value);
+    const telemetry =
+      name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance, settings) : undefined;
+    if (telemetry?.ok === false) return telemetry;
+    const context = contextOf(route, incoming, principal.value, telemetry?.value);
     if (!context.ok) return context;
     const checked = checkAddress(route, incoming);
     if (!checked.ok) return checked;
-    const telemetry =
-      name === 'events' ? telemetryOf(incoming, this.api.clock.now(), allowance, settings) : pass({});
-    if (!telemetry.ok) return telemetry;
     if (name === 'events' && settings) passage.limits = settings.limits;
-    const request: Omit<ApiRequest, 'body'> = {
-      ...checked.value,
+    const { params, query } = checked.value;
+    const request: ApiRequest = {
+      params,
+      query,
+      body: undefined,
       principal: principal.value,
-      context: { ...context.value, ...telemetry.value },
+      context: context.value,
       headers: incoming.request.headers,
       url: incoming.url,
       ip: incoming.ip,
@@ -130,7 +133,7 @@ export class Dispatcher {
     if (name === 'events') return this.#takeIn(route, incoming.request, request);
     const body = await readRouteBody(route, incoming.request);
     if (!body.ok) return body;
-    const there = await this.#await(route, checked.value.query);
+    const there = await this.#await(route, query);
     return there.ok ? pass(await route.handle({ ...request, body: body.value }, this.api)) : there;
   }
 
@@ -138,7 +141,7 @@ export class Dispatcher {
   async #takeIn(
     route: Route,
     message: IncomingMessage,
-    request: Omit<ApiRequest, 'body'>,
+    request: ApiRequest,
   ): Promise<Step<ApiResponse>> {
     const { tenant_id, actor } = request.principal;
     const { limits } = request.context;
@@ -223,16 +226,17 @@ const rateLimited = (retry_after_seconds: number): CommandRefusal => ({
 });
 
 const drawerOf = ({ tenant_id, actor }: Principal, address: string): Drawer => ({
-  ...(tenant_id !== undefined && { tenant: tenant_id }),
+  tenant: tenant_id,
   credential: actor.id,
   address,
 });
 
-/** The request as commands want to know it. */
+/** The request as commands want to know it. Written out field by field: it is made for every request. */
 const contextOf = (
   route: Route,
   { request, request_id, ip }: Incoming,
   principal: Principal,
+  telemetry: TelemetryContext | undefined,
 ): Step<CommandContext> => {
   const idempotency_key = route.idempotent ? idempotencyKeyOf(request.headers) : undefined;
   if (idempotency_key === null)
@@ -247,11 +251,17 @@ const contextOf = (
     origin: 'api',
     request_id,
     correlation_id: traceIdOf(request.headers) ?? request_id,
-    ...(route.limit !== 'events' && { client: clientOf(ip, request.headers) }),
-    ...(idempotency_key !== undefined && { idempotency_key }),
-    ...(expected_version !== undefined && { expected_version }),
+    client: route.limit === 'events' ? undefined : clientOf(ip, request.headers),
+    idempotency_key,
+    expected_version,
+    arrival: telemetry?.arrival,
+    limits: telemetry?.limits,
+    oldest_time: telemetry?.oldest_time,
+    charge: telemetry?.charge,
   });
 };
+
+type TelemetryContext = Pick<CommandContext, 'arrival' | 'limits' | 'oldest_time' | 'charge'>;
 
 /** What is known besides of a request with telemetry; events are drawn from the allowance as they are counted. */
 const telemetryOf = (
@@ -259,19 +269,17 @@ const telemetryOf = (
   received_at: number,
   allowance: Allowance | undefined,
   settings: Settings | undefined,
-): Step<Pick<CommandContext, 'arrival' | 'limits' | 'oldest_time' | 'charge'>> => {
+): Step<TelemetryContext> => {
   const sent_at = sentAtOf(request.headers);
   if (Number.isNaN(sent_at))
     return stop(
       problem(400, 'invalid_sent_at', `${SENT_AT_HEADER} is RFC 3339, or milliseconds since 1970.`),
     );
   return pass({
-    arrival: { received_at, ...(sent_at !== undefined && { sent_at }) },
-    ...(settings && {
-      limits: settings.limits,
-      oldest_time: oldestAccepted(settings.retention_days, received_at),
-    }),
-    ...(allowance && { charge: charging(allowance) }),
+    arrival: { received_at, sent_at },
+    limits: settings?.limits,
+    oldest_time: settings && oldestAccepted(settings.retention_days, received_at),
+    charge: allowance && charging(allowance),
   });
 };
 

@@ -8,7 +8,7 @@ import { drawn, fullBucket, refilled, timeUntil, type Bucket, type Rate } from '
 /** On whose budgets a request draws. */
 export interface Drawer {
   /** Absent for the operator and for those who are not signed in. */
-  readonly tenant?: string;
+  readonly tenant: string | undefined;
   readonly credential: string;
   /** Where the request comes from. */
   readonly address: string;

@@ -55,15 +55,7 @@ export class Wire {
 
   send(request: IncomingMessage, response: ServerResponse, answer: ApiResponse, request_id: string): void {
     const content = encode(answer.body);
-    const headers: Record<string, string> = {
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'X-Request-Id': request_id,
-    };
-    Object.assign(headers, answer.headers);
-    if (content !== undefined) headers['Content-Type'] = answer.content_type ?? 'application/json';
-    if (answer.status !== 204) headers['Content-Length'] = String(Buffer.byteLength(content ?? ''));
-    if (this.#closing) headers['Connection'] = 'close';
+    const headers = this.#headers(answer, content, request_id);
     const sent = request.method === 'HEAD' ? undefined : content;
     if (request.complete) {
       response.writeHead(answer.status, headers).end(sent);
@@ -88,7 +80,28 @@ export class Wire {
       response.end();
     });
   }
+
+  /** Names and values by turns, each name once: node writes these as they are, and an object only after looking at it. */
+  #headers(
+    { status, headers, content_type = 'application/json' }: ApiResponse,
+    content: Uint8Array | string | undefined,
+    request_id: string,
+  ): string[] {
+    const list = ['X-Request-Id', request_id];
+    for (const name in BY_DEFAULT) if (headers?.[name] === undefined) list.push(name, BY_DEFAULT[name] ?? '');
+    for (const name in headers) list.push(name, headers[name] ?? '');
+    if (content !== undefined) list.push('Content-Type', content_type);
+    if (status !== 204) list.push('Content-Length', String(Buffer.byteLength(content ?? '')));
+    if (this.#closing) list.push('Connection', 'close');
+    return list;
+  }
 }
+
+/** What answers say unless they say something else. */
+const BY_DEFAULT: Readonly<Record<string, string>> = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
 
 /** Text stays text: node sends it in one piece with the headers. */
 const encode = (body: unknown): Uint8Array | string | undefined =>

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { EventId, TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryStream } from '../../domain/telemetry/address.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
@@ -40,7 +41,7 @@ export interface WriteRequest {
   /** Pieces of the request's events, as {@link ChunkWriter.cut} cuts them; none of them empty. */
   readonly pieces: readonly Piece[];
   /** Given for a request with an `Idempotency-Key`: the ids of its pieces' chunks. It then shares no chunk with others. */
-  readonly chunk_ids?: readonly EventId[];
+  readonly chunk_ids?: readonly EventId[] | undefined;
 }
 
 export interface ChunkWriterOptions {
@@ -61,20 +62,41 @@ const DEFAULT_WAITING_BYTES = 128 * 1024 * 1024;
 /** How often a chunk is tried again after another writer was faster, or the store did not answer. */
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 50;
+/** Behind a shared one a chunk with fewer bytes waits for more, until so many turns of the event loop brought none. */
+const SMALL_BYTES = 64 * 1024;
+const QUIET_TURNS = 4;
+const LONGEST_GATHERING_MS = 2;
 
+/** A piece on its way to the log. */
 interface Waiting {
   readonly piece: Piece;
-  readonly settle: (outcome: PieceOutcome) => void;
-  readonly fail: (error: unknown) => void;
+  /** Its number in its request. */
+  readonly k: number;
+  readonly request: Pending;
 }
+
+/** A request that waits for its pieces: for all of them, also where one fails, since its bytes are read until then. */
+interface Pending {
+  readonly outcomes: PieceOutcome[];
+  left: number;
+  failure: unknown;
+  readonly done: (request: Pending) => void;
+}
+
+const settle = ({ k, request }: Waiting, outcome: PieceOutcome | undefined, failure?: unknown): void => {
+  if (outcome) request.outcomes[k] = outcome;
+  else request.failure ??= failure;
+  request.left -= 1;
+  if (request.left === 0) request.done(request);
+};
 
 /** A chunk that still collects pieces. */
 interface OpenChunk {
-  readonly group: string;
   readonly cause: Cause;
+  readonly time_offset_ms: number;
   readonly ticket: GuardTicket;
   /** Given where nothing else may join. */
-  readonly id?: EventId;
+  readonly id: EventId | undefined;
   readonly waiting: Waiting[];
   bytes: number;
   events: number;
@@ -92,6 +114,8 @@ interface Lane {
   /** Whether all went well so far. */
   steady: boolean;
   under_way: number;
+  /** Whether the next chunk, where it is small, waits for requests that are just arriving; whether it does so now. */
+  gathering: 'no' | 'due' | 'now';
   /** Resolves when what went off last has come to an end, and with it all before it. */
   ended: Promise<void>;
 }
@@ -99,7 +123,8 @@ interface Lane {
 /**
  * Packs events into chunks and appends them. A chunk goes off at once where none of its tenant is under way or it is
  * full, and what comes meanwhile shares the next one: nobody waits for a timer, and the busier it is the more share
- * one flush.
+ * one flush. Where several requests shared the last chunk, the next waits for those that are just arriving: their
+ * senders were answered together, so they come together.
  * Requests share a chunk where tenant, actor, origin and the correction of times are the same; the record names the
  * first of them.
  * A caller is answered when its own events are durable, or known not to be.
@@ -132,26 +157,27 @@ export class ChunkWriter {
   }
 
   /** Stores a request's events; one outcome for each piece, in their order. */
-  async write(request: WriteRequest): Promise<readonly PieceOutcome[]> {
-    const { pieces } = request;
+  write(request: WriteRequest): Promise<readonly PieceOutcome[]> {
+    const { tenant, pieces } = request;
     const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
-    if (!this.#waiting.take(request.tenant, bytes))
-      return pieces.map(() => ({ ok: false, refusal: overloaded }));
+    if (pieces.length === 0 || !this.#waiting.take(tenant, bytes))
+      return Promise.resolve(pieces.map(() => ({ ok: false, refusal: overloaded })));
 
-    const lane = this.#laneOf(request.tenant);
-    const outcomes = pieces.map(
-      (piece, k) =>
-        new Promise<PieceOutcome>((settle, fail) => {
-          this.#enqueue(lane, request, piece, k, { piece, settle, fail });
-        }),
-    );
-    this.#run(lane);
-    // All of them, also where one fails: the caller's bytes are read until then.
-    const settled = await Promise.allSettled(outcomes);
-    this.#waiting.release(request.tenant, bytes);
-    return settled.map((outcome) => {
-      if (outcome.status === 'rejected') throw outcome.reason;
-      return outcome.value;
+    const lane = this.#laneOf(tenant);
+    return new Promise((resolve, reject) => {
+      const pending: Pending = {
+        outcomes: [],
+        left: pieces.length,
+        failure: undefined,
+        done: ({ outcomes, failure }) => {
+          this.#waiting.release(tenant, bytes);
+          if (failure === undefined) resolve(outcomes);
+          else reject(failure);
+        },
+      };
+      for (const [k, piece] of pieces.entries())
+        this.#enqueue(lane, request, { piece, k, request: pending });
+      this.#run(lane);
     });
   }
 
@@ -166,6 +192,7 @@ export class ChunkWriter {
         presumed: 'none',
         steady: false,
         under_way: 0,
+        gathering: 'no',
         ended: Promise.resolve(),
       };
       this.#lanes.set(tenant, lane);
@@ -173,18 +200,18 @@ export class ChunkWriter {
     return lane;
   }
 
-  #enqueue(lane: Lane, request: WriteRequest, piece: Piece, k: number, waiting: Waiting): void {
-    const { cause, ticket } = request;
-    const id = request.chunk_ids?.[k];
+  #enqueue(lane: Lane, { cause, ticket, chunk_ids }: WriteRequest, waiting: Waiting): void {
+    const { piece, k } = waiting;
+    const id = chunk_ids?.[k];
     const { time_offset_ms = 0 } = piece.received;
-    const group = `${cause.actor.kind} ${cause.actor.id} ${cause.origin} ${time_offset_ms}`;
     const events = piece.to - piece.from;
     const last = lane.queue.at(-1);
     if (
       last &&
       id === undefined &&
       last.id === undefined &&
-      last.group === group &&
+      last.time_offset_ms === time_offset_ms &&
+      isAlike(last.cause, cause) &&
       last.bytes + piece.bytes <= this.#limits.bytes &&
       last.events + events <= this.#limits.events
     ) {
@@ -194,10 +221,10 @@ export class ChunkWriter {
       return;
     }
     lane.queue.push({
-      group,
       cause,
+      time_offset_ms,
       ticket,
-      ...(id !== undefined && { id }),
+      id,
       waiting: [waiting],
       bytes: piece.bytes,
       events,
@@ -205,9 +232,11 @@ export class ChunkWriter {
   }
 
   #run(lane: Lane): void {
+    if (lane.gathering === 'due' && lane.under_way === 0) void this.#gather(lane);
     while (this.#mayStart(lane)) {
       const chunk = lane.queue.shift();
       if (!chunk) return;
+      lane.gathering = chunk.waiting.length > 1 ? 'due' : 'no';
       const before = lane.ended;
       lane.under_way += 1;
       lane.ended = this.#write(lane, chunk, before).then(async () => {
@@ -218,8 +247,26 @@ export class ChunkWriter {
     }
   }
 
-  #mayStart({ tenant, queue, under_way, steady, stream }: Lane): boolean {
-    if (under_way === 0) return queue.length > 0;
+  /** Lets requests that are just arriving join the next chunk. */
+  async #gather(lane: Lane): Promise<void> {
+    const [chunk] = lane.queue;
+    if (!chunk) return;
+    const mayGrow = (): boolean =>
+      lane.queue[0] === chunk && chunk.bytes < SMALL_BYTES && chunk.id === undefined;
+    const latest = this.clock.monotonic() + LONGEST_GATHERING_MS;
+    lane.gathering = mayGrow() ? 'now' : 'no';
+    for (let quiet = 0; mayGrow() && quiet < QUIET_TURNS && this.clock.monotonic() <= latest;) {
+      const { bytes } = chunk;
+      await setImmediate();
+      quiet = chunk.bytes > bytes ? 0 : quiet + 1;
+    }
+    if (lane.queue[0] !== chunk) return;
+    lane.gathering = 'no';
+    this.#run(lane);
+  }
+
+  #mayStart({ tenant, queue, under_way, steady, stream, gathering }: Lane): boolean {
+    if (under_way === 0) return queue.length > (gathering === 'now' ? 1 : 0);
     const most = steady && stream === this.#streamOf(tenant) ? (this.options.under_way ?? 1) : 1;
     return under_way < most && queue.length > 1;
   }
@@ -230,16 +277,16 @@ export class ChunkWriter {
       const draft = this.#close(chunk);
       const outcome = await this.#append(lane, chunk, draft, before);
       let index = 0;
-      for (const { piece, settle } of chunk.waiting) {
-        settle(
-          'refusal' in outcome
-            ? { ok: false, refusal: outcome.refusal }
-            : { ok: true, chunk: draft.id, index, ...outcome },
-        );
-        index += piece.to - piece.from;
+      for (const waiting of chunk.waiting) {
+        if ('refusal' in outcome) settle(waiting, { ok: false, refusal: outcome.refusal });
+        else {
+          const { position, recorded_at, repeated } = outcome;
+          settle(waiting, { ok: true, chunk: draft.id, index, position, recorded_at, repeated });
+        }
+        index += waiting.piece.to - waiting.piece.from;
       }
     } catch (error) {
-      for (const { fail } of chunk.waiting) fail(error);
+      for (const waiting of chunk.waiting) settle(waiting, undefined, error);
     }
   }
 
@@ -347,6 +394,10 @@ const following = (last: ExpectedRevision): Revision => (last === 'none' ? 0 : l
 
 const later = (a: ExpectedRevision, b: ExpectedRevision): ExpectedRevision =>
   a === 'none' || (b !== 'none' && b > a) ? b : a;
+
+/** Whether records of two requests may be one. */
+const isAlike = (one: Cause, other: Cause): boolean =>
+  one.actor.id === other.actor.id && one.actor.kind === other.actor.kind && one.origin === other.origin;
 
 const overloaded: CommandRefusal = {
   kind: 'unavailable',

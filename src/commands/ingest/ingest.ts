@@ -60,9 +60,17 @@ interface Written {
   /** The pieces that were to be stored: as cut, and how many of their events are no repetitions. */
   readonly pieces: readonly { readonly cut: Piece; readonly count: number; readonly outcome: PieceOutcome }[];
   /** Present where events have ids: knows which of them are repetitions, and of what. */
-  readonly claim?: IdClaim;
+  readonly claim: IdClaim | undefined;
   /** By here the repeated events are in the log. */
   readonly position: Position;
+}
+
+/** A piece as cut, and what of it is no repetition. */
+interface Kept {
+  /** The piece's number among all. */
+  readonly k: number;
+  readonly cut: Piece;
+  readonly piece: Piece;
 }
 
 const settlementOf = (outcome: PieceOutcome | undefined): SpanOutcome => {
@@ -211,38 +219,39 @@ export class TelemetryIngest {
       ? await withPseudonyms(this.pseudonyms, tenant, reading.received)
       : reading.received;
     const { principal, origin, request_id, correlation_id, causation_id } = context;
-    const cause: Cause = {
+    const asked: Cause = {
       tenant_id: tenant,
       actor: principal.actor,
       origin,
       request_id,
       correlation_id,
       causation_id: causation_id ?? request_id,
-      ...(keyed && { idempotency: keyed }),
     };
+    const cause = keyed ? { ...asked, idempotency: keyed } : asked;
     // Cut before repetitions are left out: a key's chunks are numbered alike, whatever is known by then.
     const cuts = this.chunks.cut(received);
     const claim = received.client_ids && (await this.client_ids.claim(tenant, received.client_ids, cuts));
-    const { repeats } = claim ?? {};
-    const kept = cuts
-      .map((cut, k) => ({ k, cut, piece: repeats ? without(cut, repeats) : cut }))
-      .filter(({ piece }) => piece.to > piece.from);
-    const quota = context.limits ?? {};
-    const outcomes = await this.#store(kept, claim, { tenant, cause, ticket }, keyed, quota);
+    const repeats = claim?.repeats;
+    const kept: Kept[] = [];
+    for (const [k, cut] of cuts.entries()) {
+      const piece = repeats ? without(cut, repeats) : cut;
+      if (piece.to > piece.from) kept.push({ k, cut, piece });
+    }
+    const outcomes = await this.#store(kept, claim, { tenant, cause, ticket }, keyed, context.limits ?? {});
     return {
       pieces: kept.flatMap(({ cut, piece }, n) => {
         const outcome = outcomes[n];
         return outcome ? [{ cut, count: piece.to - piece.from, outcome }] : [];
       }),
-      ...(claim && { claim }),
+      claim,
       position: repeats ? await this.client_ids.position() : START,
     };
   }
 
   async #store(
-    kept: readonly { readonly k: number; readonly piece: Piece }[],
+    kept: readonly Kept[],
     claim: IdClaim | undefined,
-    request: Pick<WriteRequest, 'tenant' | 'cause' | 'ticket'>,
+    { tenant, cause, ticket }: Pick<WriteRequest, 'tenant' | 'cause' | 'ticket'>,
     keyed: Keyed | undefined,
     quota: Quota,
   ): Promise<readonly PieceOutcome[]> {
@@ -251,10 +260,10 @@ export class TelemetryIngest {
       keyed && kept.map(({ k }) => chunkIdOf(uuidFrom('telemetry', keyed.key, keyed.body, String(k))));
     try {
       const pieces = kept.map(({ piece }) => piece);
-      const outcomes = await this.quotas.within(request.tenant, quota, pieces, () =>
-        this.chunks.write({ ...request, pieces, ...(chunk_ids && { chunk_ids }) }),
+      const outcomes = await this.quotas.within(tenant, quota, pieces, () =>
+        this.chunks.write({ tenant, cause, ticket, pieces, chunk_ids }),
       );
-      for (const [n, { k }] of kept.entries()) claim?.settle(k, settlementOf(outcomes[n]));
+      if (claim) for (const [n, { k }] of kept.entries()) claim.settle(k, settlementOf(outcomes[n]));
       return outcomes;
     } catch (error) {
       for (const { k } of kept) claim?.settle(k, { outcome: 'failed' });
@@ -263,7 +272,7 @@ export class TelemetryIngest {
   }
 
   /** Carries a request out; one with an `Idempotency-Key` once, and the same answer for its repetitions. */
-  async #once<R extends OneAnswer | BatchAnswer>(
+  #once<R extends OneAnswer | BatchAnswer>(
     route: string,
     body: Buffer,
     { idempotency_key, principal }: CommandContext,

@@ -119,13 +119,21 @@ export class Quotas {
   ) {}
 
   /** Writes a request's pieces where there is room for all of them. */
-  async within(
+  within(
     tenant: TenantId,
     quota: Quota,
     pieces: readonly Piece[],
     write: () => Promise<readonly PieceOutcome[]>,
   ): Promise<readonly PieceOutcome[]> {
-    if (pieces.length === 0 || !hasQuota(quota)) return write();
+    return pieces.length === 0 || !hasQuota(quota) ? write() : this.#within(tenant, quota, pieces, write);
+  }
+
+  async #within(
+    tenant: TenantId,
+    quota: Quota,
+    pieces: readonly Piece[],
+    write: () => Promise<readonly PieceOutcome[]>,
+  ): Promise<readonly PieceOutcome[]> {
     const tally = await this.#tally(tenant);
     const wanted = pieces.map(sizeOf).reduce(addUsage);
     const room = tally?.reserve(quota, wanted);
@@ -148,9 +156,10 @@ export class Quotas {
 
   /** How a tenant stands today; undefined where it has no quota, or nothing is known yet. */
   standing(tenant: TenantId, quota: Quota): Standing | undefined {
+    if (!hasQuota(quota)) return undefined;
     const now = this.clock.now();
     const tally = this.#tallies.get(tenant);
-    if (!hasQuota(quota) || tally?.day !== dayOf(now)) return undefined;
+    if (tally?.day !== dayOf(now)) return undefined;
     return { quota, left: leftOf(quota, tally.stored), seconds: secondsOfDayLeft(now) };
   }
 

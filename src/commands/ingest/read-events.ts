@@ -200,13 +200,17 @@ class EventsReader implements Elements {
 
   reading(): Reading {
     const count = this.#count;
-    const slices = { starts: room.starts.slice(0, count), ends: room.ends.slice(0, count) };
+    // Of one event a list is as good, and there are many such requests.
+    const slices =
+      count === 1
+        ? { starts: [room.starts[0] ?? 0], ends: [room.ends[0] ?? 0] }
+        : { starts: room.starts.slice(0, count), ends: room.ends.slice(0, count) };
     const { time_offset_ms } = this.#receipt;
     return {
       received: {
         body: onOneLine(this.body, slices),
         ...slices,
-        times: room.times.slice(0, count),
+        times: count === 1 ? [room.times[0] ?? NaN] : room.times.slice(0, count),
         ...(time_offset_ms !== 0 && { time_offset_ms }),
         // One event is as soon scanned again where it is read.
         ...(this.#place > 1 && count <= this.#columned && { columns: scanner.columns.columns() }),

@@ -17,7 +17,7 @@ export const SentAt = Type.Union(
 /** When a request came, and when its sender says that it was sent. Epoch milliseconds, each by its own clock. */
 export interface Arrival {
   readonly received_at: number;
-  readonly sent_at?: number;
+  readonly sent_at?: number | undefined;
 }
 
 /** A sender's time as epoch milliseconds; NaN where it is none. */

@@ -79,7 +79,7 @@ describe('other budgets', () => {
 
   it('of sign-ins are those of an address, whoever tries', () => {
     const ask = (address: string): number | undefined =>
-      limits.allowance('sign_in', { credential: 'anonymous', address })?.draw(1);
+      limits.allowance('sign_in', { tenant: undefined, credential: 'anonymous', address })?.draw(1);
     expect([ask('192.0.2.1'), ask('192.0.2.1'), ask('192.0.2.1'), ask('192.0.2.2')]).toEqual([
       undefined,
       undefined,

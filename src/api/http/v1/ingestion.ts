@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import type { OneAnswer } from '../../../commands/ingest/ingest.js';
 import { TelemetryEvent } from '../../../domain/telemetry/event.js';
 import { MAX_EVENT_BYTES } from '../../../domain/telemetry/event-limits.js';
 import type { TelemetryFilter } from '../../../domain/telemetry/filter.js';
@@ -61,6 +62,8 @@ export const batchHeaders = {
   'Retry-After': 'Where something was rejected that may be sent again.',
 };
 
+const CREATED = { status: 201, body: (value: OneAnswer): OneAnswer => value };
+
 export const ingestOne = defineRoute({
   method: 'POST',
   path: '/api/v1/ingestion/events',
@@ -96,7 +99,7 @@ export const ingestOne = defineRoute({
       const duplicates = result.value.duplicate ? 1 : 0;
       countStored(api, request, { accepted: 1 - duplicates, duplicates, errors: [], rejected: 0 });
     }
-    return answer(result, request, api, { status: 201, body: (value) => value });
+    return answer(result, request, api, CREATED);
   },
 });
 
