@@ -59,7 +59,7 @@ export interface ApiConfig {
 /** What the API is made of: the composition hands it in, a test hands in what it needs. */
 export interface ApiDependencies {
   readonly pipeline: Pick<CommandPipeline, 'execute'>;
-  readonly authenticator: Pick<Authenticator, 'authenticate' | 'operatorPrincipal'>;
+  readonly authenticator: Pick<Authenticator, 'authenticate' | 'remembered' | 'operatorPrincipal'>;
   readonly settings: Pick<TenantSettings, 'of'>;
   readonly ingest: Pick<TelemetryIngest, 'one' | 'batch' | 'events'>;
   readonly quotas: Pick<Quotas, 'standing' | 'exhausted'>;

@@ -41,7 +41,10 @@ export class ApiServer {
     this.http = createHttpServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
       if (cors(request, response, config.cors_origins)) return;
       const url = request.url ?? '/';
-      const hot = request.method === 'POST' ? (hotRoutes.get(url) ?? hotRoutes.get(url.split('?', 1)[0] ?? '')) : undefined;
+      const hot =
+        request.method === 'POST'
+          ? (hotRoutes.get(url) ?? hotRoutes.get(url.split('?', 1)[0] ?? ''))
+          : undefined;
       if (hot) {
         const ip = clientAddress(request, config.trust_proxy);
         void wire.serve(hot, request, response, { url, params: {}, ip });

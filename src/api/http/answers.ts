@@ -29,16 +29,25 @@ interface CommandAnswer<R> {
   readonly headers?: (value: R) => Readonly<Record<string, string>>;
 }
 
-/** A command's result as an answer: its position in body and header, once its own read models have got there. */
+/** A command's result as an answer, once its own read models have got there. */
 export const answer = async <R>(
   result: CommandResult<R>,
   request: ApiRequest,
   api: Pick<ApiServices, 'models'>,
-  { status, awaits = [], body, headers }: CommandAnswer<R>,
+  { awaits = [], ...form }: CommandAnswer<R>,
 ): Promise<ApiResponse> => {
+  if (result.ok && awaits.length > 0) await api.models.reached(awaits, result.position, READ_YOUR_WRITES_MS);
+  return answerNow(result, request, form);
+};
+
+/** The same for a command whose client looks at no read model next: its position in body and header. */
+export const answerNow = <R>(
+  result: CommandResult<R>,
+  request: ApiRequest,
+  { status, body, headers }: Omit<CommandAnswer<R>, 'awaits'>,
+): ApiResponse => {
   if (!result.ok) return refuse(ofRefusal(result.refusal), request);
   const { value, position, replayed } = result;
-  if (awaits.length > 0) await api.models.reached(awaits, position, READ_YOUR_WRITES_MS);
   const its: Record<string, string> = { [POSITION_HEADER]: position };
   if (replayed && request.context.idempotency_key !== undefined) its['Idempotency-Replayed'] = 'true';
   return {

@@ -106,20 +106,20 @@ const collect = (
   request: IncomingMessage,
   limit: number,
   account: BodyAccount | undefined,
-): Promise<Buffer | 'too_large' | 'no_room'> =>
+): Promise<BodyOutcome> =>
   new Promise((resolve, reject) => {
     const announced = Number(request.headers['content-length'] ?? 0);
     let assembly: Assembly | undefined;
     let size = 0;
     let ended = false;
-    const stop = (why: 'too_large' | 'no_room'): void => {
+    const stop = (why: BodyOutcome): void => {
       request.off('data', onData).off('end', onEnd).off('close', onClose);
       resolve(why);
     };
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) stop('too_large');
-      else if (account && !account.take(chunk.length)) stop('no_room');
+      if (size > limit) stop(tooLarge(limit, ''));
+      else if (account && !account.take(chunk.length)) stop(fail(overloaded));
       else {
         // Not before its first bytes are here: who only announces a body takes no memory.
         assembly ??=
@@ -129,7 +129,7 @@ const collect = (
     };
     const onEnd = (): void => {
       ended = true;
-      resolve(assembly?.whole() ?? Buffer.alloc(0));
+      resolve({ ok: true, body: assembly?.whole() ?? Buffer.alloc(0) });
     };
     // Comes after an error too, which node does not raise where nobody listens for it.
     const onClose = (): void => {
@@ -160,7 +160,7 @@ const inOrder = async <T>(inflate: () => Promise<T>): Promise<T> => {
  * read, else as soon as it gets there; inflating stops at the limit too, whatever a few bytes would expand to.
  * With an `account` it is refused as well where there is no room for it.
  */
-export const readBody = async (
+export const readBody = (
   request: IncomingMessage,
   limits: BodyLimits,
   account?: BodyAccount,
@@ -168,18 +168,29 @@ export const readBody = async (
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   const decompress = decompressors.get(encoding);
   if (encoding !== 'identity' && encoding !== '' && !decompress)
-    return fail(
-      problem(415, 'unsupported_encoding', `Content-Encoding may be one of ${ENCODINGS}.`, {
-        headers: { 'Accept-Encoding': ENCODINGS },
-      }),
+    return Promise.resolve(
+      fail(
+        problem(415, 'unsupported_encoding', `Content-Encoding may be one of ${ENCODINGS}.`, {
+          headers: { 'Accept-Encoding': ENCODINGS },
+        }),
+      ),
     );
   const limit = decompress ? limits.received : limits.decompressed;
-  if (Number(request.headers['content-length'] ?? 0) > limit) return tooLarge(limit, '');
-  const received = await collect(request, limit, account);
-  if (received === 'too_large') return tooLarge(limit, '');
-  if (received === 'no_room') return fail(overloaded);
-  if (!decompress || received.length === 0) return { ok: true, body: received };
-  const result = await inOrder(() => decompress(received, limits.decompressed));
+  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve(tooLarge(limit, ''));
+  const received = collect(request, limit, account);
+  return decompress ? decompressed(received, encoding, decompress, limits, account) : received;
+};
+
+const decompressed = async (
+  collected: Promise<BodyOutcome>,
+  encoding: string,
+  decompress: Decompress,
+  limits: BodyLimits,
+  account: BodyAccount | undefined,
+): Promise<BodyOutcome> => {
+  const received = await collected;
+  if (!received.ok || received.body.length === 0) return received;
+  const result = await inOrder(() => decompress(received.body, limits.decompressed));
   switch (result.outcome) {
     case 'decompressed':
       return account && !account.take(result.body.length)

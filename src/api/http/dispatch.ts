@@ -7,7 +7,14 @@ import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.
 import { parsePosition } from '../../eventstore/event-store.js';
 import type { ValidationOutcome } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
-import { ClientGone, overloaded, readBody, type BodyAccount, type BodyLimits } from './body.js';
+import {
+  ClientGone,
+  overloaded,
+  readBody,
+  type BodyAccount,
+  type BodyLimits,
+  type BodyOutcome,
+} from './body.js';
 import {
   clientOf,
   credentialsOf,
@@ -25,7 +32,7 @@ import { noteRefused } from './refused-acts.js';
 import { ofError, ofRefusal, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
 import { withQuotas, type Allowance, type Drawer, type RateLimits } from './rate-limits.js';
-import { ANY_MEDIA_TYPE, type JsonBody, type RawBody, type Route } from './route.js';
+import { ANY_MEDIA_TYPE, type Access, type JsonBody, type RawBody, type Route } from './route.js';
 import { CROWDED } from './turns.js';
 
 /** A request that a route was found for, before anything of it is believed. */
@@ -131,26 +138,26 @@ export class Dispatcher {
       ip: incoming.ip,
     };
     if (name === 'events') return this.#takeIn(route, incoming.request, request);
-    const body = await readRouteBody(route, incoming.request);
+    const wrong = wrongMediaType(route, incoming.request);
+    if (wrong) return wrong;
+    const body = bodyOf(route, await readRouteBody(route, incoming.request));
     if (!body.ok) return body;
     const there = await this.#await(route, query);
     return there.ok ? pass(await route.handle({ ...request, body: body.value }, this.api)) : there;
   }
 
   /** Telemetry has to come through the intake: its body is read where there is room, its work done in its tenant's turn. */
-  async #takeIn(
-    route: Route,
-    message: IncomingMessage,
-    request: ApiRequest,
-  ): Promise<Step<ApiResponse>> {
+  async #takeIn(route: Route, message: IncomingMessage, request: ApiRequest): Promise<Step<ApiResponse>> {
     const { tenant_id, actor } = request.principal;
     const { limits } = request.context;
     const used_up = tenant_id && limits && this.api.quotas.exhausted(tenant_id, limits);
     if (used_up) return stop(ofRefusal(used_up));
+    const wrong = wrongMediaType(route, message);
+    if (wrong) return wrong;
     const entry = this.intake.enter(tenant_id ?? actor.id, Number(message.headers['content-length'] ?? 0));
     if (!entry) return stop(overloaded);
     try {
-      const body = await readRouteBody(route, message, entry, limits?.body_bytes);
+      const body = bodyOf(route, await readRouteBody(route, message, entry, limits?.body_bytes));
       if (!body.ok) return body;
       const bytes = Buffer.isBuffer(body.value) ? body.value.length : 0;
       const response = await entry.turn(bytes, () =>
@@ -169,29 +176,28 @@ export class Dispatcher {
     countRefused(this.api, { principal, context: { request_id } }, { code, detail });
   }
 
-  async #identify(
+  /** Who it is, and whether they may; at once where that is known by now. */
+  #identify(
     { auth, operator }: Route,
     { request }: Incoming,
     passage: Passage,
-  ): Promise<Step<Principal>> {
+  ): Step<Principal> | Promise<Step<Principal>> {
     if (auth === 'public') return pass(anonymousPrincipal);
     const credentials = credentialsOf(request.headers);
     if (!credentials) return stop(unauthenticated('Send a token or an API key.'));
-    const principal =
-      auth === 'operator'
-        ? this.api.authenticator.operatorPrincipal(credentials.bearer ?? '')
-        : ((await this.api.authenticator.authenticate(credentials)) ??
-          (operator && this.api.authenticator.operatorPrincipal(credentials.bearer ?? '')));
-    if (!principal) return stop(unauthenticated('The token or API key is not valid, or no longer.'));
-    passage.known = principal;
-    if (auth === 'operator' || auth === 'signed_in') return pass(principal);
-    if (auth === 'person')
-      return principal.actor.kind === 'user'
-        ? pass(principal)
-        : stop(problem(403, 'forbidden', 'This is for people who are signed in; an API key has no profile.'));
-    return principal.permissions.has(auth)
-      ? pass(principal)
-      : stop(problem(403, 'forbidden', `This needs the permission ${auth}.`));
+    const { authenticator } = this.api;
+    const asOperator = (): Principal | undefined => authenticator.operatorPrincipal(credentials.bearer ?? '');
+    const permit = (principal: Principal | undefined): Step<Principal> => {
+      if (!principal) return stop(unauthenticated('The token or API key is not valid, or no longer.'));
+      passage.known = principal;
+      return permitted(auth, principal);
+    };
+    if (auth === 'operator') return permit(asOperator());
+    const known = authenticator.remembered(credentials);
+    if (known) return permit(known);
+    return authenticator
+      .authenticate(credentials)
+      .then((principal) => permit(principal ?? (operator && asOperator())));
   }
 
   async #await({ reads }: Route, query: unknown): Promise<Step<undefined>> {
@@ -208,6 +214,17 @@ export class Dispatcher {
         );
   }
 }
+
+const permitted = (auth: Access, principal: Principal): Step<Principal> => {
+  if (auth === 'public' || auth === 'operator' || auth === 'signed_in') return pass(principal);
+  if (auth === 'person')
+    return principal.actor.kind === 'user'
+      ? pass(principal)
+      : stop(problem(403, 'forbidden', 'This is for people who are signed in; an API key has no profile.'));
+  return principal.permissions.has(auth)
+    ? pass(principal)
+    : stop(problem(403, 'forbidden', `This needs the permission ${auth}.`));
+};
 
 const pathOf = (url: string): string => {
   const end = url.indexOf('?');
@@ -328,8 +345,10 @@ const onlyEmpty = (given: Record<string, unknown>): ValidationOutcome<unknown> =
   return errors.length === 0 ? { ok: true, value: {} } : { ok: false, errors };
 };
 
+const JSON_TYPE = 'application/json';
+
 const mediaTypeOf = ({ headers: { 'content-type': given = '' } }: IncomingMessage): string =>
-  given === 'application/json' ? given : (given.split(';', 1)[0]?.trim().toLowerCase() ?? '');
+  given === JSON_TYPE ? given : (given.split(';', 1)[0]?.trim().toLowerCase() ?? '');
 
 const hasNoBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
@@ -340,29 +359,49 @@ const bodyLimits = (body: JsonBody | RawBody, own: number | undefined): BodyLimi
   return own !== undefined && body.several ? { received: own, decompressed: own } : body.limits;
 };
 
-const readRouteBody = async (
-  route: Route,
+const wrongMediaType = (
+  { body }: Route,
+  request: IncomingMessage,
+): { readonly ok: false; readonly problem: Problem } | undefined => {
+  if (!body || mayBeAbsent(body, request)) return undefined;
+  const media_type = mediaTypeOf(request);
+  if (
+    'raw' in body
+      ? Object.hasOwn(body.raw, media_type) || ANY_MEDIA_TYPE in body.raw
+      : media_type === JSON_TYPE
+  )
+    return undefined;
+  const allowed = 'raw' in body ? Object.keys(body.raw) : [JSON_TYPE];
+  return stop(
+    problem(415, 'unsupported_media_type', `Content-Type must be ${allowed.join(' or ')}.`, {
+      headers: { Accept: allowed.join(', ') },
+    }),
+  );
+};
+
+const mayBeAbsent = (body: JsonBody | RawBody, request: IncomingMessage): boolean =>
+  'schema' in body && body.optional === true && hasNoBody(request);
+
+/** A route's body as received; undefined where it has none. */
+const readRouteBody = (
+  { body }: Route,
   request: IncomingMessage,
   account?: BodyAccount,
   body_bytes?: number,
-): Promise<Step<unknown>> => {
-  if (!route.body) return pass(undefined);
-  if ('schema' in route.body && route.body.optional && hasNoBody(request)) return pass({});
-  const allowed = 'raw' in route.body ? Object.keys(route.body.raw) : ['application/json'];
-  if (!allowed.includes(mediaTypeOf(request)) && !allowed.includes(ANY_MEDIA_TYPE))
-    return stop(
-      problem(415, 'unsupported_media_type', `Content-Type must be ${allowed.join(' or ')}.`, {
-        headers: { Accept: allowed.join(', ') },
-      }),
-    );
-  const read = await readBody(request, bodyLimits(route.body, body_bytes), account);
+): Promise<BodyOutcome> | undefined =>
+  body && !mayBeAbsent(body, request) ? readBody(request, bodyLimits(body, body_bytes), account) : undefined;
+
+/** The body as the route takes it. */
+const bodyOf = ({ body, check }: Route, read: BodyOutcome | undefined): Step<unknown> => {
+  if (!body) return pass(undefined);
+  if (!read) return pass({});
   if (!read.ok) return read;
-  if ('raw' in route.body)
-    return read.body.length > 0 || route.body.may_be_empty
+  if ('raw' in body)
+    return read.body.length > 0 || body.may_be_empty
       ? pass(read.body)
       : stop(problem(400, 'empty_body', 'A body is expected; there is none.'));
   const json = parseJson(read.body);
   if (!json.ok) return json;
-  const checked = route.check.body?.(json.value) ?? { ok: true, value: json.value };
+  const checked = check.body?.(json.value) ?? { ok: true, value: json.value };
   return checked.ok ? pass(checked.value) : invalid('The body is not valid', checked.errors);
 };

@@ -49,13 +49,20 @@ export class Authenticator {
     private readonly guard: { readonly state: GuardState },
   ) {}
 
+  /** Whose credentials these are, where that was found so lately that it is still taken for good. */
+  remembered({ bearer, api_key }: Credentials): Principal | undefined {
+    const known = this.#remembered.get(api_key ?? bearer ?? '');
+    return known && known.until > this.clock.monotonic() ? known.principal : undefined;
+  }
+
   /** Undefined where the credentials are not good, for whatever reason. */
-  async authenticate({ bearer, api_key }: Credentials): Promise<Principal | undefined> {
+  async authenticate(credentials: Credentials): Promise<Principal | undefined> {
+    const { bearer, api_key } = credentials;
     const shown = api_key ?? bearer;
     if (shown === undefined || shown.length > 4096) return undefined;
     const now = this.clock.monotonic();
-    const known = this.#remembered.get(shown);
-    if (known && known.until > now) return known.principal;
+    const known = this.remembered(credentials);
+    if (known) return known;
 
     const before = this.#changes;
     const isKey = api_key !== undefined || shown.startsWith('ps_');

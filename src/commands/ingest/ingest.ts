@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { ClientIds, IdClaim, SpanOutcome } from '../../clientids/client-ids.js';
 import type { TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryId } from '../../domain/telemetry/address.js';
-import type { Quota } from '../../domain/tenancy/usage.js';
 import { START, type Position } from '../../eventstore/event-store.js';
 import type { Pseudonyms } from '../../people/pseudonyms.js';
 import type { Clock } from '../../platform/clock.js';
@@ -13,7 +12,7 @@ import type { Claims, Keyed } from '../claims.js';
 import { refused, type CommandContext, type CommandRefusal, type CommandResult } from '../command.js';
 import { guarded } from '../refusals.js';
 import type { Cause } from '../writer.js';
-import type { ChunkWriter, PieceOutcome, WriteRequest } from './chunk-writer.js';
+import type { ChunkWriter, PieceOutcome } from './chunk-writer.js';
 import {
   placesOf,
   readBatch,
@@ -237,7 +236,18 @@ export class TelemetryIngest {
       const piece = repeats ? without(cut, repeats) : cut;
       if (piece.to > piece.from) kept.push({ k, cut, piece });
     }
-    const outcomes = await this.#store(kept, claim, { tenant, cause, ticket }, keyed, context.limits ?? {});
+    const pieces = kept.map(({ piece }) => piece);
+    // The body is part of the name: where the claim of a key has lapsed, another body under it is another batch.
+    const chunk_ids =
+      keyed && kept.map(({ k }) => chunkIdOf(uuidFrom('telemetry', keyed.key, keyed.body, String(k))));
+    let outcomes: readonly PieceOutcome[] = [];
+    try {
+      outcomes = await this.quotas.within(tenant, context.limits ?? {}, pieces, () =>
+        this.chunks.write({ tenant, cause, ticket, pieces, chunk_ids }),
+      );
+    } finally {
+      if (claim) for (const [n, { k }] of kept.entries()) claim.settle(k, settlementOf(outcomes[n]));
+    }
     return {
       pieces: kept.flatMap(({ cut, piece }, n) => {
         const outcome = outcomes[n];
@@ -246,29 +256,6 @@ export class TelemetryIngest {
       claim,
       position: repeats ? await this.client_ids.position() : START,
     };
-  }
-
-  async #store(
-    kept: readonly Kept[],
-    claim: IdClaim | undefined,
-    { tenant, cause, ticket }: Pick<WriteRequest, 'tenant' | 'cause' | 'ticket'>,
-    keyed: Keyed | undefined,
-    quota: Quota,
-  ): Promise<readonly PieceOutcome[]> {
-    // The body is part of the name: where the claim of a key has lapsed, another body under it is another batch.
-    const chunk_ids =
-      keyed && kept.map(({ k }) => chunkIdOf(uuidFrom('telemetry', keyed.key, keyed.body, String(k))));
-    try {
-      const pieces = kept.map(({ piece }) => piece);
-      const outcomes = await this.quotas.within(tenant, quota, pieces, () =>
-        this.chunks.write({ tenant, cause, ticket, pieces, chunk_ids }),
-      );
-      if (claim) for (const [n, { k }] of kept.entries()) claim.settle(k, settlementOf(outcomes[n]));
-      return outcomes;
-    } catch (error) {
-      for (const { k } of kept) claim?.settle(k, { outcome: 'failed' });
-      throw error;
-    }
   }
 
   /** Carries a request out; one with an `Idempotency-Key` once, and the same answer for its repetitions. */

@@ -88,7 +88,7 @@ const notUtf8: ReadOutcome = { ok: false, code: 'not_utf8', detail: 'The body is
 /** Reads a body of many events. */
 export const readBatch = (body: Buffer, format: BatchFormat, limits: ReadLimits): ReadOutcome => {
   if (!isUtf8(body)) return notUtf8;
-  const reader = new EventsReader(body, format, limits);
+  const reader = new EventsReader(body, format, limits, limits.events);
   const broken = split(body, format, limits.events, reader);
   if (broken) return { ok: false, ...broken };
   // Said behind the events, which are then read once more.
@@ -101,7 +101,7 @@ export const readBatch = (body: Buffer, format: BatchFormat, limits: ReadLimits)
 export const readOne = (body: Buffer, limits: Omit<ReadLimits, 'events'>): ReadOutcome => {
   if (!isUtf8(body)) return notUtf8;
   const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
-  const reader = new EventsReader(body, 'json', { ...limits, events: 1 });
+  const reader = new EventsReader(body, 'json', limits, 1);
   if (reader.scan(start) === body.length) reader.keep(start, body.length);
   else reader.parse(start, body.length);
   return { ok: true, ...reader.reading() };
@@ -138,9 +138,11 @@ class EventsReader implements Elements {
   constructor(
     private readonly body: Buffer,
     private readonly format: BatchFormat,
-    private readonly limits: ReadLimits,
+    private readonly limits: Omit<ReadLimits, 'events'>,
+    /** So many events at most. */
+    events: number,
   ) {
-    const most = Math.min(limits.events, Math.ceil(body.length / MIN_EVENT_BYTES));
+    const most = Math.min(events, Math.ceil(body.length / MIN_EVENT_BYTES));
     this.#columned = Math.min(most, MAX_COLUMN_EVENTS);
     scanner.begin(body, this.#columned);
     this.#receipt = receiptOf(limits);

@@ -32,6 +32,29 @@ describe('many small requests', () => {
     expect(new Set(ids).size).toBe(64);
   });
 
+  it('whose senders were answered together wait for each other, and nobody for what does not come', async () => {
+    const { log, ingest } = ingestBench();
+    const send = (n: number) => ingest.one(event(n), request());
+    /** Comes in one turn of the event loop after another. */
+    const oneByOne = async (count: number) => {
+      const sent: ReturnType<typeof send>[] = [];
+      for (let n = 0; n < count; n += 1) {
+        sent.push(send(n));
+        await turn();
+      }
+      return Promise.all(sent);
+    };
+    const counts = () => log.events.map(({ metadata }) => metadata.chunk?.count);
+    await oneByOne(3);
+    expect(counts()).toEqual([1, 1, 1]);
+    await Promise.all([send(0), send(1), send(2)]);
+    expect(counts().slice(3)).toEqual([1, 2]);
+    await oneByOne(3);
+    expect(counts().slice(5)).toEqual([3]);
+    await send(0);
+    expect(counts().slice(6)).toEqual([1]);
+  });
+
   it('are answered when their own chunk is durable, and not before', async () => {
     const { log, ingest } = ingestBench();
     const { open } = gate(log);

@@ -11,7 +11,7 @@ import { metrics } from '../../../projections/metrics/projection.js';
 import { statistics, type Dimension } from '../../../projections/metrics/statistics.js';
 import { eventById } from '../../../projections/search/event-by-id.js';
 import { searchEvents } from '../../../projections/search/search.js';
-import { answer, found, listing, notFound, refuse, tenantOf } from '../answers.js';
+import { answerNow, found, listing, notFound, refuse, tenantOf } from '../answers.js';
 import type { BodyLimits } from '../body.js';
 import { countRefused, countStored } from '../ingest-outcomes.js';
 import type { ApiRequest } from '../message.js';
@@ -99,7 +99,7 @@ export const ingestOne = defineRoute({
       const duplicates = result.value.duplicate ? 1 : 0;
       countStored(api, request, { accepted: 1 - duplicates, duplicates, errors: [], rejected: 0 });
     }
-    return answer(result, request, api, CREATED);
+    return answerNow(result, request, CREATED);
   },
 });
 
@@ -178,7 +178,7 @@ export const ingestBatch = defineRoute({
     );
     if (result.ok) countStored(api, request, result.value);
     else countRefused(api, request, result.refusal);
-    return answer(result, request, api, {
+    return answerNow(result, request, {
       status: 200,
       body: (value) => value,
       headers: ({ errors }): Record<string, string> =>
