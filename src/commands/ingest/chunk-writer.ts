@@ -175,8 +175,7 @@ export class ChunkWriter {
           else reject(failure);
         },
       };
-      for (const [k, piece] of pieces.entries())
-        this.#enqueue(lane, request, { piece, k, request: pending });
+      for (const [k, piece] of pieces.entries()) this.#enqueue(lane, request, { piece, k, request: pending });
       this.#run(lane);
     });
   }

@@ -133,6 +133,7 @@ beforeAll(async () => {
     settings: { of: () => Promise.resolve({ limits: ourLimits }) },
     quotas: { exhausted: () => undefined, standing: () => undefined },
     authenticator: {
+      remembered: () => undefined,
       authenticate: ({ bearer, api_key }: { bearer?: string; api_key?: string }) =>
         Promise.resolve(principals[bearer ?? api_key ?? '']),
       operatorPrincipal: (token: string) => (token === 'operator' ? operatorPrincipal : undefined),
