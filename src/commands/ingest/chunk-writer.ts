@@ -79,13 +79,13 @@ interface Waiting {
 interface Pending {
   readonly outcomes: PieceOutcome[];
   left: number;
-  failure: unknown;
+  failure: Error | undefined;
   readonly done: (request: Pending) => void;
 }
 
-const settle = ({ k, request }: Waiting, outcome: PieceOutcome | undefined, failure?: unknown): void => {
-  if (outcome) request.outcomes[k] = outcome;
-  else request.failure ??= failure;
+const settle = ({ k, request }: Waiting, outcome: PieceOutcome | Error): void => {
+  if (outcome instanceof Error) request.failure ??= outcome;
+  else request.outcomes[k] = outcome;
   request.left -= 1;
   if (request.left === 0) request.done(request);
 };
@@ -285,7 +285,8 @@ export class ChunkWriter {
         index += waiting.piece.to - waiting.piece.from;
       }
     } catch (error) {
-      for (const waiting of chunk.waiting) settle(waiting, undefined, error);
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const waiting of chunk.waiting) settle(waiting, failure);
     }
   }
 

@@ -78,6 +78,23 @@ describe('who somebody is', () => {
     expect(await who(key)).toBeUndefined();
   });
 
+  it('is known at once for a second where it was found, until their credentials change', async () => {
+    const { key, id } = ada.api_key;
+    const { authenticator } = bench;
+    expect(authenticator.remembered({ api_key: key })).toBeUndefined();
+    const principal = await who(key);
+    expect(authenticator.remembered({ api_key: key })).toBe(principal);
+    expect(authenticator.remembered({ bearer: key })).toBe(principal);
+    for (const nobody of [{}, { bearer: '' }, { bearer: token }, { api_key: `${key}A` }])
+      expect(authenticator.remembered(nobody)).toBeUndefined();
+    bench.clock.time += 1000;
+    expect(authenticator.remembered({ api_key: key })).toBeUndefined();
+    await who(key);
+    expect(authenticator.remembered({ api_key: key })).toBeDefined();
+    authenticator.forget(id);
+    expect(authenticator.remembered({ api_key: key })).toBeUndefined();
+  });
+
   it('is not remembered from before a revocation that came while it was being asked', async () => {
     const { key, id } = ada.api_key;
     const slow = who(key);
