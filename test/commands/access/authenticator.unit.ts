@@ -81,6 +81,7 @@ describe('who somebody is', () => {
   it('is known at once for a second where it was found, until their credentials change', async () => {
     const { key, id } = ada.api_key;
     const { authenticator } = bench;
+    bench.clock.time += 1000;
     expect(authenticator.remembered({ api_key: key })).toBeUndefined();
     const principal = await who(key);
     expect(authenticator.remembered({ api_key: key })).toBe(principal);
