@@ -127,11 +127,13 @@ const measureOn = async (searched: Searched, history: History, bytes: number): P
     `service:${services[i % services.length] ?? ''} status:>=500 duration:>250 "timed out" -route:/health`;
   const by_fields = (i: number): string =>
     `service:${services[i % services.length] ?? ''} status:503 duration:>400 -method:GET`;
+  /** The pages behind the first, and these again where there are fewer. */
   const pages = async (query: string, n: number): Promise<readonly (() => Promise<unknown>)[]> => {
-    let cursor = (await page(searched, { query })).next_cursor;
+    const second = (await page(searched, { query })).next_cursor;
+    if (second === null) throw new Error(`${query} has one page.`);
+    let cursor: string | null = second;
     return times(n, () => async () => {
-      if (cursor === null) throw new Error(`${query} has too few pages.`);
-      cursor = (await page(searched, { query, cursor })).next_cursor;
+      cursor = (await page(searched, { query, cursor: cursor ?? second })).next_cursor;
     });
   };
   const traces = await Promise.all(

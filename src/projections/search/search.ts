@@ -46,11 +46,11 @@ const READ_A_PAGE = 150_000;
 const PRICE_OF_A_CHUNK = 5;
 /**
  * How many chunks are looked through together: one at first, then up to so many times as many each time, and no more
- * than should fill the page by what was found in those before.
+ * than should fill the page, or may still be read for it, by what was found in those before and what they took.
  */
 const MORE_EACH_TIME = 4;
-const MOST_CHUNKS = 64;
-const MOST_EVENTS = 100_000;
+const MOST_CHUNKS = 256;
+const MOST_EVENTS = 400_000;
 
 interface Hit extends Place {
   readonly show: () => ShownEvent;
@@ -122,14 +122,20 @@ export const searchEvents = async (
   };
   let ended = false;
   let looked = 0;
+  let events = 0;
+  let taken = 0;
   for (let most = 1; !ended;) {
-    const group = await take(chunks, most, choose);
+    const left = taken > 0 ? ((READ_A_PAGE - read) * events) / taken : MOST_EVENTS;
+    const group = await take(chunks, { chunks: most, events: Math.min(MOST_EVENTS, left) }, choose);
     ended = group.ended;
     looked += group.entries.length;
+    for (const { count } of group.entries) events += count;
     const sifted = await log.sift(group.entries, sought);
     const found = group.entries.flatMap(({ chunk }, i) => hitsIn(chunk, sifted[i], wanted, routes.book));
     if (found.length > 0) hits = [...hits, ...found].sort(newestFirst).slice(0, query.limit + 1);
-    for (const one of sifted) read += one?.price ?? 0;
+    const price = sifted.reduce((sum, one) => sum + (one?.price ?? 0), 0);
+    read += price;
+    taken += price;
     const missing = Math.max(1, query.limit + 1 - hits.length);
     const enough = hits.length === 0 ? MOST_CHUNKS : Math.ceil((missing * looked) / hits.length);
     most = Math.min(MORE_EACH_TIME * most, enough, MOST_CHUNKS);
@@ -161,15 +167,15 @@ const wantedOf = ({ filter, query }: SearchQuery): Query | undefined => {
 /** What is done with a chunk of the index: `end` leaves it and all that come after it. */
 type Choice = 'take' | 'skip' | 'end';
 
-/** The next chunks that are to be looked through together; `ended`: none comes after them. */
+/** The next chunks that are to be looked through together, one at least; `ended`: none comes after them. */
 const take = async (
   chunks: NewestChunks,
-  most: number,
+  most: { readonly chunks: number; readonly events: number },
   choose: (entry: ChunkEntry) => Choice,
 ): Promise<{ readonly entries: readonly ChunkEntry[]; readonly ended: boolean }> => {
   const entries: ChunkEntry[] = [];
   let events = 0;
-  while (entries.length < most && events < MOST_EVENTS) {
+  while (entries.length < most.chunks && (entries.length === 0 || events < most.events)) {
     const entry = await chunks.next();
     const choice = entry ? choose(entry) : 'end';
     if (!entry || choice === 'end') return { entries, ended: true };

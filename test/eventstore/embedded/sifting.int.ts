@@ -182,7 +182,7 @@ describe('An embedded log that is searched', () => {
     // As if a directory had come back in which other records have these numbers, that say other words.
     const ofOtherLog = (bytes: Buffer): Buffer => withByte(bytes, 5, (bytes[5] ?? 0) ^ 1);
     const ofOtherForm = (bytes: Buffer): Buffer => withByte(bytes, 37, 1);
-    const ofOtherVersion = (bytes: Buffer): Buffer => withByte(bytes, 4, 2);
+    const ofOtherVersion = (bytes: Buffer): Buffer => withByte(bytes, 4, 3);
   });
 
   it('does not show what a truncation hides', async () => {

@@ -30,6 +30,8 @@ export class Column {
   /** Of hexadecimal values: what changes. */
   blob: Uint8Array = none;
   texts: Texts = noTexts;
+  /** Of a dictionary its texts as they are stored. */
+  different: Column | undefined;
   prefix: Text = emptyText;
   suffix: Text = emptyText;
   scale = 0;
@@ -68,6 +70,7 @@ export class Column {
         const texts = Column.read(from, from.varint());
         const { bytes, lengths } = texts.all();
         this.#setTexts(lengths, bytes);
+        this.different = texts;
         this.numbers = decodeIntegers(from, count);
         if (!areBelow(this.numbers, texts.count))
           throw new UndecodableColumns('a value that is in no dictionary');

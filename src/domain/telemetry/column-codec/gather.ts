@@ -14,13 +14,24 @@ export const gatherTexts = (encoded: EncodedLines, into: TextFilterBuilder): voi
 const ofColumn = (column: Column, into: TextFilterBuilder): void => {
   switch (column.kind) {
     case kind.dictionary:
+      if (column.different?.kind === kind.hex) ofColumn(column.different, into);
+      else into.texts(textBytesIn(column));
+      return;
     case kind.text:
       into.texts(textBytesIn(column));
       return;
+    case kind.hex: {
+      const { bytes, lengths } = column.all();
+      into.ids(charactersOf(column), bytes, lengths);
+      return;
+    }
     case kind.exceptions:
       for (const part of [column.alike, column.others]) if (part) ofColumn(part, into);
       return;
     default:
-      into.pattern(latin1Of(column.prefix) + latin1Of(column.suffix) + (CHARACTERS[column.kind] ?? ''));
+      into.pattern(charactersOf(column));
   }
 };
+
+const charactersOf = ({ prefix, suffix, kind: its_kind }: Column): string =>
+  latin1Of(prefix) + latin1Of(suffix) + (CHARACTERS[its_kind] ?? '');

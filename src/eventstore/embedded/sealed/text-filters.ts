@@ -18,14 +18,14 @@ import type { SealedFile } from './sealed-file.js';
  * Filters of the texts in a sealed segment, one for each of its blocks as they are when the filters are made. They are
  * a part of the index: made again where they are missing or do not check out.
  *
- *   magic u32, version u8 (1), the log's chain after the segment 32 bytes, `dropped` of the segment varint,
+ *   magic u32, version u8 (2), the log's chain after the segment 32 bytes, `dropped` of the segment varint,
  *   filters varint, each: the number of its first record varint, the filter (query/text-filter.ts); then CRC-32 u32
  *
  * The chain says which records they are of. Of those some may be taken out later, none is ever added: filters stay
  * right for every later form of the segment. What was made for a form that never took its place is not used.
  */
 const MAGIC = Buffer.from('PStf');
-const VERSION = 1;
+const VERSION = 2;
 const CHAIN_BYTES = 32;
 const CHECKSUM_BYTES = 4;
 

@@ -7,7 +7,8 @@ import type { Query } from '../../../../src/domain/telemetry/query/query.js';
 import { TextFilterBuilder, type TextFilter } from '../../../../src/domain/telemetry/query/text-filter.js';
 import type { RecordedEvent } from '../../../../src/eventstore/event-store.js';
 import { escaped, events, meets, queries } from '../../../support/queries.js';
-import { chunkOf, sealedOf } from '../../../support/telemetry.js';
+import { seededRandom } from '../../../support/faulty-files.js';
+import { chunkOf, NOW, sealedOf } from '../../../support/telemetry.js';
 
 const filterOf = ({ lines }: RecordedEvent): TextFilter => {
   const builder = new TextFilterBuilder();
@@ -71,6 +72,38 @@ describe('the filter of the texts of a block', () => {
     }));
     const filter = filterOf(sealedOf(chunkOf(samples)));
     expect(mayMean(queryOf(text), filter)).toBe(passes);
+  });
+
+  it.each([
+    ['each event has its own', 1],
+    ['events share them', 5],
+  ])('lets every id through that an event has, and few that none has, where %s', (_, shared) => {
+    const random = seededRandom(9);
+    const digits = (length: number): string =>
+      Array.from({ length }, () => Math.floor(random() * 16).toString(16)).join('');
+    const uuid = (): string => [8, 4, 4, 4, 12].map(digits).join('-');
+    const ids = Array.from({ length: 400 / shared }, () => ({
+      trace_id: digits(32),
+      user_id: uuid(),
+      attributes: { order: digits(16).toUpperCase() },
+    }));
+    const samples = Array.from({ length: 400 }, (_, n) => ({
+      ...{ type: 'api_call', service: 'checkout', timestamp: NOW + n, response_bytes: n * 7 },
+      ...ids[n % ids.length],
+    }));
+    const filter = filterOf(sealedOf(chunkOf(samples)));
+    const passes = (field: string, id: string): boolean => mayMean(queryOf(`${field}:${id}`), filter);
+    for (const { trace_id, user_id, attributes } of ids)
+      expect([
+        ...[passes('trace_id', trace_id), passes('user_id', user_id), passes('attr.order', attributes.order)],
+        // Parts of ids tell nothing.
+        ...[passes('trace_id', `${trace_id.slice(0, 20)}*`), mayMean(queryOf(trace_id.slice(3, 30)), filter)],
+      ]).toEqual([true, true, true, true, true]);
+    const strangers = Array.from({ length: 1_000 }, () => [
+      passes('trace_id', digits(32)),
+      passes('user_id', uuid()),
+    ]);
+    expect(strangers.flat().filter(Boolean).length).toBeLessThan(100);
   });
 
   it('is of no use to a query that asks for no text', () => {
