@@ -1,5 +1,5 @@
 import type { TenantId } from '../../domain/ids.js';
-import { isClientError, isError } from '../../domain/telemetry/event.js';
+import { isClientError, isError } from '../../domain/telemetry/failures.js';
 import type { Position } from '../../eventstore/event-store.js';
 import type { ReadModels } from '../read-models.js';
 import { currentRoutes } from '../routes/query.js';

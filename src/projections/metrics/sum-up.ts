@@ -1,6 +1,6 @@
 import type { FoldedChunk } from '../../domain/telemetry/chunk.js';
 import type { TextColumn } from '../../domain/telemetry/columns.js';
-import { isClientError, isError } from '../../domain/telemetry/event.js';
+import { isClientError, isError } from '../../domain/telemetry/failures.js';
 import { bucketOf } from '../../domain/telemetry/histogram.js';
 import {
   MINUTE_MS,

@@ -1,4 +1,4 @@
-import { isClientError, isError } from '../../telemetry/event.js';
+import { isClientError, isError } from '../../telemetry/failures.js';
 import type { TelemetryChunk } from '../../telemetry/chunk.js';
 import {
   addToBucket,

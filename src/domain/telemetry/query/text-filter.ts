@@ -128,7 +128,9 @@ export class TextFilterBuilder {
 }
 
 const isMadeOf = (text: string, alphabets: readonly string[]): boolean =>
-  alphabets.some((alphabet) => [...text.toLowerCase()].every((character) => alphabet.includes(character)));
+  alphabets.some((alphabet) =>
+    Array.from(text.toLowerCase()).every((character) => alphabet.includes(character)),
+  );
 
 /** Whether all windows of a text are there. */
 const hasWindows = (bits: Uint8Array, text: string): boolean => {
