@@ -70,7 +70,12 @@ describe('the route table', () => {
   });
 
   it('takes telemetry in front of Express', () => {
-    expect([...hotRoutes.keys()]).toEqual(['/api/v1/ingestion/events', '/api/v1/ingestion/events/batch']);
+    expect([...hotRoutes.keys()]).toEqual([
+      '/api/v1/ingestion/events',
+      '/api/v1/ingestion/events/batch',
+      '/api/v1/ingestion/otlp/v1/traces',
+      '/api/v1/ingestion/otlp/v1/logs',
+    ]);
   });
 });
 

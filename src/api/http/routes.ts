@@ -66,5 +66,5 @@ export const routes: readonly Route[] = [
 
 /** The routes that clients send telemetry to are found without Express, which would cost three times their own work. */
 export const hotRoutes: ReadonlyMap<string, Route> = new Map(
-  [ingestOne, ingestBatch].map((route) => [route.path, route]),
+  [ingestOne, ingestBatch, ...otlp].map((route) => [route.path, route]),
 );
