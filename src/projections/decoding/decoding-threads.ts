@@ -72,11 +72,11 @@ export interface DecodingOptions {
 
 const MOST_THREADS = 4;
 
-/** Whoever folds has a third as much to do as the threads have together. */
+/** One processor is left to whoever folds, reads the log and collects garbage: on two, a second thread gains nothing. */
 const defaults = (): DecodingOptions => ({
   worth_it: 100_000,
   few: 100,
-  threads: Math.min(MOST_THREADS, availableParallelism()),
+  threads: Math.max(1, Math.min(MOST_THREADS, availableParallelism() - 1)),
 });
 
 /** Batches in the making for each thread: one that it works on, one that it goes on with. */
