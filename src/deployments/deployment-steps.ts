@@ -15,7 +15,7 @@ import type { ReadModels } from '../projections/read-models.js';
 import type { HostStatus } from '../projections/runner/status.js';
 import type { CurrentQuarantines } from '../quarantine/current.js';
 import type { ReadStore } from '../readstore/read-store.js';
-import { introducedBy } from '../replay/detection/introduced.js';
+import { eachIntroducedBy, type FoundRecord } from '../replay/detection/introduced.js';
 import type { Replay } from '../replay/rebuild.js';
 import { backUp, type LogSnapshots } from './backup.js';
 import {
@@ -107,18 +107,17 @@ export class DeploymentSteps {
     { principal, request_id, correlation_id }: CommandContext,
   ): Promise<void> {
     const { log, pipeline, quarantine_two_people: two_people } = this.tools;
-    const introduced = await introducedBy(log, deployment_id);
-    const records = (introduced?.records ?? []).flatMap(({ tenant_id, ...record }) =>
-      tenant_id === undefined ? [] : [{ ...record, tenant_id }],
-    );
-    if (records.length === 0) return;
     const reason = `Introduced by the deployment of ${release}, which was rolled back: ${why}`;
     const result = await quarantineDeployment(
       pipeline,
-      { deployment_id: deployment_id as DeploymentId, reason, records, two_people },
+      {
+        ...{ deployment_id: deployment_id as DeploymentId, reason, two_people },
+        records: tenantsRecords(eachIntroducedBy(log, deployment_id)),
+      },
       { principal, origin: 'deployment', request_id, correlation_id },
     );
     if (!result.ok) throw new NotExamined(result.refusal.detail);
+    if (result.value.length === 0) return;
     this.tools.logger.warn(
       { deployment_id, set_aside: result.value },
       'Records of a deployment were set aside.',
@@ -213,4 +212,12 @@ export class DeploymentSteps {
     const result = await this.tools.pipeline.execute(command, input, context);
     if (!result.ok) throw new NotExamined(result.refusal.detail);
   }
+}
+
+/** Of what was found the records of tenants. */
+async function* tenantsRecords(all: AsyncIterable<FoundRecord>) {
+  for await (const {
+    found: { tenant_id, ...record },
+  } of all)
+    if (tenant_id !== undefined) yield { ...record, tenant_id };
 }

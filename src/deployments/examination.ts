@@ -10,17 +10,10 @@ import {
   type Window,
 } from '../domain/deployment/verification.js';
 import { quarantineEventTypes } from '../domain/quarantine/quarantine.js';
-import {
-  shareOf,
-  START,
-  type EventLog,
-  type Position,
-  type Revision,
-  type StreamName,
-} from '../eventstore/event-store.js';
+import { shareOf, START, type EventLog, type Position } from '../eventstore/event-store.js';
 import { typesOf, type AnyProjection } from '../projections/projection.js';
 import type { CurrentQuarantines } from '../quarantine/current.js';
-import { introducedBy } from '../replay/detection/introduced.js';
+import { eachIntroducedBy } from '../replay/detection/introduced.js';
 import { digestOf } from '../replay/digest.js';
 import type { Replay } from '../replay/rebuild.js';
 import { verify } from '../replay/verify.js';
@@ -114,19 +107,14 @@ const examineCauses = async (
   { deployment_id }: Window,
   known: readonly Finding[],
 ): Promise<readonly Finding[]> => {
-  const introduced = await introducedBy(log, deployment_id);
   const named = new Set(known.map(({ position }) => position));
   const findings: Finding[] = [];
-  for (const { stream, position, revision, type, reasons } of introduced?.records ?? []) {
-    if (named.has(position) || findings.length >= FINDINGS) continue;
-    for await (const record of log.readStream(stream as StreamName, {
-      from: revision as Revision,
-      limit: 1,
-    })) {
-      if ((await quarantines.sight(record)) === undefined) continue;
-      const detail = `${type}: ${reasons.map((reason) => reason.detail).join(' ')}`;
-      findings.push({ code: 'record_introduced', detail, stream, position });
-    }
+  for await (const { record, found } of eachIntroducedBy(log, deployment_id)) {
+    if (findings.length >= FINDINGS) break;
+    const { stream, position, type, reasons } = found;
+    if (named.has(position) || (await quarantines.sight(record)) === undefined) continue;
+    const detail = `${type}: ${reasons.map((reason) => reason.detail).join(' ')}`;
+    findings.push({ code: 'record_introduced', detail, stream, position });
   }
   return findings;
 };

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { countRecords } from '../../domain/quarantine/held.js';
 import { approve, propose } from '../../domain/quarantine/quarantine.js';
 import { quarantineStream } from '../../domain/streams.js';
 import { defineCommand, done } from '../command.js';
@@ -64,7 +65,7 @@ export const setAsideIntroduced = defineCommand({
       tenant_id: tenant.value,
       quarantine_id: id.value,
       status: state.get(id.value)?.status ?? 'proposed',
-      records: records.length,
+      records: countRecords(records),
     });
   },
 });

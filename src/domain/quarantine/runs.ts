@@ -21,8 +21,8 @@ export class RecordRuns {
     return this.#remaining;
   }
 
-  /** Takes the next record; those of a stream come in its order. */
-  add(record: QuarantinedRecord): void {
+  /** Takes the next record, those of a stream in its order; says whether it fits. */
+  add(record: QuarantinedRecord): boolean {
     const { stream, revision, position, type, indexes } = record;
     const last = this.#last.get(stream);
     const follows =
@@ -33,14 +33,15 @@ export class RecordRuns {
       (last.through?.revision ?? last.revision) + 1 === revision;
     if (follows) {
       last.through = { revision, position };
-      return;
+      return true;
     }
     if (this.#runs.length === this.most) {
       this.#remaining += 1;
-      return;
+      return false;
     }
     const run = { ...record };
     this.#runs.push(run);
     this.#last.set(stream, run);
+    return true;
   }
 }

@@ -80,6 +80,12 @@ export const deploymentWindow = async (
   return window;
 };
 
+/** What was found, and the record of the log that it is. */
+export interface FoundRecord {
+  readonly record: RecordedEvent;
+  readonly found: IntroducedRecord;
+}
+
 /** Looks through the log behind a deployment's begin, and can go on when there is more of it. */
 export class IntroducedScan {
   readonly #rule: StructuralRule;
@@ -94,16 +100,21 @@ export class IntroducedScan {
     this.#position = window.begin as Position;
   }
 
-  /** Reads what was not looked at yet, up to the log's end. */
-  async advance(log: Pick<EventLog, 'readAll'>): Promise<Introduced> {
+  /** Reads what was not looked at yet, up to the log's end; gives what it finds with the log's record of it. */
+  async *look(log: Pick<EventLog, 'readAll'>): AsyncGenerator<FoundRecord, void> {
     for await (const { events, position } of log.readAll(this.#position)) {
       for (const record of events) {
         const finding = this.#rule.take(traced(record));
         if (finding)
-          this.#records.push({ ...introduced(record), ...finding, score: scoreOf(finding.reasons) });
+          yield { record, found: { ...introduced(record), ...finding, score: scoreOf(finding.reasons) } };
       }
       this.#position = position;
     }
+  }
+
+  /** Reads what was not looked at yet, up to the log's end; tells of all that was found so far. */
+  async advance(log: Pick<EventLog, 'readAll'>): Promise<Introduced> {
+    for await (const { found } of this.look(log)) this.#records.push(found);
     const records = [...this.#records];
     return {
       window: this.window,
@@ -120,12 +131,24 @@ export class IntroducedScan {
  * all that followed from them. Undefined where there was no such deployment. Trusts nothing but the log, and reads all
  * of it; {@link Detection} finds the same and remembers what it read.
  */
-export const introducedBy = async (log: EventLog, deployment_id: string): Promise<Introduced | undefined> => {
+export const introducedBy = async (log: EventLog, deployment_id: string): Promise<Introduced | undefined> =>
+  (await scanOf(log, deployment_id))?.advance(log);
+
+/** The same, one after the other: of what was found only the ids are held, by which what followed from it is found. */
+export async function* eachIntroducedBy(
+  log: EventLog,
+  deployment_id: string,
+): AsyncGenerator<FoundRecord, void> {
+  const scan = await scanOf(log, deployment_id);
+  if (scan) yield* scan.look(log);
+}
+
+const scanOf = async (log: EventLog, deployment_id: string): Promise<IntroducedScan | undefined> => {
   const window = await deploymentWindow(log, deployment_id);
   if (!window) return undefined;
   const lineage = new Lineage(Infinity);
   await lineage.advance(log, window.begin);
-  return new IntroducedScan(window, lineage.before(window)).advance(log);
+  return new IntroducedScan(window, lineage.before(window));
 };
 
 const traced = ({ id, type, position, metadata, data }: RecordedEvent): TracedRecord => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { beginDeployment } from '../../../src/commands/begin-deployment.js';
+import { MAX_RECORDS } from '../../../src/commands/quarantine/records.js';
 import { quarantineDeployment } from '../../../src/commands/quarantine/quarantine-deployment.js';
 import type { DeploymentId, TenantId } from '../../../src/domain/ids.js';
 import { operatorPrincipal } from '../../../src/domain/tenancy/access.js';
@@ -42,6 +43,56 @@ describe('setting aside what a deployment introduced', () => {
       data: { deployment_id, by: { kind: 'operator', id: 'operator' } },
       metadata: { tenant_id: acme },
     });
+  });
+
+  it('names records that follow each other as one run, however many there are', async () => {
+    const { pipeline, log } = commandBench();
+    await pipeline.execute(beginDeployment, { release: '2', deployment_id }, context);
+    const many = Number(process.env.QUARANTINE_RECORDS ?? 100_000);
+    const written = function* () {
+      for (let n = 1; n <= many; n += 1)
+        yield {
+          ...{ tenant_id: n % 3 === 0 ? other : acme, stream: `alert-${n % 3}`, type: 'AlertFired' },
+          ...{ revision: Math.floor(n / 3), position: n.toString(16).padStart(16, '0') },
+        };
+    };
+    const done = await quarantineDeployment(pipeline, { ...quarantine, records: written() }, context);
+    const of_other = Math.floor(many / 3);
+    expect(done).toMatchObject({
+      ok: true,
+      value: [
+        { tenant_id: acme, records: many - of_other },
+        { tenant_id: other, records: of_other },
+      ],
+    });
+    const proposed = log.events.filter(({ type }) => type === 'QuarantineProposed');
+    expect(proposed.map(({ data }) => (data as { records: unknown[] }).records.length)).toEqual([2, 1]);
+  });
+
+  it('sets aside as many as one quarantine names before it asks for more, and the same ones again once', async () => {
+    const { pipeline, log } = commandBench();
+    await pipeline.execute(beginDeployment, { release: '2', deployment_id }, context);
+    const approved = () => log.events.filter(({ type }) => type === 'QuarantineApproved').length;
+    const before: number[] = [];
+    const apart = async function* () {
+      for (let n = 0; n < 2 * MAX_RECORDS + 10; n += 1) {
+        await Promise.resolve();
+        before.push(approved());
+        const position = (n + 1).toString(16).padStart(16, '0');
+        yield { tenant_id: acme, stream: 'users', revision: 2 * n, position, type: 'UserRegistered' };
+      }
+    };
+    expect(await quarantineDeployment(pipeline, { ...quarantine, records: apart() }, context)).toMatchObject({
+      value: [{ records: MAX_RECORDS }, { records: MAX_RECORDS }, { records: 10 }],
+    });
+    // Asked for the record behind the one that no longer fitted.
+    expect(before.indexOf(1)).toBe(MAX_RECORDS + 1);
+    expect(before.indexOf(2)).toBe(2 * MAX_RECORDS + 1);
+    const written = log.events.length;
+    expect(await quarantineDeployment(pipeline, { ...quarantine, records: apart() }, context)).toMatchObject({
+      ok: true,
+    });
+    expect(log.events).toHaveLength(written);
   });
 
   it('waits for a person where two are asked for', async () => {
