@@ -41,6 +41,14 @@ export interface Streams<D extends Document = Document> {
   readonly isWhole?: (document: D, after: Position) => boolean;
 }
 
+/** Events that are shown under the routes that their paths have. */
+export interface ShownRoutes {
+  /** What the names of the tenant's streams begin with that they stand in. */
+  readonly prefix: (tenant: TenantId) => string;
+  /** The paths of an event; throws where it cannot be taken apart. */
+  readonly paths: (event: RecordedEvent) => readonly string[];
+}
+
 /** What a document is to be without, and with, from now on: parts of events that were before. */
 export interface Change<P> {
   readonly leaves: readonly P[];
@@ -65,8 +73,8 @@ export interface Projection<D extends Document, P = RecordedEvent> {
   readonly version: number;
   /** The event types it reads. */
   readonly reads: readonly string[];
-  /** Shows routes: what it makes of an event depends on the tenant's route book, too. */
-  readonly shows_routes?: true;
+  /** Shows routes: what it makes of some events depends on the tenant's route book, too. */
+  readonly shows_routes?: ShownRoutes;
   readonly history?: History<D>;
   /** Streams of a tenant that say something about many of its documents, wherever else their history is. */
   readonly also_in?: (tenant: TenantId) => readonly string[];

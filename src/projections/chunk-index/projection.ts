@@ -7,6 +7,7 @@ import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import type { RecordedEvent, Revision, StreamName } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';
+import { telemetryRoutes } from '../routes/telemetry-routes.js';
 import { chunkContents, type ChunkContents } from './contents.js';
 
 /** Where a chunk is and what may be found in it: enough to know which chunks a search must not skip. */
@@ -39,7 +40,7 @@ export const chunkIndex = defineProjection<ChunkEntry, IndexedChunk>({
   name: 'chunk-index',
   version: 100 * ROUTE_RULES_VERSION + 3,
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
-  shows_routes: true,
+  shows_routes: telemetryRoutes,
   history: 'record',
   also_in: (tenant) => [retirementsStream(tenant)],
   indexes: [{ name: 'by_time', fields: ['span', 'max_time'] }],

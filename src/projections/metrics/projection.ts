@@ -4,6 +4,7 @@ import { retirementsStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import { defineProjection, type FoldContext, type Part } from '../projection.js';
+import { telemetryRoutes } from '../routes/telemetry-routes.js';
 import { amendBucket, MAX_SERIES, type BucketPart, type MetricsBucket } from './amend.js';
 import { chunkPartials } from './given-partials.js';
 import {
@@ -69,7 +70,7 @@ export const metrics = defineProjection<MetricsBucket, BucketPart>({
   name: 'metrics',
   version: 100 * ROUTE_RULES_VERSION + 4,
   reads: [TELEMETRY_RECORDED, TELEMETRY_RETIRED],
-  shows_routes: true,
+  shows_routes: telemetryRoutes,
   history: { prefix: telemetryStreams, times: (ids) => ids.map(spanOfBucket) },
   also_in: (tenant) => [retirementsStream(tenant)],
   indexes: [{ name: 'by_time', fields: ['resolution', 'time'] }],

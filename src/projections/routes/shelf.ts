@@ -43,27 +43,17 @@ export class RouteShelf {
   /** A tenant's book as the events before a position say. */
   at(tenant: TenantId | undefined, position: Position): RouteBook {
     const volume = tenant === undefined ? undefined : this.#volumes.get(tenant);
-    if (!volume) return RouteBook.EMPTY;
-    const before = volume.events[volume.count - 1];
-    if (before && before.position >= position) {
-      volume.count = 0;
-      volume.book = RouteBook.EMPTY;
-    }
-    for (
-      let next = volume.events[volume.count];
-      next && next.position < position;
-      next = volume.events[volume.count]
-    ) {
-      const event = readEvent<RouteEvent>(routeEventTypes, next);
-      if (event) volume.book = routeBookDecider.evolve(volume.book, event);
-      volume.count += 1;
-    }
-    return volume.book;
+    return volume ? bookAt(volume, position) : RouteBook.EMPTY;
   }
 
-  /** Reads a tenant's book again where it is met next: what its stream shows is something else now. */
-  forget(tenant: TenantId): void {
+  /**
+   * Reads a tenant's book again where it is met next: what its stream shows is something else now. Gives the book as it
+   * was until now, for any position up to where it was read.
+   */
+  forget(tenant: TenantId): (position: Position) => RouteBook {
+    const volume = this.#volumes.get(tenant);
     this.#volumes.delete(tenant);
+    return (position) => (volume ? bookAt(volume, position) : RouteBook.EMPTY);
   }
 
   async #open(tenant: TenantId): Promise<Volume> {
@@ -74,3 +64,21 @@ export class RouteShelf {
     return volume;
   }
 }
+
+const bookAt = (volume: Volume, position: Position): RouteBook => {
+  const before = volume.events[volume.count - 1];
+  if (before && before.position >= position) {
+    volume.count = 0;
+    volume.book = RouteBook.EMPTY;
+  }
+  for (
+    let next = volume.events[volume.count];
+    next && next.position < position;
+    next = volume.events[volume.count]
+  ) {
+    const event = readEvent<RouteEvent>(routeEventTypes, next);
+    if (event) volume.book = routeBookDecider.evolve(volume.book, event);
+    volume.count += 1;
+  }
+  return volume.book;
+};

@@ -4,8 +4,7 @@ import type { SetAside } from '../../domain/quarantine/set-aside.js';
 import { RouteBook, routeEventTypes } from '../../domain/telemetry/routes/book.js';
 import { START, type EventLog, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
-import { changedRecords } from '../../quarantine/changed.js';
-import { recordsAt } from '../../quarantine/records.js';
+import { changedRecords, type ChangedRecord } from '../../quarantine/changed.js';
 import { QuarantineShelf } from '../../quarantine/shelf.js';
 import type { Collection, Document, DocumentKey, ReadStore } from '../../readstore/read-store.js';
 import type { Ahead } from '../decoding/decoding-threads.js';
@@ -15,6 +14,7 @@ import { amendDocuments, Changes } from './amending.js';
 import { DocumentCache, keyText, type CacheBounds, type Cached } from './document-cache.js';
 import { eventsIn, goingBack, historyOf, type HistoryRange } from './history.js';
 import type { ParkedKey, Parking } from './parking.js';
+import { reshownRecords } from './reshown.js';
 import { Sweeping } from './sweeping.js';
 import { TimeSlice } from './time-slice.js';
 
@@ -50,6 +50,13 @@ type FoldStep = { readonly event: RecordedEvent } & (
   | { readonly part: Part<unknown>; readonly sweep?: undefined }
   | { readonly part?: undefined; readonly sweep: Sweep }
 );
+
+/** What is seen of some records and was not, or the other way round, and the route book that was theirs. */
+interface SeenChange {
+  /** Can be gone over once. */
+  readonly records: AsyncIterable<ChangedRecord>;
+  routedBefore(position: Position): RouteBook;
+}
 
 /** Of which part of the log documents are folded anew. */
 type FoldRange = Omit<HistoryRange, 'ids' | 'also' | 'after' | 'touching'> &
@@ -226,28 +233,57 @@ export class Folding {
   /** Takes in that a quarantine was approved or released, in whatever its records touch. */
   async #takeQuarantine(event: RecordedEvent): Promise<void> {
     const tenant = event.metadata.tenant_id;
+    // The route book as it was.
+    await this.#shelf?.meet([event]);
     const before = this.#quarantines.asideOf(tenant);
     this.#quarantines.advance(event.position);
     const records = this.#quarantines.changedBy(event).filter((record) => this.#concerns(record));
     if (tenant === undefined || records.length === 0) return;
     const range = { tenant, upto: event.position, types: [...this.types] };
-    const reshown = this.#shelf && records.some(({ type }) => isRouteEvent(type));
-    if (reshown) this.#shelf.forget(tenant);
+    const change = await this.#changeOf(records, event, before, range);
     const { history, amend } = this.projection;
     // What an earlier process has written may know of it already; folding anew comes to the same then, too.
-    if (amend && !reshown && event.position > this.opened_at && this.parking.size === 0)
-      return this.#amend(records, before, range);
-    // Documents that are shown anew are not only touched by the records of the quarantine.
-    const keys = new Map(reshown ? await this.#keysOf(tenant) : []);
+    if (amend && event.position > this.opened_at && this.parking.size === 0)
+      return this.#amend(change, range);
+    const keys = new Map<string, DocumentKey>();
     const streams = new Map<string, RecordedEvent>();
-    for await (const touching of recordsAt(this.context.log, records)) {
-      const touched = await this.#touchedBy(touching);
-      if (history === 'record' && !reshown) await this.#unmake(touched, { ...range, history, touching });
+    for await (const { record } of change.records) {
+      const touched = await this.#touchedBy(record);
+      if (history === 'record') await this.#unmake(touched, { ...range, history, touching: [record] });
       else for (const [text, key] of touched) keys.set(text, key);
-      for (const record of touching) streams.set(record.stream, record);
+      streams.set(record.stream, record);
     }
-    const where = reshown && typeof history === 'string' ? undefined : history;
-    return this.#unmake(keys, { ...range, history: where, touching: [...streams.values()] });
+    return this.#unmake(keys, { ...range, history, touching: [...streams.values()] });
+  }
+
+  /** What a quarantine changes: the records that it names, and where it names some of a route book what was shown by it. */
+  async #changeOf(
+    records: readonly QuarantinedRecord[],
+    event: RecordedEvent,
+    before: SetAside,
+    { tenant, upto }: Pick<FoldRange, 'upto'> & { readonly tenant: TenantId },
+  ): Promise<SeenChange> {
+    const { log } = this.context;
+    const { shows_routes, reads } = this.projection;
+    const shelf = this.#shelf;
+    const aside = this.#quarantines.asideOf(tenant);
+    const named = changedRecords(log, records, before, aside);
+    const now = (position: Position): RouteBook => shelf?.at(tenant, position) ?? RouteBook.EMPTY;
+    const [first] = records.flatMap(({ type, position }) => (isRouteEvent(type) ? position : [])).sort();
+    if (!shelf || !shows_routes || first === undefined) return { records: named, routedBefore: now };
+    const routedBefore = shelf.forget(tenant);
+    await shelf.meet([event]);
+    const after = first as Position;
+    const reshown = reshownRecords(log, shows_routes, {
+      ...{ tenant, after, upto, types: reads },
+      before: { aside: before, routing: routedBefore },
+      now: { aside, routing: now },
+    });
+    const all = async function* (): AsyncGenerator<ChangedRecord, void> {
+      for await (const one of named) if (one.record.position <= after) yield one;
+      yield* reshown;
+    };
+    return { records: all(), routedBefore };
   }
 
   /** Folds documents anew, with what waited for them. */
@@ -262,28 +298,22 @@ export class Folding {
 
   /** Changes sums by what is seen of some records now and was not, and the other way round. */
   async #amend(
-    records: readonly QuarantinedRecord[],
-    aside_before: SetAside,
+    { records, routedBefore }: SeenChange,
     { tenant, types, upto }: { readonly tenant: TenantId; readonly types: string[]; readonly upto: Position },
   ): Promise<void> {
-    const aside = this.#quarantines.asideOf(tenant);
     const also = await this.#alsoFor(tenant, upto);
     const changes = new Changes();
     const add = (kind: 'leaves' | 'returns', record: RecordedEvent | undefined): void => {
       if (!record || !this.#reads.has(record.type)) return;
       const { position } = record;
-      for (const { tenant, id, part } of this.projection.parts(record, this.#routing(record))) {
+      const routing = kind === 'leaves' ? routedBefore(position) : this.#routing(record);
+      for (const { tenant, id, part } of this.projection.parts(record, routing)) {
         const alone = () => this.projection.fold(undefined, part, { id, position });
         if (!this.#isSweptBy(also, tenant, alone)) changes.add({ tenant, id }, kind, part, position);
       }
     };
     const slice = new TimeSlice(this.context.clock);
-    for await (const { record, leaves, returns } of changedRecords(
-      this.context.log,
-      records,
-      aside_before,
-      aside,
-    )) {
+    for await (const { record, leaves, returns } of records) {
       await this.#sight([record]);
       add('leaves', leaves);
       add('returns', returns);
@@ -308,28 +338,16 @@ export class Folding {
     return sweeping.some((event) => this.#sweeping.removes(event, { tenant, document }));
   }
 
-  async #touchedBy(records: readonly RecordedEvent[]): Promise<ReadonlyMap<string, DocumentKey>> {
+  async #touchedBy(record: RecordedEvent): Promise<ReadonlyMap<string, DocumentKey>> {
     const keys = new Map<string, DocumentKey>();
-    await this.#sight(records);
-    for (const record of records) {
-      if (!this.#reads.has(record.type)) continue;
-      try {
-        for (const { tenant, id } of this.projection.parts(record, this.#routing(record)))
-          keys.set(keyText({ tenant, id }), { tenant, id });
-      } catch {
-        // What cannot be taken apart has touched nothing: its stream is parked.
-      }
+    await this.#sight([record]);
+    if (!this.#reads.has(record.type)) return keys;
+    try {
+      for (const { tenant, id } of this.projection.parts(record, this.#routing(record)))
+        keys.set(keyText({ tenant, id }), { tenant, id });
+    } catch {
+      // What cannot be taken apart has touched nothing: its stream is parked.
     }
-    return keys;
-  }
-
-  /** All documents of a tenant, written or not. */
-  async #keysOf(tenant: TenantId): Promise<ReadonlyMap<string, DocumentKey>> {
-    const keys = new Map<string, DocumentKey>();
-    for (const entry of this.cache.dirty)
-      if (entry.tenant === tenant) keys.set(keyText(entry), { tenant, id: entry.id });
-    for await (const { key } of this.collection.scan())
-      if (key.tenant === tenant) keys.set(keyText(key), key);
     return keys;
   }
 

@@ -3,7 +3,7 @@ import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
 import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { mayBeSetAside } from '../../domain/quarantine/quarantine.js';
 import { RecordRuns } from '../../domain/quarantine/runs.js';
-import { legitimacyStream } from '../../domain/streams.js';
+import { legitimacyStream, routesStream } from '../../domain/streams.js';
 import { addressOf } from '../../domain/telemetry/address.js';
 import {
   parsePosition,
@@ -164,9 +164,12 @@ const recordAt = async (
   return undefined;
 };
 
-/** Whether all of a stream is about what its first record began; of a tenant's rules each stands by itself. */
+/** Streams of which each record stands by itself: a tenant's rules of what is legitimate, what it learned of its routes. */
+const LOOSE = [legitimacyStream('' as TenantId), routesStream('' as TenantId)];
+
+/** Whether all of a stream is about what its first record began. */
 const beginsAThing = ({ stream, revision }: RecordedEvent): boolean =>
-  revision === 0 && !stream.startsWith(legitimacyStream('' as TenantId));
+  revision === 0 && !LOOSE.some((prefix) => stream.startsWith(prefix));
 
 const wholeStream = async (log: EventLog, first: RecordedEvent): Promise<readonly QuarantinedRecord[]> => {
   const records: QuarantinedRecord[] = [];

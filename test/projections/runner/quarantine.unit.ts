@@ -215,3 +215,39 @@ it('retired telemetry does not come back with the release of a quarantine', asyn
   expect(found).toEqual((await fold(world.log)).found);
   await host.stop();
 });
+
+it('where an event of a route book is set aside only what stands behind it is read, and made what it would be without it', async () => {
+  const world = new QuarantineWorld();
+  const { log } = world;
+  const event = { route: 1, duration: 1, status: 200 };
+  const sent = (minute: number) =>
+    ({ kind: 'telemetry', tenant: 0, events: [{ ...event, minute }] }) as const;
+  for (const minute of [-80, -60, -40]) world.happen(sent(minute));
+  const define = { kind: 'domain', tenant: 0, what: 10, of: 1 } as const;
+  world.happen(define);
+  const defined = log.events.at(-1)!;
+  for (const minute of [20, 40, 60]) world.happen(sent(minute));
+  const store = new MemoryReadStore();
+  const host = await hostOver(log, store, projections);
+  await caughtUp(host, log, projections);
+  const before = await contents(store, host);
+  const read: string[] = [];
+  const readAll = log.readAll.bind(log);
+  log.readAll = (after, filter) => {
+    if (filter?.stream_prefix?.startsWith('telemetry-') && !filter.times) read.push(after);
+    return readAll(after, filter);
+  };
+  const numbers = log.events.map(({ position }) => position);
+  const record = numbers.indexOf(defined.position);
+  world.happen({ kind: 'quarantine', tenant: 0, picks: [{ record, indexes: [], more: 0 }] });
+  await caughtUp(host, log, projections);
+  const after = await contents(store, host);
+  expect(after).not.toEqual(before);
+  expect(after).toEqual(await fold(world.clean()));
+  // The index of chunks and the sums.
+  expect(read).toEqual([defined.position, defined.position]);
+  world.happen({ kind: 'release', tenant: 0, which: 0 });
+  await caughtUp(host, log, projections);
+  expect((await contents(store, host)).found).toEqual(before.found);
+  await host.stop();
+});
