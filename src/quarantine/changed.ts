@@ -3,7 +3,7 @@ import { seenOnlyBy, withoutAside, type SetAside } from '../domain/quarantine/se
 import type { EventLog, RecordedEvent } from '../eventstore/event-store.js';
 import { recordsAt } from './records.js';
 
-/** A record of which something else is seen than was. */
+/** A record of which something else may be seen than was. */
 export interface ChangedRecord {
   /** As the log has it. */
   readonly record: RecordedEvent;
@@ -13,7 +13,7 @@ export interface ChangedRecord {
   readonly returns: RecordedEvent | undefined;
 }
 
-/** The records among some of which something else is seen than was, those of a stream in its order. */
+/** Some records with what of them is seen otherwise, those of a stream in its order. */
 export async function* changedRecords(
   log: Pick<EventLog, 'readStream'>,
   records: readonly QuarantinedRecord[],
@@ -23,7 +23,6 @@ export async function* changedRecords(
   for await (const some of recordsAt(log, records))
     for (const record of some) {
       const [was, is] = [withoutAside(record, before), withoutAside(record, now)];
-      const [leaves, returns] = [seenOnlyBy(was, is), seenOnlyBy(is, was)];
-      if (leaves || returns) yield { record, leaves, returns };
+      yield { record, leaves: seenOnlyBy(was, is), returns: seenOnlyBy(is, was) };
     }
 }

@@ -6,6 +6,7 @@ import {
   type TestServer,
   type TestTenant,
 } from '../support/server.js';
+import { routes } from '../../src/api/http/routes.js';
 import { until } from '../support/until.js';
 
 let server: TestServer;
@@ -93,6 +94,38 @@ describe('setting aside events inside a chunk', () => {
       record_count: 1,
       reason: 'false',
     });
+  });
+
+  it('no route shows them from the answer on: neither as events, nor in sums, lists or names', async () => {
+    const marker = 'falsified';
+    const [id] = await send(ada, [
+      {
+        type: 'api_call',
+        service: marker,
+        path: `/${marker}`,
+        status_code: 500,
+        message: marker,
+        user_id: marker,
+      },
+    ]);
+    const reading = routes.filter(({ method, path }) => method === 'GET' && !path.includes('{'));
+    const showing = async (): Promise<readonly string[]> => {
+      const shown: string[] = [];
+      for (const { path } of reading) {
+        const query = path.endsWith('/statistics') ? '?group_by=service' : '';
+        const { body } = await server.call('GET', path + query, { as: ada.token });
+        if (JSON.stringify(body).includes(marker)) shown.push(path);
+      }
+      return shown;
+    };
+    const before = await showing();
+    for (const path of ['events/search', 'events/statistics', 'dashboard/overview', 'events/stream'])
+      expect(before.some((one) => one.endsWith(path))).toBe(true);
+    const { body } = await propose(ada.token, { records: [{ event_id: id }] });
+    expect((await decide(ada.token, body.quarantine_id, 'approve')).status).toBe(200);
+    expect(await showing()).toEqual([]);
+    expect((await decide(ada.token, body.quarantine_id, 'release')).status).toBe(200);
+    expect(await showing()).toEqual(before);
   });
 
   it('is a tenant’s own business: nothing of another’s can be named, seen or decided about', async () => {

@@ -39,9 +39,8 @@ export async function* reshownRecords(
       if (record.position > upto) return;
       const [was, is] = [withoutAside(record, before.aside), withoutAside(record, now.aside)];
       if (!was && !is) continue;
-      const all = isReshown(record);
-      const [leaves, returns] = all ? [was, is] : [seenOnlyBy(was, is), seenOnlyBy(is, was)];
-      if (leaves || returns) yield { record, leaves, returns };
+      if (isReshown(record)) yield { record, leaves: was, returns: is };
+      else if (was !== is) yield { record, leaves: seenOnlyBy(was, is), returns: seenOnlyBy(is, was) };
     }
     if (position >= upto) return;
   }
