@@ -1,4 +1,4 @@
-import { receiptOf } from '../domain/telemetry/chunk.js';
+import { receiptOf } from '../domain/telemetry/stored-chunk.js';
 import { Sieve, type Sought } from '../domain/telemetry/query/sift.js';
 import type { ChunkPlace, EventLog, RecordedEvent, SiftedChunk } from './event-store.js';
 

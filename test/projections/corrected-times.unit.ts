@@ -5,12 +5,11 @@ import { EncodedLines, LineRange } from '../../src/domain/telemetry/column-codec
 import { encodeLines } from '../../src/domain/telemetry/column-codec/encode.js';
 import {
   bytesOf,
-  chunkOfLines,
-  decodeChunk,
   pickLines,
   receiptOf,
   TELEMETRY_RECORDED,
-} from '../../src/domain/telemetry/chunk.js';
+} from '../../src/domain/telemetry/stored-chunk.js';
+import { chunkOfLines, decodeChunk } from '../../src/domain/telemetry/chunk.js';
 import type { RecordedEvent } from '../../src/eventstore/event-store.js';
 import { deflateCompression } from '../../src/platform/compression.js';
 import { projections } from '../../src/projections/all.js';

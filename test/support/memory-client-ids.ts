@@ -8,7 +8,7 @@ import {
 } from '../../src/clientids/client-ids.js';
 import type { TenantId } from '../../src/domain/ids.js';
 import { telemetryId } from '../../src/domain/telemetry/address.js';
-import { TELEMETRY_RECORDED } from '../../src/domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../src/domain/telemetry/stored-chunk.js';
 import { clientIdsOf } from '../../src/domain/telemetry/client-ids.js';
 import type { EventLog, Position, RecordedEvent } from '../../src/eventstore/event-store.js';
 import type { Clock } from '../../src/platform/clock.js';

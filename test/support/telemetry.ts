@@ -8,11 +8,8 @@ import { DeploymentGuard } from '../../src/commands/guard.js';
 import type { CommandContext } from '../../src/commands/command.js';
 import { RecordWriter } from '../../src/commands/writer.js';
 import type { EventId, TenantId } from '../../src/domain/ids.js';
-import {
-  decodeChunk as decode,
-  type StoredChunk,
-  type TelemetryChunk,
-} from '../../src/domain/telemetry/chunk.js';
+import { decodeChunk as decode, type TelemetryChunk } from '../../src/domain/telemetry/chunk.js';
+import type { StoredChunk } from '../../src/domain/telemetry/stored-chunk.js';
 import { EncodedLines, LineRange } from '../../src/domain/telemetry/column-codec/decode.js';
 import { encodeLines } from '../../src/domain/telemetry/column-codec/encode.js';
 import { RouteBook } from '../../src/domain/telemetry/routes/book.js';

@@ -8,7 +8,7 @@ import {
   type SpanOutcome,
 } from '../client-ids.js';
 import type { TenantId } from '../../domain/ids.js';
-import { TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import { clientIdsOf } from '../../domain/telemetry/client-ids.js';
 import { START, type EventLog, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { completeErasure, concludeSearch, cutChunks, type Cut } from '../../domain/erasure/erasure.js';
 import { approve, propose } from '../../domain/quarantine/quarantine.js';
 import type { TenantId } from '../../domain/ids.js';
-import { TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import { erasuresStream, quarantineStream } from '../../domain/streams.js';
 import { uuidFrom } from '../../platform/uuid.js';
 import { ownTenant } from '../access/own-tenant.js';

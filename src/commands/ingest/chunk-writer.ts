@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { EventId, TenantId } from '../../domain/ids.js';
 import { chunkIdOf, telemetryStream } from '../../domain/telemetry/address.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
-import { keepColumns, MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { keepColumns } from '../../domain/telemetry/chunk.js';
+import { MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import type { ExpectedRevision } from '../../eventstore/event-log-writer.js';
 import {
   EventStoreUnavailable,

@@ -1,7 +1,7 @@
 import type { GuardMode } from '../deployment/deployment.js';
 import type { DeploymentId, EventId } from '../ids.js';
 import type { Provenance } from '../provenance.js';
-import { TELEMETRY_RECORDED } from '../telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../telemetry/stored-chunk.js';
 import type { Reason } from './reason.js';
 
 /** A deployment as its own records tell it. */

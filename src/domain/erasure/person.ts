@@ -1,4 +1,4 @@
-import { bytesOf, linesOf, numberIn, type StoredChunk } from '../telemetry/chunk.js';
+import { bytesOf, linesOf, numberIn, type StoredChunk } from '../telemetry/stored-chunk.js';
 import type { TelemetryEvent } from '../telemetry/event.js';
 import type { PersonField } from './erasure.js';
 

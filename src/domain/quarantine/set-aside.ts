@@ -1,6 +1,6 @@
 import type { IndexRange } from '../index-ranges.js';
-import type { StoredChunk } from '../telemetry/chunk.js';
-import { headerOf, numberIn, withoutLines } from '../telemetry/chunk.js';
+import type { StoredChunk } from '../telemetry/stored-chunk.js';
+import { headerOf, numberIn, withoutLines } from '../telemetry/stored-chunk.js';
 import { Held, heldBy, joinHeld, type Aside } from './held.js';
 import type { Quarantines } from './quarantine.js';
 

@@ -1,4 +1,4 @@
-import { bytesOf, linesOf, numberIn, type StoredChunk } from './chunk.js';
+import { bytesOf, linesOf, numberIn, type StoredChunk } from './stored-chunk.js';
 import type { TelemetryEvent } from './event.js';
 
 /** How the name of the field may stand in JSON: as it is, or with one of its letters escaped. */

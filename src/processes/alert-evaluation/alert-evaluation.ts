@@ -15,12 +15,8 @@ import type { NameAlert, Transition } from '../../domain/alerting/evaluation/tra
 import { ruleEventTypes, type RuleEvent } from '../../domain/alerting/rule.js';
 import { publicId, type TenantId } from '../../domain/ids.js';
 import { readEvent } from '../../domain/stored-event.js';
-import {
-  decodeChunk,
-  TELEMETRY_RECORDED,
-  UnreadableChunk,
-  type TelemetryChunk,
-} from '../../domain/telemetry/chunk.js';
+import { decodeChunk, type TelemetryChunk } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED, UnreadableChunk } from '../../domain/telemetry/stored-chunk.js';
 import {
   readBook,
   RouteBook,

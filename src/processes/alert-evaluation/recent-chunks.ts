@@ -2,7 +2,7 @@ import type { TenantId } from '../../domain/ids.js';
 import { readEvent } from '../../domain/stored-event.js';
 import { routesStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';
-import { TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import {
   RouteBook,
   routeBookDecider,

@@ -1,7 +1,7 @@
 import type { PersonField } from '../../domain/erasure/erasure.js';
 import { eventsOfPerson } from '../../domain/erasure/person.js';
 import type { TenantId } from '../../domain/ids.js';
-import { TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import { START, type EventLog, type Position } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import { TimeSlice } from '../../projections/runner/time-slice.js';

@@ -1,6 +1,7 @@
 import type { EventId, TenantId } from '../../domain/ids.js';
 import { readEvent } from '../../domain/stored-event.js';
-import { decodePaths, TELEMETRY_RECORDED, UnreadableChunk } from '../../domain/telemetry/chunk.js';
+import { decodePaths } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED, UnreadableChunk } from '../../domain/telemetry/stored-chunk.js';
 import type { TextColumn } from '../../domain/telemetry/columns.js';
 import { ROUTE_RULES_VERSION } from '../../domain/telemetry/route.js';
 import {

@@ -1,4 +1,5 @@
-import { decodeChunk, type FoldedChunk, type StoredChunk } from '../../domain/telemetry/chunk.js';
+import { decodeChunk, type FoldedChunk } from '../../domain/telemetry/chunk.js';
+import type { StoredChunk } from '../../domain/telemetry/stored-chunk.js';
 import type { Routing } from '../../domain/telemetry/routes/shown.js';
 
 /** What may be found in a chunk: its times, and of some fields the values. */

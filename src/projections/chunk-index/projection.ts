@@ -1,5 +1,5 @@
 import type { EventId } from '../../domain/ids.js';
-import { TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import { retirementsStream } from '../../domain/streams.js';
 import { holdsRevision } from '../../domain/revision-ranges.js';

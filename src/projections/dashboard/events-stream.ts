@@ -1,5 +1,5 @@
 import type { TenantId } from '../../domain/ids.js';
-import { showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
+import { showEvent, type ShownEvent } from '../../domain/telemetry/shown-event.js';
 import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import type { Routing } from '../../domain/telemetry/routes/shown.js';
 import { START, type Position } from '../../eventstore/event-store.js';

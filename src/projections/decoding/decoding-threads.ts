@@ -1,11 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { EventId } from '../../domain/ids.js';
-import {
-  bytesOf,
-  giveColumns,
-  TELEMETRY_RECORDED,
-  type PackedColumns,
-} from '../../domain/telemetry/chunk.js';
+import { bytesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
+import { giveColumns, type PackedColumns } from '../../domain/telemetry/chunk.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import type { EncodedLines, LineRange } from '../../domain/telemetry/column-codec/decode.js';
 import type { EventBatch, RecordedEvent } from '../../eventstore/event-store.js';

@@ -1,4 +1,5 @@
-import { decodeChunk, type StoredChunk } from '../../domain/telemetry/chunk.js';
+import { decodeChunk } from '../../domain/telemetry/chunk.js';
+import type { StoredChunk } from '../../domain/telemetry/stored-chunk.js';
 import type { Routing } from '../../domain/telemetry/routes/shown.js';
 import type { ChunkPartials } from './partials.js';
 import { partialsOf } from './sum-up.js';

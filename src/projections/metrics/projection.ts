@@ -1,4 +1,4 @@
-import { TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import { retirementIn, startOfDay, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import { retirementsStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';

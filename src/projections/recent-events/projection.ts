@@ -3,7 +3,7 @@ import { retirementsStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';
 import type { EventId } from '../../domain/ids.js';
 import type { Receipt } from '../../domain/telemetry/chunk-header.js';
-import { bytesOf, lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { bytesOf, lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import { UndecodableColumns } from '../../domain/telemetry/column-codec/bytes.js';
 import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';

@@ -1,5 +1,6 @@
 import { telemetryStreams } from '../../domain/telemetry/address.js';
-import { decodePaths, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { decodePaths } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import type { ShownRoutes } from '../projection.js';
 
 /** Telemetry is shown under the routes of the paths that came without one. */

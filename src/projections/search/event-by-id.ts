@@ -1,7 +1,8 @@
 import type { TenantId } from '../../domain/ids.js';
 import type { Provenance } from '../../domain/provenance.js';
 import { addressOf } from '../../domain/telemetry/address.js';
-import { linesOf, receiptOf, showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
+import { linesOf, receiptOf } from '../../domain/telemetry/stored-chunk.js';
+import { showEvent, type ShownEvent } from '../../domain/telemetry/shown-event.js';
 import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import type { EventLog, Position, Revision, StreamName } from '../../eventstore/event-store.js';
 import { chunkIndex } from '../chunk-index/projection.js';

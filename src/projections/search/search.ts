@@ -1,7 +1,8 @@
 import type { Json } from '../../domain/json.js';
 import type { EventId, TenantId } from '../../domain/ids.js';
 import { telemetryId } from '../../domain/telemetry/address.js';
-import { chunkOfLines, showEvent, type ShownEvent } from '../../domain/telemetry/chunk.js';
+import { chunkOfLines } from '../../domain/telemetry/chunk.js';
+import { showEvent, type ShownEvent } from '../../domain/telemetry/shown-event.js';
 import { queryOfFilter, type TelemetryFilter } from '../../domain/telemetry/filter.js';
 import { bindQuery } from '../../domain/telemetry/query/match.js';
 import { mayHold } from '../../domain/telemetry/query/prune.js';

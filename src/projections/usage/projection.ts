@@ -1,7 +1,7 @@
 import { retirementIn, TELEMETRY_RETIRED } from '../../domain/retention/retention.js';
 import { retirementsStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';
-import { TELEMETRY_RECORDED, textBytesOf } from '../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED, textBytesOf } from '../../domain/telemetry/stored-chunk.js';
 import { addUsage, lessUsage, NO_USAGE, type Usage } from '../../domain/tenancy/usage.js';
 import type { Document, IndexSpec } from '../../readstore/read-store.js';
 import { defineProjection } from '../projection.js';

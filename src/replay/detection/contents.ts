@@ -1,4 +1,4 @@
-import { linesOf, UnreadableChunk, type StoredChunk } from '../../domain/telemetry/chunk.js';
+import { linesOf, UnreadableChunk, type StoredChunk } from '../../domain/telemetry/stored-chunk.js';
 
 /**
  * What the events of a chunk say, in their order; nothing where it cannot be read: whoever wrote past the writer may

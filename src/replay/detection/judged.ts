@@ -14,7 +14,7 @@ import type { TenantId } from '../../domain/ids.js';
 import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
 import { readEvent } from '../../domain/stored-event.js';
 import { legitimacyStream } from '../../domain/streams.js';
-import { numberIn } from '../../domain/telemetry/chunk.js';
+import { numberIn } from '../../domain/telemetry/stored-chunk.js';
 import type { EventLog, Position, RecordedEvent, StreamName } from '../../eventstore/event-store.js';
 import { recordsAt } from '../../quarantine/records.js';
 import { contentsOf } from './contents.js';

@@ -9,7 +9,7 @@ import { declared, scoreOf } from '../../domain/detection/reason.js';
 import type { DeploymentWindow } from '../../domain/detection/structure.js';
 import type { TenantId } from '../../domain/ids.js';
 import { telemetryId } from '../../domain/telemetry/address.js';
-import { numberIn, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/chunk.js';
+import { numberIn, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
 import type { TelemetryEvent } from '../../domain/telemetry/event.js';
 import { timeOf } from '../../domain/telemetry/time.js';
 import type { EventLog, Position, RecordedEvent } from '../../eventstore/event-store.js';

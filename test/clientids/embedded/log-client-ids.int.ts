@@ -4,7 +4,7 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CLIENT_ID_WINDOW_MS } from '../../../src/clientids/client-ids.js';
 import { LogClientIds } from '../../../src/clientids/embedded/log-client-ids.js';
-import { MAX_CHUNK_EVENTS } from '../../../src/domain/telemetry/chunk.js';
+import { MAX_CHUNK_EVENTS } from '../../../src/domain/telemetry/stored-chunk.js';
 import { clientIdsOf } from '../../../src/domain/telemetry/client-ids.js';
 import type { TenantId } from '../../../src/domain/ids.js';
 import {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Quotas } from '../../../src/commands/ingest/quotas.js';
 import type { TenantId } from '../../../src/domain/ids.js';
-import { textBytesOf } from '../../../src/domain/telemetry/chunk.js';
+import { textBytesOf } from '../../../src/domain/telemetry/stored-chunk.js';
 import { limitsOf } from '../../../src/domain/tenancy/limits.js';
 import type { Quota, Usage } from '../../../src/domain/tenancy/usage.js';
 import { EventStoreUnavailable } from '../../../src/eventstore/event-store.js';

@@ -2,7 +2,8 @@ import { RouteBook } from '../../../src/domain/telemetry/routes/book.js';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { addressOf, chunkIdOf, MAX_CHUNK_COUNT, telemetryId } from '../../../src/domain/telemetry/address.js';
-import { lastLinesOf, showEvent, UnreadableChunk } from '../../../src/domain/telemetry/chunk.js';
+import { lastLinesOf, UnreadableChunk } from '../../../src/domain/telemetry/stored-chunk.js';
+import { showEvent } from '../../../src/domain/telemetry/shown-event.js';
 import { decodeChunk, chunkOf, NOW } from '../../support/telemetry.js';
 
 describe('a telemetry event’s id', () => {

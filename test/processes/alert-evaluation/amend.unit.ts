@@ -7,7 +7,7 @@ import type { RuleId } from '../../../src/domain/ids.js';
 import type { JsonObject } from '../../../src/domain/json.js';
 import type { QuarantinedRecord } from '../../../src/domain/quarantine/quarantine.js';
 import { quarantineStream } from '../../../src/domain/streams.js';
-import { TELEMETRY_RECORDED } from '../../../src/domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../../src/domain/telemetry/stored-chunk.js';
 import { START, type EventFilter, type Position } from '../../../src/eventstore/event-store.js';
 import { alertEvaluation } from '../../../src/processes/alert-evaluation/alert-evaluation.js';
 import { ProcessManager } from '../../../src/processes/process-manager.js';

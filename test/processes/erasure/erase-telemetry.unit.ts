@@ -3,7 +3,7 @@ import { cutTelemetry } from '../../../src/commands/erasure/cut-telemetry.js';
 import { requestTelemetryErasure } from '../../../src/commands/erasure/request-erasure.js';
 import type { TenantId } from '../../../src/domain/ids.js';
 import type { JsonObject } from '../../../src/domain/json.js';
-import { TELEMETRY_RECORDED } from '../../../src/domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../../src/domain/telemetry/stored-chunk.js';
 import { chunkIdOf } from '../../../src/domain/telemetry/address.js';
 import { START, type RecordedEvent, type StreamName } from '../../../src/eventstore/event-store.js';
 import {

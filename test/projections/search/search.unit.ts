@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Json } from '../../../src/domain/json.js';
 import type { TenantId } from '../../../src/domain/ids.js';
-import type { ShownEvent } from '../../../src/domain/telemetry/chunk.js';
+import type { ShownEvent } from '../../../src/domain/telemetry/shown-event.js';
 import type { TelemetryFilter } from '../../../src/domain/telemetry/filter.js';
 import type { RecordedEvent } from '../../../src/eventstore/event-store.js';
 import { chunkIndex } from '../../../src/projections/chunk-index/projection.js';

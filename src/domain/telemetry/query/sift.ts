@@ -2,17 +2,14 @@ import { telemetryId } from '../address.js';
 import { candidatesIn } from '../column-codec/find.js';
 import {
   bytesOf,
-  chunkAt,
-  chunkOfLines,
-  decodeChunk,
   headerOf,
   numberIn,
   pickLines,
   receiptOf,
   startsOf,
   type StoredChunk,
-  type TelemetryChunk,
-} from '../chunk.js';
+} from '../stored-chunk.js';
+import { chunkAt, chunkOfLines, decodeChunk, type TelemetryChunk } from '../chunk.js';
 import { UNKNOWN_ROUTES } from '../routes/shown.js';
 import { bindQuery, hasColumn, type ChunkTest } from './match.js';
 import type { Condition, Query } from './query.js';

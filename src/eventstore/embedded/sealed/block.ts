@@ -1,7 +1,7 @@
 import { ByteReader } from '../../../domain/telemetry/column-codec/bytes.js';
 import { EncodedLines, LineRange } from '../../../domain/telemetry/column-codec/decode.js';
 import { decodeIntegers } from '../../../domain/telemetry/column-codec/integers.js';
-import { lessHeader } from '../../../domain/telemetry/chunk.js';
+import { lessHeader } from '../../../domain/telemetry/stored-chunk.js';
 import { deflateCompression } from '../../../platform/compression.js';
 import type { RecordedEvent } from '../../event-store.js';
 import type { CompiledFilter, RecordRun } from '../commit.js';

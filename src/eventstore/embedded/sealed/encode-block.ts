@@ -1,7 +1,7 @@
 import { ByteWriter } from '../../../domain/telemetry/column-codec/bytes.js';
 import { encodeLines } from '../../../domain/telemetry/column-codec/encode.js';
 import { encodeIntegers } from '../../../domain/telemetry/column-codec/integers.js';
-import { TELEMETRY_RECORDED } from '../../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../../domain/telemetry/stored-chunk.js';
 import { deflateCompression } from '../../../platform/compression.js';
 import { partsOf } from '../record.js';
 

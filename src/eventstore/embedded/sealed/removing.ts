@@ -1,7 +1,7 @@
 import type { ChunkCut, Removal } from '../../../domain/erasure/cut.js';
 import { numbersIn } from '../../../domain/index-ranges.js';
 import { holdsRevision } from '../../../domain/revision-ranges.js';
-import { TELEMETRY_RECORDED } from '../../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../../domain/telemetry/stored-chunk.js';
 import { leafOf } from '../format.js';
 import { identityOf, payloadWithout, placeOf } from '../record.js';
 import type { RecordToSeal } from './encode-block.js';

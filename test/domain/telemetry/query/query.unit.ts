@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { chunkOfLines, decodeChunk as decode, pickLines } from '../../../../src/domain/telemetry/chunk.js';
+import { chunkOfLines, decodeChunk as decode } from '../../../../src/domain/telemetry/chunk.js';
+import { pickLines } from '../../../../src/domain/telemetry/stored-chunk.js';
 import { RouteBook } from '../../../../src/domain/telemetry/routes/book.js';
 import { bindQuery } from '../../../../src/domain/telemetry/query/match.js';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { telemetryId } from '../../../../src/domain/telemetry/address.js';
-import { withoutLines } from '../../../../src/domain/telemetry/chunk.js';
+import { withoutLines } from '../../../../src/domain/telemetry/stored-chunk.js';
 import { newestFirst, Sieve, type Sought } from '../../../../src/domain/telemetry/query/sift.js';
 import type { Query } from '../../../../src/domain/telemetry/query/query.js';
 import type { RecordedEvent } from '../../../../src/eventstore/event-store.js';

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { SUSPICIOUS } from '../../../../domain/detection/content.js';
 import { verdicts } from '../../../../domain/detection/legitimacy/rules.js';
 import { isAllAside, setAsideBy } from '../../../../domain/quarantine/set-aside.js';
-import { TELEMETRY_RECORDED } from '../../../../domain/telemetry/chunk.js';
+import { TELEMETRY_RECORDED } from '../../../../domain/telemetry/stored-chunk.js';
 import type { ReportedRecord } from '../../../../replay/detection/judged.js';
 import type { ApiServices } from '../../../dependencies.js';
 import { notFound } from '../../answers.js';
