@@ -4,22 +4,16 @@ import { chunkIdOf, telemetryStream } from '../../domain/telemetry/address.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import { keepColumns } from '../../domain/telemetry/chunk.js';
 import { MAX_CHUNK_EVENTS, TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
-import type { ExpectedRevision } from '../../eventstore/event-log-writer.js';
-import {
-  EventStoreUnavailable,
-  type Position,
-  type Revision,
-  type StreamName,
-} from '../../eventstore/event-store.js';
+import type { Position, StreamName } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { SharedBudget } from '../../platform/shared-budget.js';
 import { uuidV7 } from '../../platform/uuid.js';
 import type { GuardTicket } from '../guard.js';
 import type { CommandRefusal } from '../command.js';
-import { guarded, unavailable } from '../refusals.js';
-import type { Cause, Draft, Instance, RecordWriter, WriteOutcome } from '../writer.js';
+import type { Cause, Draft, Instance, RecordWriter } from '../writer.js';
 import { columnsOf, cut, pack, timesOf, type ChunkLimits, type Piece, type Received } from './received.js';
+import { StreamEnd } from './stream-end.js';
 
 /** What became of a piece. */
 export type PieceOutcome =
@@ -60,9 +54,6 @@ export interface ChunkWriterOptions {
 
 const DEFAULT_CHUNK: ChunkLimits = { bytes: 900_000, events: MAX_CHUNK_EVENTS };
 const DEFAULT_WAITING_BYTES = 128 * 1024 * 1024;
-/** How often a chunk is tried again after another writer was faster, or the store did not answer. */
-const ATTEMPTS = 5;
-const FIRST_PAUSE_MS = 50;
 /** Behind a shared one a chunk with fewer bytes waits for more, until so many turns of the event loop brought none. */
 const SMALL_BYTES = 64 * 1024;
 const QUIET_TURNS = 4;
@@ -108,12 +99,8 @@ interface Lane {
   readonly tenant: TenantId;
   /** All but the last take nothing more in. */
   readonly queue: OpenChunk[];
-  stream: StreamName | undefined;
-  /** The stream's last that is known, and the one that it will be where all that is under way goes well. */
-  last: ExpectedRevision;
-  presumed: ExpectedRevision;
-  /** Whether all went well so far. */
-  steady: boolean;
+  /** Of the stream of the day. */
+  end: StreamEnd | undefined;
   under_way: number;
   /** Whether the next chunk, where it is small, waits for requests that are just arriving; whether it does so now. */
   gathering: 'no' | 'due' | 'now';
@@ -187,10 +174,7 @@ export class ChunkWriter {
       lane = {
         tenant,
         queue: [],
-        stream: undefined,
-        last: 'none',
-        presumed: 'none',
-        steady: false,
+        end: undefined,
         under_way: 0,
         gathering: 'no',
         ended: Promise.resolve(),
@@ -265,9 +249,9 @@ export class ChunkWriter {
     this.#run(lane);
   }
 
-  #mayStart({ tenant, queue, under_way, steady, stream, gathering }: Lane): boolean {
+  #mayStart({ tenant, queue, under_way, end, gathering }: Lane): boolean {
     if (under_way === 0) return queue.length > (gathering === 'now' ? 1 : 0);
-    const most = steady && stream === this.#streamOf(tenant) ? (this.options.under_way ?? 1) : 1;
+    const most = end?.isSteady && end.stream === this.#streamOf(tenant) ? (this.options.under_way ?? 1) : 1;
     return under_way < most && queue.length > 1;
   }
 
@@ -275,7 +259,7 @@ export class ChunkWriter {
   async #write(lane: Lane, chunk: OpenChunk, before: Promise<void>): Promise<void> {
     try {
       const draft = this.#close(chunk);
-      const outcome = await this.#append(lane, chunk, draft, before);
+      const outcome = await this.#endOf(lane).append(draft, chunk, before);
       let index = 0;
       for (const waiting of chunk.waiting) {
         if ('refusal' in outcome) settle(waiting, { ok: false, refusal: outcome.refusal });
@@ -316,73 +300,11 @@ export class ChunkWriter {
     return { id, type: TELEMETRY_RECORDED, schema_version: 1, data: pack(pieces), chunk: header };
   }
 
-  /** Appends at the exact revision, which after a conflict is the one that the store says. */
-  async #append(
-    lane: Lane,
-    { cause, ticket }: OpenChunk,
-    draft: Draft,
-    before: Promise<void>,
-  ): Promise<
-    | { readonly position: Position; readonly recorded_at: string; readonly repeated: boolean }
-    | { readonly refusal: CommandRefusal }
-  > {
-    const stream = this.#follow(lane);
-    let expected = lane.under_way === 1 ? lane.last : lane.presumed;
-    let refusal = contended;
-    let unknown = false;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      if (attempt > 1) await this.clock.sleep(FIRST_PAUSE_MS * 2 ** attempt);
-      lane.presumed = following(expected);
-      let outcome: WriteOutcome;
-      try {
-        outcome = await this.writer.append(stream, expected, [draft], cause, ticket);
-      } catch (error) {
-        lane.steady = false;
-        if (!(error instanceof EventStoreUnavailable)) throw error;
-        if (error.reason !== 'unreachable') return { refusal: unavailable(error) };
-        // Unknown whether it was written: the same record at the same revision again finds out.
-        unknown = true;
-        refusal = unavailable(error);
-        // What went off before is repeated first, at the revision that it had.
-        await before;
-        continue;
-      }
-      switch (outcome.outcome) {
-        case 'appended': {
-          const { position, recorded_at, repeated } = outcome;
-          // A record that was there already may be anywhere in the stream, or in another day's.
-          if (!repeated) lane.last = later(lane.last, outcome.revision);
-          lane.steady = !repeated;
-          return { position, recorded_at, repeated: repeated && !unknown };
-        }
-        case 'conflict':
-          lane.steady = false;
-          lane.last = later(lane.last, outcome.actual);
-          await before;
-          expected = lane.last;
-          refusal = contended;
-          break;
-        case 'guarded':
-          lane.steady = false;
-          return { refusal: guarded };
-        case 'too_large':
-          throw new Error(
-            `A chunk of ${outcome.bytes} bytes was cut for a store that takes ${outcome.limit}.`,
-          );
-      }
-    }
-    return { refusal };
-  }
-
-  /** Turns to the stream of the day. What its last revision is, the first append finds out by a conflict. */
-  #follow(lane: Lane): StreamName {
+  /** The end of the stream of the day. */
+  #endOf(lane: Lane): StreamEnd {
     const stream = this.#streamOf(lane.tenant);
-    if (lane.stream !== stream) {
-      lane.stream = stream;
-      lane.last = 'none';
-      lane.steady = false;
-    }
-    return stream;
+    if (lane.end?.stream !== stream) lane.end = new StreamEnd(stream, this.writer, this.clock);
+    return lane.end;
   }
 
   #streamOf(tenant: TenantId): StreamName {
@@ -390,11 +312,6 @@ export class ChunkWriter {
     return telemetryStream(tenant, this.options.shard, day) as StreamName;
   }
 }
-
-const following = (last: ExpectedRevision): Revision => (last === 'none' ? 0 : last + 1) as Revision;
-
-const later = (a: ExpectedRevision, b: ExpectedRevision): ExpectedRevision =>
-  a === 'none' || (b !== 'none' && b > a) ? b : a;
 
 /** Whether records of two requests may be one. */
 const isAlike = (one: Cause, other: Cause): boolean =>
@@ -404,12 +321,5 @@ const overloaded: CommandRefusal = {
   kind: 'unavailable',
   code: 'overloaded',
   detail: 'More events are waiting to be stored than fit into memory. Send them again later.',
-  retry_after_seconds: 1,
-};
-
-const contended: CommandRefusal = {
-  kind: 'unavailable',
-  code: 'write_contention',
-  detail: 'Another writer was faster again and again. Send the events again.',
   retry_after_seconds: 1,
 };
