@@ -306,9 +306,15 @@ describe('an Idempotency-Key', () => {
     const log = new TestLog();
     const { ingest } = ingestBench({}, { log });
     let release = (): void => undefined;
-    log.before = () => new Promise((resolve) => (release = () => resolve(undefined)));
+    const appending = new Promise<void>((isAppending) => {
+      log.before = () => {
+        isAppending();
+        return new Promise((resolve) => (release = () => resolve(undefined)));
+      };
+    });
     const first = ingest.one(json(call()), keyed());
     expect(refusalOf(await ingest.one(json(call()), keyed()))).toMatchObject({ kind: 'conflict' });
+    await appending;
     release();
     expect((await first).ok).toBe(true);
   });
