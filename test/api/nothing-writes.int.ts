@@ -111,7 +111,6 @@ describe('what goes by the clock', () => {
   /** Where something is done again and again, besides the chores, and what. A new place has to be thought about here. */
   const known: Readonly<Record<string, string>> = {
     'platform/chores.ts': 'does the chores',
-    'api/realtime/realtime.ts': 'sends slow sockets what they missed',
     'platform/heap-growth.ts': 'looks how large the heap is',
     'api/realtime/room.ts': 'sends rooms what is new',
     'api/realtime/sessions.ts': 'ends sockets whose credentials are worth nothing any more',
