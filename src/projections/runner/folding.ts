@@ -55,7 +55,7 @@ type FoldStep = { readonly event: RecordedEvent } & (
 interface SeenChange {
   /** Can be gone over once. */
   readonly records: AsyncIterable<ChangedRecord>;
-  routedBefore(position: Position): RouteBook;
+  readonly routedBefore: (position: Position) => RouteBook;
 }
 
 /** Of which part of the log documents are folded anew. */

@@ -9,6 +9,9 @@ import { ofEventStoreDb } from '../../support/eventstoredb-options.js';
 import { ServerProcess } from '../../support/eventstoredb-server/process.js';
 import { namespaced } from './namespaced-log.js';
 
+/** A large append to an imitation takes its time where much else runs. */
+const PATIENCE_MS = 60_000;
+
 let servers: ServerProcess;
 beforeAll(() => {
   servers = new ServerProcess();
@@ -22,7 +25,8 @@ eventStoreContract(
   async () => {
     const url = await servers.begin();
     const indexDirectory = await mkdtemp(join(tmpdir(), 'pulsestream-eventstoredb-'));
-    const open = () => EventStoreDbLog.open({ ...ofEventStoreDb, url, indexDirectory });
+    const open = () =>
+      EventStoreDbLog.open({ ...ofEventStoreDb, url, indexDirectory, deadline: PATIENCE_MS });
     let log = await open();
     return {
       get log() {
@@ -58,7 +62,8 @@ else {
   afterAll(() => rm(indexDirectory, { recursive: true, force: true }));
 
   eventStoreContract('The log on EventStoreDB, on a real server,', async () => {
-    const open = () => EventStoreDbLog.open({ ...ofEventStoreDb, url, indexDirectory });
+    const open = () =>
+      EventStoreDbLog.open({ ...ofEventStoreDb, url, indexDirectory, deadline: PATIENCE_MS });
     let whole = await open();
     const base = await whole.head();
     const tag = randomBytes(4).toString('hex');
