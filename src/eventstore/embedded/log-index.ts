@@ -133,12 +133,12 @@ const readRun = (key: Buffer, value: Buffer): RunPlace => ({
 });
 
 const writeRun = ({ number, count, offset, bytes, times }: RunPlace): Buffer =>
-  times
-    ? numbers(number, count, offset, bytes, wholeTime(Math.floor(times.from)), wholeTime(Math.ceil(times.to)))
+  times && times.from >= 0 && times.to <= LATEST_TIME
+    ? numbers(number, count, offset, bytes, Math.floor(times.from), Math.ceil(times.to))
     : numbers(number, count, offset, bytes);
 
-/** As the index holds a time: what happened before 1970 counts as its first moment. */
-const wholeTime = (time: number): number => Math.min(Math.max(0, time), 2 ** 48 - 1);
+/** The latest time that six bytes hold; of a run with earlier or later ones than they do nothing is said. */
+const LATEST_TIME = 2 ** 48 - 1;
 
 /** The index in LMDB: one database, the kinds of entries told apart by their keys' first byte. */
 export class LmdbIndex implements LogIndex {
