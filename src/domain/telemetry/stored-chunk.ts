@@ -114,7 +114,7 @@ export const withoutLines = <C extends StoredChunk>(
   };
 };
 
-/** A chunk's header where fewer of its events are there, of so many bytes with the line breaks between them. */
+/** A chunk's header where so many of its events are there, of so many bytes with the line breaks between them. */
 export const lessHeader = (header: ChunkHeader, count: number, bytes: number): ChunkHeader => ({
   ...header,
   count,
