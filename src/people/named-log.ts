@@ -1,7 +1,7 @@
 import { lessHeader } from '../domain/telemetry/stored-chunk.js';
 import type { EventLog, RecordedEvent } from '../eventstore/event-store.js';
 import { siftByReading } from '../eventstore/sift.js';
-import { ViewedLog } from '../eventstore/viewed-log.js';
+import { ViewedLog } from './viewed-log.js';
 import type { Pseudonyms } from './pseudonyms.js';
 
 /** A log that has pseudonyms in telemetry, as people read it: with what they stand for while that is there. */

@@ -1,6 +1,6 @@
 import { CLIENT, personActing, personalFields, personOfStream } from '../domain/personal.js';
 import type { EventLog, RecordedEvent } from '../eventstore/event-store.js';
-import { ViewedLog } from '../eventstore/viewed-log.js';
+import { ViewedLog } from './viewed-log.js';
 import type { People } from './people.js';
 
 /** The log as people and commands read it: what is said of people is opened, or marked as erased. */

@@ -7,7 +7,7 @@ import type {
   Revision,
   StoreHealth,
   StreamName,
-} from './event-store.js';
+} from '../eventstore/event-store.js';
 
 /** A log some of whose records are shown otherwise than they are stored. */
 export abstract class ViewedLog implements EventLog {
