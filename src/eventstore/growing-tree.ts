@@ -1,5 +1,6 @@
 import { rootOf, type Hash, type NodePlace, type TreeHead } from '../domain/integrity/merkle.js';
 import type { Files } from '../platform/files.js';
+import { InTurn } from '../platform/in-turn.js';
 import { EventStoreUnavailable } from './event-store.js';
 import { sha256, TreeFile } from './tree-file.js';
 
@@ -14,7 +15,8 @@ export interface LeafSource {
 /** A Merkle tree that is kept in a file and brought up to its source whenever somebody asks for it. */
 export class GrowingTree {
   #opening: Promise<TreeFile> | undefined;
-  #growing: Promise<void> = Promise.resolve();
+  /** Each sees what the one before it added. */
+  readonly #growing = new InTurn();
   #closed = false;
 
   constructor(
@@ -30,7 +32,7 @@ export class GrowingTree {
 
   /** The tree's file, with everything that is durable now. */
   async grown(): Promise<TreeFile> {
-    await this.#inTurn(async () => {
+    await this.#grow(async () => {
       await this.source.grow(await this.open(), () => {
         this.#insistOpen();
       });
@@ -54,26 +56,23 @@ export class GrowingTree {
   };
 
   async rebuild(): Promise<void> {
-    await this.#inTurn(async () => (await this.open()).clear());
+    await this.#grow(async () => (await this.open()).clear());
     await this.grown();
   }
 
   /** Lets the file go; what is not in it can be added by the next. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#growing;
+    await this.#growing.ended();
     const file = await this.#opening?.catch(() => undefined);
     await file?.close();
   }
 
-  /** One after another: each sees what the one before it added. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#growing.then(() => {
+  #grow(work: () => Promise<void>): Promise<void> {
+    return this.#growing.do(() => {
       this.#insistOpen();
       return work();
     });
-    this.#growing = turn.catch(() => undefined);
-    return turn;
   }
 
   async #load(): Promise<TreeFile> {

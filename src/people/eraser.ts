@@ -2,6 +2,7 @@ import { readEvent } from '../domain/stored-event.js';
 import { erasedPeopleStream } from '../domain/streams.js';
 import { erasedPeopleEventTypes, type PersonErased } from '../domain/tenancy/erased-people.js';
 import type { EventLog, Revision, StreamName } from '../eventstore/event-store.js';
+import { InTurn } from '../platform/in-turn.js';
 import type { People } from './people.js';
 
 /** What an erasure needs besides the log. */
@@ -21,7 +22,7 @@ export class Eraser {
   /** The revision from which on the stream was not looked at. */
   #next = 0;
   #started = false;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(
     private readonly log: Pick<EventLog, 'readStream'>,
@@ -30,9 +31,7 @@ export class Eraser {
 
   /** Destroys the key of each person who was erased since this was called last; at first, of all whose key is still there. */
   carryOut(): Promise<void> {
-    const turn = this.#turn.then(() => this.#carryOut());
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turns.do(() => this.#carryOut());
   }
 
   async #carryOut(): Promise<void> {

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { Type } from 'typebox';
 import { DirectoryLock, type Lock } from '../../platform/directory-lock.js';
 import type { Files, OpenFile } from '../../platform/files.js';
+import { InTurn } from '../../platform/in-turn.js';
 import { compile } from '../../platform/validation.js';
 import type { PersonKey, PersonKeys } from '../person-keys.js';
 import { openOrMake } from './open-or-make.js';
@@ -31,8 +32,7 @@ export class KeysInUse extends Error {
 
 /** Keys in a file of lines, read when it is opened. One process has it open: whoever holds the data directory. */
 export class KeyFile implements PersonKeys {
-  /** Writes go one after another. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #writes = new InTurn();
 
   private constructor(
     private readonly file: OpenFile,
@@ -76,14 +76,14 @@ export class KeyFile implements PersonKeys {
   }
 
   keep(person: string, wrapped: Uint8Array): Promise<PersonKey> {
-    return this.#inTurn(
+    return this.#writes.do(
       async () =>
         this.entries.get(person)?.key ?? (await this.#write(person, { state: 'held', wrapped }, this.lines)),
     );
   }
 
   destroy(person: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#writes.do(async () => {
       const entry = this.entries.get(person);
       if (entry?.key.state !== 'destroyed')
         await this.#write(person, { state: 'destroyed' }, entry?.line ?? this.lines);
@@ -91,7 +91,7 @@ export class KeyFile implements PersonKeys {
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    await this.#writes.ended();
     await this.file.close();
     await this.lock?.free();
   }
@@ -103,12 +103,6 @@ export class KeyFile implements PersonKeys {
     this.entries.set(person, { line, key });
     this.lines = Math.max(this.lines, line + 1);
     return key;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Files, OpenFile } from '../../platform/files.js';
+import { InTurn } from '../../platform/in-turn.js';
 import { compile } from '../../platform/validation.js';
 import type { PseudonymEntry, PseudonymStore } from '../pseudonym-store.js';
 import { openOrMake } from './open-or-make.js';
@@ -32,8 +33,7 @@ export class PseudonymFile implements PseudonymStore {
   readonly #bySubject = new Map<string, Held>();
   readonly #byPseudonym = new Map<string, Held>();
   #size = 0;
-  /** Writes go one after another. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #writes = new InTurn();
 
   private constructor(private readonly file: OpenFile) {}
 
@@ -54,7 +54,7 @@ export class PseudonymFile implements PseudonymStore {
   }
 
   keep(entries: readonly PseudonymEntry[]): Promise<readonly PseudonymEntry[]> {
-    return this.#inTurn(async () => {
+    return this.#writes.do(async () => {
       const lines: Buffer[] = [];
       const held: Held[] = [];
       let offset = this.#size;
@@ -79,7 +79,7 @@ export class PseudonymFile implements PseudonymStore {
   }
 
   destroy(subject: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#writes.do(async () => {
       const held = this.#bySubject.get(subject);
       if (!held) return;
       await this.file.write(Buffer.alloc(held.length, SPACE), held.offset);
@@ -90,7 +90,7 @@ export class PseudonymFile implements PseudonymStore {
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    await this.#writes.ended();
     await this.file.close();
   }
 
@@ -120,12 +120,6 @@ export class PseudonymFile implements PseudonymStore {
   #hold(held: Held): void {
     this.#bySubject.set(held.entry.subject, held);
     this.#byPseudonym.set(held.entry.pseudonym, held);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 }
 

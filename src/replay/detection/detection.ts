@@ -4,6 +4,8 @@ import type { DeploymentWindow } from '../../domain/detection/structure.js';
 import type { TenantId } from '../../domain/ids.js';
 import { erasuresStream, retirementsStream } from '../../domain/streams.js';
 import { START, type EventLog, type Position, type StreamName } from '../../eventstore/event-store.js';
+import { InTurn } from '../../platform/in-turn.js';
+import { remember } from '../../platform/remember.js';
 import type { Snapshots } from '../../processes/snapshots.js';
 import type { CurrentQuarantines } from '../../quarantine/current.js';
 import { deploymentWindow, introducedBy, IntroducedScan, type Introduced } from './introduced.js';
@@ -47,7 +49,8 @@ export class Detection {
   readonly #scans = new Map<string, IntroducedScan>();
   readonly #baselines = new Map<string, Checkpoint>();
   readonly #lineage = new Lineage(LINEAGE_RECORDS);
-  #last: Promise<unknown> = Promise.resolve();
+  /** None reads what another is just reading. */
+  readonly #readings = new InTurn();
 
   constructor(private readonly tools: DetectionTools) {}
 
@@ -57,7 +60,7 @@ export class Detection {
     wanted: (tenant: TenantId | undefined) => boolean,
   ): Promise<DeploymentReport | undefined> {
     const { log, visible_log } = this.tools;
-    const introduced = await this.#alone(() => this.#introduced(deployment_id));
+    const introduced = await this.#readings.do(() => this.#introduced(deployment_id));
     return introduced && { ...introduced, records: await judged(log, visible_log, introduced, wanted) };
   }
 
@@ -67,7 +70,7 @@ export class Detection {
     const window = await deploymentWindow(visible_log, deployment_id);
     if (!window) return undefined;
     const legitimacy = new Legitimacy(await rulesBefore(visible_log, tenant, window.begun));
-    const baseline = await this.#alone(() => this.#baselineAt(tenant, window.begin as Position));
+    const baseline = await this.#readings.do(() => this.#baselineAt(tenant, window.begin as Position));
     return suspectedIn(visible_log, window, tenant, baseline, legitimacy);
   }
 
@@ -144,13 +147,6 @@ export class Detection {
     const saved: Saved = { format: FORMAT, gone, saved: baseline.save() };
     await this.tools.snapshots.save(nameOf(tenant), { position, state: Buffer.from(JSON.stringify(saved)) });
   }
-
-  /** Runs one thing after the other: none reads what another is just reading. */
-  #alone<T>(run: () => Promise<T>): Promise<T> {
-    const next = this.#last.then(run);
-    this.#last = next.catch(() => undefined);
-    return next;
-  }
 }
 
 interface Saved {
@@ -160,11 +156,3 @@ interface Saved {
 }
 
 const nameOf = (tenant: TenantId): string => `detection-${tenant}`;
-
-/** Remembers a value as the last used, and forgets the one that was not used for longest where there are too many. */
-const remember = <T>(among: Map<string, T>, key: string, value: T, most: number): void => {
-  among.delete(key);
-  among.set(key, value);
-  const [oldest] = among.keys();
-  if (among.size > most && oldest !== undefined) among.delete(oldest);
-};

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../platform/clock.js';
 import { removeIfThere, type Files } from '../../../platform/files.js';
+import { InTurn } from '../../../platform/in-turn.js';
 import { DroppingForbidden, type DroppingOptions, type DroppingResult } from '../../dropping.js';
 import type { Layout } from '../layout.js';
 import type { Segment, Segments } from '../segments.js';
@@ -67,7 +68,7 @@ export class Sealing {
   readonly #closing = new AbortController();
   /** Names of segments that are known to be sealed. */
   readonly #sealed = new Set<string>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   #background: Promise<void> | undefined;
   #trouble: string | undefined;
   readonly #flow: Flow;
@@ -104,7 +105,7 @@ export class Sealing {
       try {
         for (let [next] = await this.#due(); next && !over(); [next] = await this.#due()) {
           const segment = next;
-          const result = await this.#inTurn(() => this.#seal(segment, () => undefined));
+          const result = await this.#turns.do(() => this.#seal(segment, () => undefined));
           if (result) report.sealed(segment.name, result);
         }
         this.#trouble = undefined;
@@ -127,7 +128,7 @@ export class Sealing {
     let result: SealingResult = { segments: 0, records: 0, line_bytes: 0, raw_bytes: 0, bytes: 0 };
     for (const [i, segment] of waiting.entries()) {
       const size = sizes[i] ?? 0;
-      const sealed = await this.#inTurn(() =>
+      const sealed = await this.#turns.do(() =>
         this.#seal(segment, (share) => {
           onProgress({ bytes: before + share * size, total });
         }),
@@ -158,7 +159,7 @@ export class Sealing {
   ): Promise<DroppingResult> {
     let result: DroppingResult = { segments: 0, records: 0, cut: 0, before_bytes: 0, bytes: 0 };
     for (const [i, segment] of segments.entries()) {
-      const dropped = await this.#inTurn(() =>
+      const dropped = await this.#turns.do(() =>
         this.#drop(segment, dropping, {
           isAllowed,
           signal,
@@ -201,7 +202,7 @@ export class Sealing {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#background;
-    await this.#turn;
+    await this.#turns.ended();
   }
 
   /** The segments that can be sealed, oldest first: all but the one that is written to and those that are sealed. */
@@ -234,13 +235,6 @@ export class Sealing {
     } finally {
       await file.close();
     }
-  }
-
-  /** One after another; what came before may have failed. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
   }
 
   /** Seals a segment; undefined where it is sealed already. Where it rejects, the old form is there. */
