@@ -3,45 +3,24 @@ import { createHash } from 'node:crypto';
 import { cp, mkdtemp, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  freshData,
-  postJson,
-  registerTenant,
-  removeData,
-  runCli,
-  runCliJson,
-  startServer,
-  type RegisteredTenant,
-  type StartedServer,
-} from '../support/started-server.js';
+import { served } from '../support/served.js';
+import { removeData, runCli } from '../support/started-server.js';
 
 const small = { PULSESTREAM_SEGMENT_MEGABYTES: '32' };
 const models = ['tenants', 'users', 'rules', 'alerts', 'metrics', 'chunk-index', 'recent-events'];
 
-let data: string;
-let server: StartedServer;
-let tenant: RegisteredTenant;
+const on = served(small);
 
 beforeAll(async () => {
-  data = await freshData(small);
-  server = await startServer(data, small);
-  tenant = await registerTenant(server.url);
   for (let batch = 0; batch < 5; batch += 1)
-    await postJson(
-      `${server.url}/api/v1/ingestion/events/batch`,
+    await on.send(
       Array.from({ length: 20 }, () => ({ type: 'api_call', service: 'checkout', status_code: 200 })),
-      { 'x-api-key': tenant.api_key },
     );
-});
-afterAll(async () => {
-  await server.stop();
-  await removeData(data);
 });
 
 describe('pulsestream tenants limits', () => {
   it('sets what it is told, leaves the rest, and shows what holds', async () => {
-    const limits = (...changes: string[]) =>
-      runCliJson(data, ['tenants', 'limits', tenant.tenant_id, ...changes]);
+    const limits = (...changes: string[]) => on.cliJson('tenants', 'limits', on.tenant.tenant_id, ...changes);
     expect(await limits()).toMatchObject({ own: {}, limits: { batch_events: 10_000 } });
     expect(await limits('events_per_day=1000', 'batch_events=50')).toMatchObject({
       own: { events_per_day: 1000, batch_events: 50 },
@@ -50,13 +29,13 @@ describe('pulsestream tenants limits', () => {
       own: { events_per_day: 1000, routes: 100 },
       limits: { batch_events: 10_000, routes: 100 },
     });
-    const shown = await runCli(data, [
+    const shown = await on.cli(
       'tenants',
       'limits',
-      tenant.tenant_id,
+      on.tenant.tenant_id,
       'routes=default',
       'events_per_day=default',
-    ]);
+    );
     expect(shown.stdout).toMatch(/batch_events +10,000 +as the server is configured/);
     expect(shown.stdout).toMatch(/Stored on \d{4}-\d\d-\d\d \(UTC\): [\d,]+ events/);
   });
@@ -66,13 +45,13 @@ describe('pulsestream tenants limits', () => {
     ['what is no number', ['batch_events=many'], 2],
     ['too much', ['batch_events=60000'], 1],
   ])('refuses %s', async (_, changes, code) => {
-    const result = await runCli(data, ['tenants', 'limits', tenant.tenant_id, ...changes]);
+    const result = await on.cli('tenants', 'limits', on.tenant.tenant_id, ...changes);
     expect(result.code).toBe(code);
     expect(result.stderr).toContain(changes[0]!.split('=')[0]);
   });
 
   it('knows no tenant that is not there', async () => {
-    const { code, stderr } = await runCli(data, ['tenants', 'limits', 'ten_x']);
+    const { code, stderr } = await on.cli('tenants', 'limits', 'ten_x');
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('no such tenant') });
   });
 });
@@ -82,16 +61,16 @@ describe('pulsestream import access-log', () => {
     `192.0.2.1 - - [20/May/2015:21:05:${String(second)} +0000] "GET /a HTTP/1.1" 200 5 "-" "curl"`;
 
   it('counts and shows lines that do not parse, and imports the others, once', async () => {
-    const file = join(data, 'broken.log');
+    const file = join(on.data, 'broken.log');
     await writeFile(file, [good(10), 'not a line of a log', good(11), '', '"GET', good(12)].join('\n'));
-    const args = ['import', 'access-log', file, '--api-key', tenant.api_key];
-    const first = await runCli(data, args);
+    const args = ['import', 'access-log', file, '--api-key', on.tenant.api_key];
+    const first = await on.cli(...args);
     expect(first).toMatchObject({ code: 0 });
     expect(first.stdout).toContain('3 events imported from 6 lines');
     expect(first.stdout).toContain('2 lines did not parse');
     expect(first.stdout).toMatch(/line 2: \S/);
     expect(first.stdout).toMatch(/line 5: \S/);
-    expect(await runCliJson(data, args)).toMatchObject({
+    expect(await on.cliJson(...args)).toMatchObject({
       lines: 6,
       accepted: 0,
       duplicates: 3,
@@ -106,17 +85,17 @@ describe('pulsestream import access-log', () => {
     const file = join(empty, 'access.log');
     await writeFile(file, good(10));
     const cases: readonly (readonly [string, readonly string[], string, string])[] = [
-      [data, [file], 'An API key is needed.', '--api-key'],
-      [data, [file, '--api-key', 'ps_wrong'], 'answered 401', 'Check the API key.'],
-      [data, [join(empty, 'none.log'), '--api-key', tenant.api_key], 'cannot be read', ''],
-      [empty, [file, '--api-key', tenant.api_key], 'No server is running here.', '--url'],
+      [on.data, [file], 'An API key is needed.', '--api-key'],
+      [on.data, [file, '--api-key', 'ps_wrong'], 'answered 401', 'Check the API key.'],
+      [on.data, [join(empty, 'none.log'), '--api-key', on.tenant.api_key], 'cannot be read', ''],
+      [empty, [file, '--api-key', on.tenant.api_key], 'No server is running here.', '--url'],
     ];
     for (const [where, args, problem, hint] of cases) {
       const { code, stdout, stderr } = await runCli(where, ['import', 'access-log', ...args]);
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toContain(problem);
       expect(stderr).toContain(hint);
-      expect(stderr).not.toContain(tenant.api_key);
+      expect(stderr).not.toContain(on.tenant.api_key);
     }
     await removeData(empty);
   });
@@ -124,18 +103,18 @@ describe('pulsestream import access-log', () => {
 
 const looksAfterReadModels = (): void => {
   it('lists them', async () => {
-    const { projections } = (await runCliJson(data, ['projections', 'list'])) as {
+    const { projections } = (await on.cliJson('projections', 'list')) as {
       projections: { name: string; state: string; lag: number; parked: number }[];
     };
     expect(projections.map(({ name }) => name)).toEqual(expect.arrayContaining(models));
     for (const projection of projections) expect(projection).toMatchObject({ state: 'live', parked: 0 });
-    const { code, stdout } = await runCli(data, ['projections', 'list']);
+    const { code, stdout } = await on.cli('projections', 'list');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^read model +version/);
   });
 
   it('rebuilds one by name', async () => {
-    expect(await runCliJson(data, ['projections', 'rebuild', 'metrics'])).toMatchObject({
+    expect(await on.cliJson('projections', 'rebuild', 'metrics')).toMatchObject({
       ok: true,
       kind: 'rebuild',
       state: 'done',
@@ -144,7 +123,7 @@ const looksAfterReadModels = (): void => {
   });
 
   it('verifies all', async () => {
-    const { ok, verified } = (await runCliJson(data, ['projections', 'verify'])) as {
+    const { ok, verified } = (await on.cliJson('projections', 'verify')) as {
       ok: boolean;
       verified: { projection: string; equal: boolean; differing: number }[];
     };
@@ -154,16 +133,16 @@ const looksAfterReadModels = (): void => {
   });
 
   it.each(['rebuild', 'verify'])('names those there are where %s is asked for another', async (command) => {
-    const { code, stdout, stderr } = await runCli(data, ['projections', command, 'metrix']);
+    const { code, stdout, stderr } = await on.cli('projections', command, 'metrix');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain('There is no read model metrix; there are tenants');
     expect(stderr).not.toContain('    at ');
   });
 
   it('tells about the log and finds it whole', async () => {
-    expect(await runCliJson(data, ['log', 'stat'])).toMatchObject({ segments: 1 });
-    expect(await runCliJson(data, ['log', 'verify'])).toMatchObject({ ok: true, log: { problems: [] } });
-    const { code, stdout } = await runCli(data, ['log', 'verify']);
+    expect(await on.cliJson('log', 'stat')).toMatchObject({ segments: 1 });
+    expect(await on.cliJson('log', 'verify')).toMatchObject({ ok: true, log: { problems: [] } });
+    const { code, stdout } = await on.cli('log', 'verify');
     expect(code).toBe(0);
     expect(stdout).toContain('every byte checks out');
   });
@@ -173,7 +152,7 @@ describe('looking after read models, on a running server', () => {
   looksAfterReadModels();
 
   it('refuses an operator’s token that is not the server’s, and says where it is', async () => {
-    const { code, stderr } = await runCli(data, ['projections', 'list'], {
+    const { code, stderr } = await runCli(on.data, ['projections', 'list'], {
       PULSESTREAM_OPERATOR_TOKEN: 'another-operators-token-0123456789abcdef',
     });
     expect(code).toBe(1);
@@ -183,7 +162,7 @@ describe('looking after read models, on a running server', () => {
 
 describe('looking after read models, on the stores themselves', () => {
   beforeAll(async () => {
-    await server.stop();
+    await on.server.stop();
   });
 
   looksAfterReadModels();
@@ -202,7 +181,7 @@ describe('a log with a bit flipped', () => {
 
   beforeAll(async () => {
     damaged = await mkdtemp(join(tmpdir(), 'pulsestream-'));
-    await cp(data, damaged, { recursive: true });
+    await cp(on.data, damaged, { recursive: true });
     [segment = ''] = await readdir(join(damaged, 'log'));
     const file = await open(join(damaged, 'log', segment), 'r+');
     const bytes = await readFile(file);

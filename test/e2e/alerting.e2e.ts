@@ -1,14 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { io, type Socket } from 'socket.io-client';
-import {
-  freshData,
-  postJson,
-  registerTenant,
-  removeData,
-  startServer,
-  type RegisteredTenant,
-  type StartedServer,
-} from '../support/started-server.js';
+import { served } from '../support/served.js';
+import { postJson } from '../support/started-server.js';
 
 interface Summary {
   by_state: Record<string, number>;
@@ -16,20 +9,11 @@ interface Summary {
   recent: { id: string; state: string; rule_name: string; value: number }[];
 }
 
-let data: string;
-let server: StartedServer;
-let tenant: RegisteredTenant;
+const on = served({ PULSESTREAM_EVALUATION_SECONDS: '1' });
 let socket: Socket;
 
-beforeAll(async () => {
-  data = await freshData();
-  server = await startServer(data, { PULSESTREAM_EVALUATION_SECONDS: '1' });
-  tenant = await registerTenant(server.url);
-});
-afterAll(async () => {
+afterAll(() => {
   socket.close();
-  await server.stop();
-  await removeData(data);
 });
 
 /** Waits for the first alert summary that the dashboard is sent and that fits. */
@@ -43,12 +27,12 @@ const pushed = (fits: (summary: Summary) => boolean): Promise<Summary> =>
     socket.on('snapshot', look).on('update', look);
   });
 
-const person = (): Record<string, string> => ({ authorization: `Bearer ${tenant.access_token}` });
+const person = (): Record<string, string> => ({ authorization: `Bearer ${on.tenant.access_token}` });
 
 describe('a rule on the number of errors', () => {
   it('fires on incoming events, reaches the dashboard, and is acknowledged', async () => {
     await postJson(
-      `${server.url}/api/v1/alerting/rules`,
+      `${on.url}/api/v1/alerting/rules`,
       {
         name: 'Too many errors',
         severity: 'critical',
@@ -59,9 +43,9 @@ describe('a rule on the number of errors', () => {
       },
       person(),
     );
-    socket = io(`${server.url}/dashboard`, {
+    socket = io(`${on.url}/dashboard`, {
       transports: ['websocket'],
-      auth: { token: tenant.access_token },
+      auth: { token: on.tenant.access_token },
     });
     const quiet = pushed((summary) => summary.recent.length === 0);
     socket.on('connect', () => socket.emit('subscribe', { topic: 'alerts', params: {} }));
@@ -73,20 +57,20 @@ describe('a rule on the number of errors', () => {
       service: 'checkout',
       status_code: 500,
     }));
-    await postJson(`${server.url}/api/v1/ingestion/events/batch`, errors, { 'x-api-key': tenant.api_key });
+    await on.send(errors);
     const [alert] = (await firing).recent;
     expect(alert).toMatchObject({ rule_name: 'Too many errors', value: 3 });
 
     const acknowledged = pushed((summary) => summary.recent[0]?.state === 'acknowledged');
     const answer = (await postJson(
-      `${server.url}/api/v1/alerting/alerts/${alert?.id ?? ''}/acknowledge`,
+      `${on.url}/api/v1/alerting/alerts/${alert?.id ?? ''}/acknowledge`,
       { note: 'Looking at it' },
       person(),
     )) as { position: string };
     await acknowledged;
 
     const response = await fetch(
-      `${server.url}/api/v1/dashboard/alerts/summary?min_position=${answer.position}`,
+      `${on.url}/api/v1/dashboard/alerts/summary?min_position=${answer.position}`,
       {
         headers: person(),
       },

@@ -1,18 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERASED } from '../../src/domain/personal.js';
-import {
-  freshData,
-  postJson,
-  registerTenant,
-  removeData,
-  runCli,
-  runCliJson,
-  startServer,
-  type RegisteredTenant,
-  type StartedServer,
-} from '../support/started-server.js';
+import { served } from '../support/served.js';
+import { postJson } from '../support/started-server.js';
 import { until } from '../support/until.js';
 
 const sealing = { PULSESTREAM_CHECKPOINT_SECONDS: '1' };
@@ -21,35 +12,26 @@ const grace = {
   ...{ password: 'a long enough password', role: 'admin' },
 };
 
-let data: string;
-let server: StartedServer;
-let tenant: RegisteredTenant;
+const on = served(sealing);
 let person: string;
 
 beforeAll(async () => {
-  data = await freshData();
-  server = await startServer(data, sealing);
-  tenant = await registerTenant(server.url);
-  const added = (await postJson(`${server.url}/api/v1/auth/register/user`, grace, authorized())) as {
+  const added = (await postJson(`${on.url}/api/v1/auth/register/user`, grace, authorized())) as {
     user: { id: string };
   };
   person = added.user.id;
   await signIn();
 });
-afterAll(async () => {
-  await server.stop();
-  await removeData(data);
-});
 
-const authorized = () => ({ authorization: `Bearer ${tenant.access_token}` });
+const authorized = () => ({ authorization: `Bearer ${on.tenant.access_token}` });
 const signIn = () =>
-  postJson(`${server.url}/api/v1/auth/login`, { email: grace.email, password: grace.password });
+  postJson(`${on.url}/api/v1/auth/login`, { email: grace.email, password: grace.password });
 const users = async (): Promise<string> =>
-  (await fetch(`${server.url}/api/v1/auth/users`, { headers: authorized() })).text();
+  (await fetch(`${on.url}/api/v1/auth/users`, { headers: authorized() })).text();
 
 /** Every byte below a directory of the data directory. */
 const bytesOf = async (directory: string): Promise<string> => {
-  const entries = await readdir(join(data, directory), { recursive: true, withFileTypes: true });
+  const entries = await readdir(join(on.data, directory), { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name));
@@ -58,16 +40,8 @@ const bytesOf = async (directory: string): Promise<string> => {
 
 /** Whether all of the log is vouched for, and how many records are. */
 const audit = async (): Promise<{ readonly code: number | null; readonly text: string }> => {
-  const key = (await runCli(data, ['audit', 'key'])).stdout.trim();
-  const { code, stdout, stderr } = await runCli(data, [
-    'audit',
-    'verify',
-    '--data',
-    data,
-    '--key',
-    key,
-    '--live',
-  ]);
+  const key = (await on.cli('audit', 'key')).stdout.trim();
+  const { code, stdout, stderr } = await on.cli('audit', 'verify', '--data', on.data, '--key', key, '--live');
   return { code, text: stdout + stderr };
 };
 
@@ -78,8 +52,8 @@ describe('pulsestream erase person', () => {
     const before = await bytesOf('log');
     expect(before).not.toContain(grace.email);
 
-    const naming = ['--tenant', tenant.tenant_id, '--reason', 'asked for'];
-    expect(await runCliJson(data, ['erase', 'person', person, ...naming])).toMatchObject({
+    const naming = ['--tenant', on.tenant.tenant_id, '--reason', 'asked for'];
+    expect(await on.cliJson('erase', 'person', person, ...naming)).toMatchObject({
       person_id: person,
     });
     expect(await users()).toContain(ERASED);
@@ -91,21 +65,21 @@ describe('pulsestream erase person', () => {
   });
 
   it('says what it was not told, and whom it does not know', async () => {
-    expect(await runCli(data, ['erase', 'person', person, '--tenant', tenant.tenant_id])).toMatchObject({
+    expect(await on.cli('erase', 'person', person, '--tenant', on.tenant.tenant_id)).toMatchObject({
       code: 2,
     });
-    const unknown = ['erase', 'person', 'usr_0', '--tenant', tenant.tenant_id, '--reason', 'x'];
-    expect(await runCli(data, unknown)).toMatchObject({ code: 1 });
+    const unknown = ['erase', 'person', 'usr_0', '--tenant', on.tenant.tenant_id, '--reason', 'x'];
+    expect(await on.cli(...unknown)).toMatchObject({ code: 1 });
   });
 
   it('is for good: after a kill, with the read models made again, and in the log as it verifies', async () => {
-    await server.stop('SIGKILL');
-    const verified = await runCli(data, ['log', 'verify']);
+    await on.server.stop('SIGKILL');
+    const verified = await on.cli('log', 'verify');
     expect(verified).toMatchObject({ code: 0 });
-    server = await startServer(data, sealing);
+    await on.startAgain();
     expect(await users()).toContain(ERASED);
     expect(await users()).not.toContain(grace.email);
     await expect(signIn()).rejects.toThrow('401');
-    expect(await runCli(data, ['projections', 'verify'])).toMatchObject({ code: 0 });
+    expect(await on.cli('projections', 'verify')).toMatchObject({ code: 0 });
   });
 });

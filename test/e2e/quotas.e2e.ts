@@ -1,40 +1,20 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { secondsOfDayLeft } from '../../src/domain/tenancy/usage.js';
-import {
-  freshData,
-  registerTenant,
-  removeData,
-  runCliJson,
-  startServer,
-  type RegisteredTenant,
-  type StartedServer,
-} from '../support/started-server.js';
+import { served } from '../support/served.js';
 import { until } from '../support/until.js';
 
 const QUOTA = 2_000;
 const BATCH = 7;
 const SENDERS = 8;
 
-let data: string;
-let server: StartedServer;
-let tenant: RegisteredTenant;
-
-beforeAll(async () => {
-  data = await freshData();
-  server = await startServer(data);
-  tenant = await registerTenant(server.url);
-});
-afterAll(async () => {
-  await server.stop();
-  await removeData(data);
-});
+const on = served();
 
 /** Sends so many events; the status, or 0 where no answer came. */
 const send = async (events: number): Promise<number> => {
   try {
-    const response = await fetch(`${server.url}/api/v1/ingestion/events/batch`, {
+    const response = await fetch(`${on.url}/api/v1/ingestion/events/batch`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-api-key': tenant.api_key },
+      headers: { 'content-type': 'application/json', 'x-api-key': on.tenant.api_key },
       body: JSON.stringify(Array.from({ length: events }, () => ({ type: 'tick' }))),
     });
     await response.arrayBuffer();
@@ -61,22 +41,22 @@ const sendUntil = async (isEnough: (status: number, acknowledged: number) => boo
 it('a daily quota is used up to its last event and not beyond, over a kill with requests on their way', async () => {
   // Not over midnight: the next day begins with nothing.
   await until(() => secondsOfDayLeft(Date.now()) > 120, 150_000);
-  await runCliJson(data, ['tenants', 'limits', tenant.tenant_id, `events_per_day=${String(QUOTA)}`]);
+  await on.cliJson('tenants', 'limits', on.tenant.tenant_id, `events_per_day=${String(QUOTA)}`);
 
   let killed: Promise<unknown> | undefined;
   const before = await sendUntil((status, acknowledged) => {
-    if (acknowledged * BATCH > QUOTA / 3) killed ??= server.stop('SIGKILL');
+    if (acknowledged * BATCH > QUOTA / 3) killed ??= on.server.stop('SIGKILL');
     return status === 0;
   });
   await killed;
-  server = await startServer(data);
+  await on.startAgain();
   const after = await sendUntil((status) => status === 429);
   let single = 0;
   for (let status = await send(1); status !== 429; status = await send(1)) if (status === 200) single += 1;
 
   expect(single).toBeLessThan(BATCH);
   const used = async (): Promise<number> => {
-    const { today } = (await runCliJson(data, ['tenants', 'limits', tenant.tenant_id])) as {
+    const { today } = (await on.cliJson('tenants', 'limits', on.tenant.tenant_id)) as {
       today: { events: number };
     };
     return today.events;

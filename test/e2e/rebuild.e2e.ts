@@ -1,30 +1,9 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  freshData,
-  postJson,
-  registerTenant,
-  removeData,
-  runCli,
-  runCliJson,
-  startServer,
-  type RegisteredTenant,
-  type StartedServer,
-} from '../support/started-server.js';
+import { describe, expect, it } from '@jest/globals';
+import { served } from '../support/served.js';
+import { removeData } from '../support/started-server.js';
 
-let data: string;
-let server: StartedServer;
-let tenant: RegisteredTenant;
-
-beforeAll(async () => {
-  data = await freshData();
-  server = await startServer(data);
-  tenant = await registerTenant(server.url);
-});
-afterAll(async () => {
-  await server.stop();
-  await removeData(data);
-});
+const on = served();
 
 const BATCH = Array.from({ length: 200 }, (_, index) => ({
   type: 'api_call',
@@ -35,23 +14,19 @@ const BATCH = Array.from({ length: 200 }, (_, index) => ({
 }));
 
 const sendBatch = async (): Promise<string> => {
-  const { position } = (await postJson(`${server.url}/api/v1/ingestion/events/batch`, BATCH, {
-    'x-api-key': tenant.api_key,
-  })) as { position: string };
+  const { position } = (await on.send(BATCH)) as { position: string };
   return position;
 };
 
 const requestsNow = async (position: string): Promise<number> => {
-  const response = await fetch(`${server.url}/api/v1/dashboard/overview?min_position=${position}`, {
-    headers: { 'x-api-key': tenant.api_key },
-  });
+  const response = await on.get(`/api/v1/dashboard/overview?min_position=${position}`);
   expect(response.status).toBe(200);
   return ((await response.json()) as { totals: { requests: number } }).totals.requests;
 };
 
 /** What `projections verify` says of every read model. */
 const digestsOf = async (): Promise<Record<string, string>> => {
-  const { verified } = (await runCliJson(data, ['projections', 'verify'])) as {
+  const { verified } = (await on.cliJson('projections', 'verify')) as {
     verified: { projection: string; digest: string; equal: boolean }[];
   };
   expect(verified.filter(({ equal }) => !equal)).toEqual([]);
@@ -61,9 +36,7 @@ const digestsOf = async (): Promise<Record<string, string>> => {
 describe('rebuilding while events arrive', () => {
   it('shows readers no gap, and every document is equal afterwards', async () => {
     for (let batch = 0; batch < 20; batch += 1) await sendBatch();
-    const rebuilds = runCliJson(data, ['projections', 'rebuild', '--all']).finally(
-      () => (isRebuilding = false),
-    );
+    const rebuilds = on.cliJson('projections', 'rebuild', '--all').finally(() => (isRebuilding = false));
     let isRebuilding = true;
     let sent = 20;
     do {
@@ -73,25 +46,25 @@ describe('rebuilding while events arrive', () => {
     } while (isRebuilding);
     expect(await rebuilds).toMatchObject({ ok: true });
     expect(await requestsNow(await sendBatch())).toBe((sent + 1) * BATCH.length);
-    expect(await runCli(data, ['projections', 'verify'])).toMatchObject({ code: 0 });
+    expect(await on.cli('projections', 'verify')).toMatchObject({ code: 0 });
   });
 
   it('works with the server stopped as well', async () => {
-    await server.stop();
-    expect(await runCliJson(data, ['projections', 'rebuild', '--all'])).toMatchObject({ ok: true });
-    expect(await runCliJson(data, ['projections', 'verify'])).toMatchObject({ ok: true });
-    expect(await runCliJson(data, ['log', 'verify'])).toMatchObject({ ok: true });
-    server = await startServer(data);
+    await on.server.stop();
+    expect(await on.cliJson('projections', 'rebuild', '--all')).toMatchObject({ ok: true });
+    expect(await on.cliJson('projections', 'verify')).toMatchObject({ ok: true });
+    expect(await on.cliJson('log', 'verify')).toMatchObject({ ok: true });
+    await on.startAgain();
   });
 
   it('gives the same read models back after they and the log’s index were thrown away', async () => {
     const position = await sendBatch();
     const before = await requestsNow(position);
     const digests = await digestsOf();
-    await server.stop();
-    await removeData(join(data, 'readmodels'));
-    await removeData(join(data, 'index'));
-    server = await startServer(data);
+    await on.server.stop();
+    await removeData(join(on.data, 'readmodels'));
+    await removeData(join(on.data, 'index'));
+    await on.startAgain();
     expect(await requestsNow(position)).toBe(before);
     expect(await digestsOf()).toEqual(digests);
   });
