@@ -10,10 +10,13 @@ import { until } from '../support/until.js';
 const text = readFileSync(join(root, 'docs', 'incident.md'), 'utf8');
 const commands = [...text.matchAll(/```sh\n(.*?)```/gs)].map(([, code = '']) => code);
 
+/** Checkpoints are sealed as by a server that nobody told otherwise, only sooner. */
+const sealing = { PULSESTREAM_CHECKPOINT_SECONDS: '1' };
+
 let data: string;
 beforeAll(async () => {
   data = await freshData();
-  await startServer(data);
+  await startServer(data, sealing);
 });
 afterAll(async () => {
   const { pid } = JSON.parse(await readFile(join(data, 'run', 'server.json'), 'utf8')) as { pid: number };
@@ -40,7 +43,7 @@ const followed = async (blocks: readonly string[]): Promise<readonly string[]> =
     cwd: root,
     env: {
       ...process.env,
-      ...{ PULSESTREAM_DATA_DIR: data, PORT: '0', LOG_LEVEL: 'warn', PULSESTREAM_CHECKPOINT_SECONDS: '0' },
+      ...{ PULSESTREAM_DATA_DIR: data, PORT: '0', LOG_LEVEL: 'warn', ...sealing },
     },
   });
   child.stdin.end();

@@ -34,8 +34,14 @@ export interface Finding {
   readonly by_window: boolean;
 }
 
-/** What tells of deployments, quarantines, seals and retirements is how the log is kept, not what a deployment introduced. */
+/** What tells of deployments and quarantines is how the log is kept, not what a deployment introduced. */
 export const isBookkeeping = (type: string): boolean => /^(?:Deployment|Quarantine)/.test(type);
+
+/**
+ * A seal says of the records before it that they are there. No client asks for it and none of those records brings it
+ * about, whatever it is stamped with: only where it stands tells whether it may be there.
+ */
+const isSeal = (type: string): boolean => type === 'CheckpointSealed';
 
 const CLIENT_ORIGINS: ReadonlySet<string> = new Set(['api', 'otlp', 'import', 'cli']);
 const CLIENT_KINDS: ReadonlySet<string> = new Set(['user', 'api_key', 'anonymous', 'operator']);
@@ -72,6 +78,7 @@ export class StructuralRule {
     const stamped =
       metadata.deployment_id === this.window.deployment_id ||
       (this.release_is_new && metadata.release === this.window.release);
+    if (isSeal(type) && !inside) return undefined;
 
     const inherited = this.#inherited(metadata);
     const reasons: Reason[] = [...inherited];

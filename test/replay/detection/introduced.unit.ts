@@ -180,6 +180,29 @@ describe('what a deployment introduced', () => {
     expect(report?.records[1]?.reasons).toMatchObject([{ code: 'by_introduced_actor' }]);
   });
 
+  it('has no seal of the server that runs since, and each that was written while the guard was up', async () => {
+    const world = new World();
+    const seal = (cause: { id: string }) =>
+      world.startup(
+        'CheckpointSealed',
+        {},
+        {
+          ...{ origin: 'process_manager', actor: { kind: 'process', id: 'sealer' }, causation_id: cause.id },
+        },
+      );
+    world.client();
+    world.begin();
+    const planted = world.startup();
+    const forged = seal(planted);
+    const end = world.deployment('DeploymentRolledBack');
+    seal(end);
+    seal(planted);
+    seal(world.client());
+    const report = await introducedBy(world.log, deployment_id);
+    expect(positions(report?.records ?? [])).toEqual(positions([planted, forged]));
+    expect(report).toMatchObject({ only_by_provenance: [], only_by_window: [] });
+  });
+
   it('says where stamp and place do not agree: what was written past the writer, and what came late', async () => {
     const world = new World();
     world.client();
