@@ -34,6 +34,9 @@ interface Remembered {
   readonly until: number;
 }
 
+/** Whether a text is an API key where it is anything: no token begins so. */
+const isKey = (shown: string): boolean => shown.startsWith('ps_');
+
 /** Says who somebody is. The log itself is asked, so that a key is good as soon as it is issued and not after it is revoked. */
 export class Authenticator {
   readonly #remembered = new Map<string, Remembered>();
@@ -51,6 +54,7 @@ export class Authenticator {
 
   /** Whose credentials these are, where that was found so lately that it is still taken for good. */
   remembered({ bearer, api_key }: Credentials): Principal | undefined {
+    if (api_key !== undefined && !isKey(api_key)) return undefined;
     const known = this.#remembered.get(api_key ?? bearer ?? '');
     return known && known.until > this.clock.monotonic() ? known.principal : undefined;
   }
@@ -65,8 +69,7 @@ export class Authenticator {
     if (known) return known;
 
     const before = this.#changes;
-    const isKey = api_key !== undefined || shown.startsWith('ps_');
-    const principal = isKey ? await this.#byKey(shown) : await this.#byToken(shown);
+    const principal = api_key !== undefined || isKey(shown) ? await this.#byKey(shown) : await this.#byToken(shown);
     this.#remembered.delete(shown);
     // What is not good is not remembered: false credentials would push the good ones out.
     // Nor is what was read before somebody's credentials changed.

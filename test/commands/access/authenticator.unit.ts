@@ -41,6 +41,12 @@ describe('who somebody is', () => {
     for (const bearer of ['', 'x', swapped, `ps_${'0'.repeat(32)}_${'A'.repeat(43)}`, 'x'.repeat(100_000)])
       expect(await who(bearer)).toBeUndefined();
     expect(await bench.authenticator.authenticate({})).toBeUndefined();
+  });
+
+  it('is not said by a token in a key’s place, not even by one that is remembered', async () => {
+    expect(await bench.authenticator.authenticate({ api_key: token })).toBeUndefined();
+    expect(await who(token)).toBeDefined();
+    expect(bench.authenticator.remembered({ api_key: token })).toBeUndefined();
     expect(await bench.authenticator.authenticate({ api_key: token })).toBeUndefined();
   });
 
