@@ -1,7 +1,7 @@
 import type { EventLog, Position } from '../eventstore/event-store.js';
 import type { Clock } from '../platform/clock.js';
 import { lowest } from '../projections/runner/follow.js';
-import { Poisoned } from '../projections/runner/folding.js';
+import { Poisoned } from '../projections/runner/folded-documents.js';
 import type { Lane } from '../projections/runner/lane.js';
 import type { Maintenance } from '../projections/runner/maintenance.js';
 import { compare, type Comparison } from './compare.js';

@@ -1,6 +1,6 @@
 import { START, type Position } from '../../eventstore/event-store.js';
 import type { Clock } from '../../platform/clock.js';
-import type { LaneContext } from './folding.js';
+import type { LaneContext } from './lane-context.js';
 import type { Lane } from './lane.js';
 import { TimeSlice } from './time-slice.js';
 

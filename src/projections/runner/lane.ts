@@ -3,7 +3,8 @@ import { START, type Position, type RecordedEvent } from '../../eventstore/event
 import type { Change, Collection, Document } from '../../readstore/read-store.js';
 import type { AnyProjection, Projection } from '../projection.js';
 import type { Cached } from './document-cache.js';
-import { Folding, type LaneContext } from './folding.js';
+import { Folding, type FoldingStart } from './folding.js';
+import type { LaneContext } from './lane-context.js';
 import { Checkpoint, generationName, type Generation } from './generations.js';
 import { Parking, type Parked, type ParkedKey } from './parking.js';
 import type { Documents } from './served.js';
@@ -54,15 +55,12 @@ export class Lane {
     private readonly checkpoint: Checkpoint,
     private readonly parking: Parking,
     on_poison: 'park' | 'throw',
-    position: Position,
-    as_of: Position,
-    opened_at: Position,
+    start: FoldingStart,
   ) {
     this.name = generationName(projection.name, generation);
     const folds = projection as Projection<Document, unknown>;
-    this.#folding = new Folding(
-      ...([context, folds, documents, this.name, parking, on_poison, position, as_of, opened_at] as const),
-    );
+    const parts = { projection: folds, collection: documents, name: this.name, parking };
+    this.#folding = new Folding(context, parts, on_poison, start);
     this.#saved_at = context.clock.monotonic();
   }
 
@@ -88,17 +86,9 @@ export class Lane {
     const begins = position === START && (await isEmpty(documents));
     const head = await context.log.head();
     const as_of = begins ? head : position;
+    const start = { position, as_of, opened_at: head };
     return new Lane(
-      context,
-      projection,
-      generation,
-      documents,
-      checkpoint,
-      parking,
-      on_poison,
-      position,
-      as_of,
-      head,
+      ...([context, projection, generation, documents, checkpoint, parking, on_poison, start] as const),
     );
   }
 
@@ -184,7 +174,7 @@ export class Lane {
 
   /** From now on what cannot be folded is parked: the lane is served. */
   park(): void {
-    this.#folding.on_poison = 'park';
+    this.#folding.park();
   }
 
   #retryStream(events: readonly RecordedEvent[]): RetryOutcome {

@@ -2,7 +2,7 @@ import type { Position } from '../../eventstore/event-store.js';
 import type { Collection, Document } from '../../readstore/read-store.js';
 import type { AnyProjection } from '../projection.js';
 import { follow, type FollowOptions, type Window } from './follow.js';
-import type { LaneContext } from './folding.js';
+import type { LaneContext } from './lane-context.js';
 import {
   Checkpoint,
   checkpointKey,
