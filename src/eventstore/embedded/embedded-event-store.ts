@@ -101,7 +101,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     this.#unindexed = new Unindexed(index);
     this.#recent = new RecentCommits(limitsOf(options).recentBytes);
     this.#indexer = new Indexer(index, this.#unindexed, options.clock);
-    this.#tide = new Tide(tail.next - 1);
+    this.#tide = new Tide(tail.next - 1, options.clock);
     this.#next = tail.next;
     this.#sealer = options.threads && new SealThread(options.threads);
     this.#group = new GroupCommit(
@@ -114,7 +114,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
           this.#recent.add(commit);
           this.tree.committed(number, leaves, header.chain);
           this.#indexer.add({ number, count, offset, chain: header.chain, runs });
-          this.#tide.rise(commit.last);
+          this.#tide.rise(commit.last, runs.every(({ times }) => times) ? commit.bytes : Infinity);
         },
         dropped: (last) => {
           this.#unindexed.dropAfter(last);
