@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { Tide } from '../../../src/eventstore/embedded/tide.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
