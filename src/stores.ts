@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { LogClientIds } from './clientids/embedded/log-client-ids.js';
+import { runProgram } from './clientids/embedded/run-thread.js';
 import type { LogSnapshots } from './deployments/backup.js';
 import { EmbeddedEventStore } from './eventstore/embedded/embedded-event-store.js';
 import { copyLog, type CopiedLog } from './eventstore/embedded/copied-log.js';
@@ -219,6 +220,7 @@ export const clientIdsOn = (
     clock: systemClock,
     random: systemRandom,
     shared: config.EVENTSTOREDB_URL !== undefined,
+    thread: runProgram,
     onTrouble,
   });
 

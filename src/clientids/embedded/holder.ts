@@ -4,8 +4,9 @@ import type { First, SpanOutcome } from '../client-ids.js';
 
 /** Bytes of an event's address: its public id without the prefix. */
 export const ADDRESS_BYTES = 16;
-/** The digits of an address that count within a chunk are its low 20 bits. */
-const CHUNK_BYTES = 13;
+/** An event's place in its chunk is the low 20 bits of its address, whose last four bytes these are. */
+const LAST_WORD_AT = ADDRESS_BYTES - 4;
+const ABOVE_INDEX = 0xfff0_0000;
 
 /** The public id at an address. */
 export const eventIdAt = (bytes: Buffer, at: number): string =>
@@ -16,7 +17,6 @@ export class Holder {
   #outcome: SpanOutcome | undefined;
   #known: Promise<void> | undefined;
   #announce: () => void = () => undefined;
-  #chunk: Buffer | undefined;
 
   /** `claim`: whose it is; absent where the log says who holds an id. */
   constructor(readonly claim?: object) {}
@@ -53,15 +53,12 @@ export class Holder {
       : {};
   }
 
-  /** Writes the address of the event at a place; of stored events only. */
-  writeAddress(into: Buffer, at: number, place: number): void {
+  /** Writes the address of the first event; of stored events only. */
+  writeAddress(into: Buffer, at: number): void {
     if (this.#outcome?.outcome !== 'stored') throw new Error('Only what is stored has an address.');
-    this.#chunk ??= Buffer.from(this.#outcome.chunk.replaceAll('-', ''), 'hex');
-    const index = this.#outcome.index + place;
-    // Byte by byte: for so few a call costs more than what it does.
-    for (let i = 0; i < CHUNK_BYTES; i += 1) into[at + i] = this.#chunk[i] ?? 0;
-    into[at + CHUNK_BYTES] = ((this.#chunk[CHUNK_BYTES] ?? 0) & 0xf0) | (index >>> 16);
-    into[at + CHUNK_BYTES + 1] = index >>> 8;
-    into[at + CHUNK_BYTES + 2] = index;
+    const { chunk, index } = this.#outcome;
+    into.write(chunk.replaceAll('-', ''), at, 'hex');
+    const last = into.readUInt32BE(at + LAST_WORD_AT);
+    into.writeUInt32BE(((last & ABOVE_INDEX) | index) >>> 0, at + LAST_WORD_AT);
   }
 }

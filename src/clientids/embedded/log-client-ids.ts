@@ -16,7 +16,8 @@ import type { Random } from '../../platform/random.js';
 import { hashBytesInto, hashInto, HASH_WORDS, type HashKey } from './hash.js';
 import { Holder } from './holder.js';
 import { IdTable } from './id-table.js';
-import { addressAt, ENTRY_BYTES, writeEntry } from './run-format.js';
+import { runFiles } from './run-files.js';
+import { RunThread } from './run-thread.js';
 import { Runs } from './runs.js';
 
 export interface LogClientIdsOptions {
@@ -28,6 +29,8 @@ export interface LogClientIdsOptions {
   readonly shared: boolean;
   /** Ids that are kept in memory before they are written. */
   readonly recent?: number;
+  /** The compiled run-worker.js, to make runs in a thread of its own. Absent: they are made in this one. */
+  readonly thread?: URL;
   /** Told when the ids in memory could not be written; it is tried again. */
   readonly onTrouble?: (error: unknown) => void;
 }
@@ -54,13 +57,16 @@ export class LogClientIds implements ClientIds {
   readonly #closing = new AbortController();
   #hurry = new AbortController();
   #work: Promise<unknown> = Promise.resolve();
+  readonly #thread: RunThread | undefined;
 
-  constructor(private readonly options: LogClientIdsOptions) {}
+  constructor(private readonly options: LogClientIdsOptions) {
+    this.#thread = options.thread && new RunThread(options.thread);
+  }
 
   /** Opens the runs and reads what the log holds behind them. Nothing may be claimed before. */
   async start(): Promise<void> {
     const { directory, log, random, shared } = this.options;
-    this.#runs = await Runs.open(directory);
+    this.#runs = await Runs.open(directory, this.#thread ?? runFiles);
     // Runs that know more than the log are of another one, or of one that was put back.
     if ((this.#runs.checkpoint ?? START) > (await log.head())) await this.#runs.clear();
     const secret = random.bytes(8);
@@ -99,6 +105,7 @@ export class LogClientIds implements ClientIds {
     if (this.#runs) await this.#tryToWrite();
     this.#runs?.close();
     this.#runs = undefined;
+    await this.#thread?.close();
   }
 
   get #limit(): number {
@@ -124,6 +131,8 @@ export class LogClientIds implements ClientIds {
     const leaving = this.#leaving?.table;
     const after = this.#forgottenUpTo();
     const may_be_stored = runs.mayHold(hashes, after);
+    table.fetch(hashes);
+    leaving?.fetch(hashes);
     for (const [k, { from, to }] of spans.entries()) {
       let number = 0;
       let place = 0;
@@ -212,7 +221,7 @@ export class LogClientIds implements ClientIds {
       // Claims of what could not be stored must not fill the memory up while nothing can be written.
       const after = this.#forgottenUpTo();
       if (this.#table.size >= this.#limit)
-        this.#table = someOf(this.#table, (holder) => !holder.outcome || isStored(holder, after));
+        this.#table = this.#table.only((holder) => !holder.outcome || isStored(holder, after), 0);
       return false;
     }
   }
@@ -230,7 +239,7 @@ export class LogClientIds implements ClientIds {
     if (checkpoint === (runs.checkpoint ?? START) && this.#table.size < this.#limit) return;
     const leaving = this.#table;
     // As much time passes again, or as many ids come.
-    this.#table = someOf(leaving, (holder) => !holder.outcome, leaving.size);
+    this.#table = leaving.only((holder) => !holder.outcome, leaving.size);
     this.#leaving = { table: leaving, checkpoint };
     await this.#writeLeaving(runs, after);
   }
@@ -238,7 +247,7 @@ export class LogClientIds implements ClientIds {
   async #writeLeaving(runs: Runs, after: number): Promise<void> {
     if (!this.#leaving) return;
     const { table, checkpoint } = this.#leaving;
-    await runs.add(entriesOf(table, after), { key: this.#key, checkpoint }, after);
+    await runs.add(table.recent(), { key: this.#key, checkpoint }, after);
     this.#leaving = undefined;
   }
 }
@@ -285,33 +294,6 @@ const held = (table: IdTable, slot: number, after: number): Found | undefined =>
 /** Whether a holder's events were stored after a time. */
 const isStored = (holder: Holder | undefined, after: number): boolean =>
   holder?.outcome?.outcome === 'stored' && holder.outcome.recorded_at > after;
-
-/** A table of those ids of another whose holders are to be kept. */
-const someOf = (table: IdTable, keep: (holder: Holder) => boolean, expected = 0): IdTable => {
-  const left = new IdTable(expected);
-  const numbers = new Map<Holder, number>();
-  table.forEach((hashes, at, holder, place) => {
-    if (!keep(holder)) return;
-    const number = numbers.get(holder) ?? left.enlist(holder);
-    numbers.set(holder, number);
-    left.put(left.slot(hashes, at), hashes, at, number, place);
-  });
-  return left;
-};
-
-/** A table's ids that were stored after a time, as a run takes them. */
-const entriesOf = (table: IdTable, after: number): Buffer => {
-  const entries = Buffer.allocUnsafe(table.size * ENTRY_BYTES);
-  let end = 0;
-  table.forEach((hashes, at, holder, place) => {
-    const { outcome } = holder;
-    if (outcome?.outcome !== 'stored' || outcome.recorded_at <= after) return;
-    writeEntry(entries, end, hashes, at, outcome.recorded_at);
-    holder.writeAddress(entries, addressAt(end), place);
-    end += ENTRY_BYTES;
-  });
-  return entries.subarray(0, end);
-};
 
 /** One request's claim: a holder for each span that has ids of its own. */
 class Claim implements IdClaim {

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Position } from '../../eventstore/event-store.js';
 import { HASH_WORDS, type HashKey } from './hash.js';
 import { ADDRESS_BYTES } from './holder.js';
+import { HOLDER, ID_WORDS, PLACE, type RecentIds } from './id-table.js';
 
 /*
  * A run is a file that is written once: a header, a directory, and the ids that were stored in some stretch of the log,
@@ -25,8 +25,6 @@ const ENTRY_WORDS = ENTRY_BYTES >>> 2;
 
 /** Ids in a bucket, on average: what one look-up reads. */
 const BUCKET_IDS = 64;
-/** Ids between two pauses while a run is made. */
-const STRETCH = 8_192;
 
 /** What a run is, without its ids. */
 export interface RunHeader {
@@ -42,21 +40,31 @@ export interface RunHeader {
   readonly checkpoint: Position;
 }
 
-/** An id to put into a run, at an offset of a buffer of such. */
-export const writeEntry = (
-  entries: Buffer,
-  offset: number,
-  hashes: Uint32Array,
-  at: number,
-  recorded_at: number,
-): number => {
-  for (let i = 0; i < HASH_WORDS; i += 1) entries.writeUInt32LE(hashes[at + i] ?? 0, offset + i * 4);
-  entries.writeUIntLE(recorded_at, offset + HASH_BYTES + ADDRESS_BYTES, TIME_BYTES);
-  return offset + HASH_BYTES;
+/** The ids of a table that were recorded after a time, as a run has them. */
+export const entriesOf = ({ ids, recorded, addresses }: RecentIds, after: number): Buffer => {
+  const entries = Buffer.allocUnsafe((ids.length / ID_WORDS) * ENTRY_BYTES);
+  const to = viewOf(entries);
+  const from = viewOf(addresses);
+  let end = 0;
+  for (let id = 0; id < ids.length; id += ID_WORDS) {
+    const holder = (ids[id + HOLDER] ?? 0) - 1;
+    const time = recorded[holder] ?? 0;
+    if (time <= after) continue;
+    for (let word = 0; word < HASH_WORDS; word += 1) to.setUint32(end + word * 4, ids[id + word] ?? 0, true);
+    const address = holder * ADDRESS_BYTES;
+    const last = ADDRESS_BYTES - 4;
+    for (let at = 0; at < last; at += 4)
+      to.setUint32(end + HASH_BYTES + at, from.getUint32(address + at, true), true);
+    to.setUint32(end + HASH_BYTES + last, from.getUint32(address + last) + (ids[id + PLACE] ?? 0));
+    to.setUint32(end + TIME_AT, time % 2 ** 32, true);
+    to.setUint16(end + TIME_AT + 4, time / 2 ** 32, true);
+    end += ENTRY_BYTES;
+  }
+  return entries.subarray(0, end);
 };
 
 export const recordedAt = (entries: Buffer, offset: number): number =>
-  entries.readUIntLE(offset + HASH_BYTES + ADDRESS_BYTES, TIME_BYTES);
+  entries.readUIntLE(offset + TIME_AT, TIME_BYTES);
 
 /** Where an entry's address begins. */
 export const addressAt = (offset: number): number => offset + HASH_BYTES;
@@ -67,25 +75,12 @@ export const hashWord = (entries: Buffer, offset: number, word: number): number 
 /** The bucket of a hash by its first word. */
 export const bucketOf = (word: number, bits: number): number => (bits === 0 ? 0 : word >>> (32 - bits));
 
-const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** As {@link recordedAt}; a view answers several times as fast. */
 const timeAt = (entries: DataView, offset: number): number =>
   entries.getUint32(offset + TIME_AT, true) + entries.getUint16(offset + TIME_AT + 4, true) * 2 ** 32;
-
-/** Calls with stretches of entries, from a place up to another, and gives way to other work in between. */
-const inStretches = async (
-  parts: readonly Buffer[],
-  visit: (entries: DataView, from: number, to: number) => void,
-): Promise<void> => {
-  for (const part of parts) {
-    const view = viewOf(part);
-    for (let from = 0; from < part.length; from += STRETCH * ENTRY_BYTES) {
-      visit(view, from, Math.min(part.length, from + STRETCH * ENTRY_BYTES));
-      await nextTurn();
-    }
-  }
-};
 
 const copyEntry = (from: DataView, offset: number, to: DataView, at: number): void => {
   for (let word = 0; word < ENTRY_WORDS; word += 1)
@@ -93,63 +88,69 @@ const copyEntry = (from: DataView, offset: number, to: DataView, at: number): vo
   to.setInt16(at + ENTRY_WORDS * 4, from.getInt16(offset + ENTRY_WORDS * 4, true), true);
 };
 
-/** Makes a run's file of those entries, in any order, that were recorded after a time. Gives way to other work in between. */
-export const encodeRun = async (
+/** A run as it is in its file. */
+export interface RunContents {
+  readonly header: RunHeader;
+  /** For each bucket, and for the end, the number of its first id. */
+  readonly directory: Uint32Array;
+  readonly entries: Buffer;
+}
+
+/** Makes a run of those entries, in any order, that were recorded after a time. */
+export const encodeRun = (
   parts: readonly Buffer[],
   { key, checkpoint }: Pick<RunHeader, 'key' | 'checkpoint'>,
   after: number,
-): Promise<Buffer> => {
+): RunContents & { readonly file: Buffer } => {
   const most = parts.reduce((sum, { length }) => sum + length, 0) / ENTRY_BYTES;
   const bits = Math.max(0, Math.ceil(Math.log2(most / BUCKET_IDS)));
   const buckets = 2 ** bits;
-  const ends = new Uint32Array(buckets + 1);
+  const directory = new Uint32Array(buckets + 1);
   let count = 0;
   let oldest = Infinity;
   let newest = 0;
-  await inStretches(parts, (entries, from, to) => {
-    for (let offset = from; offset < to; offset += ENTRY_BYTES) {
+  const views = parts.map(viewOf);
+  for (const entries of views)
+    for (let offset = 0; offset < entries.byteLength; offset += ENTRY_BYTES) {
       const time = timeAt(entries, offset);
       if (time <= after) continue;
       const bucket = bucketOf(entries.getUint32(offset, true), bits);
-      ends[bucket + 1] = (ends[bucket + 1] ?? 0) + 1;
+      directory[bucket + 1] = (directory[bucket + 1] ?? 0) + 1;
       count += 1;
       if (time < oldest) oldest = time;
       if (time > newest) newest = time;
     }
-  });
   for (let bucket = 0; bucket < buckets; bucket += 1)
-    ends[bucket + 1] = (ends[bucket + 1] ?? 0) + (ends[bucket] ?? 0);
+    directory[bucket + 1] = (directory[bucket + 1] ?? 0) + (directory[bucket] ?? 0);
 
-  const directory_bytes = (buckets + 1) * 4;
-  const file = Buffer.allocUnsafe(HEADER_BYTES + directory_bytes + count * ENTRY_BYTES);
-  for (let i = 0; i <= buckets; i += 1) file.writeUInt32LE(ends[i] ?? 0, HEADER_BYTES + i * 4);
-  const next = ends.slice(0, buckets);
+  const start = HEADER_BYTES + directory.byteLength;
+  const file = Buffer.allocUnsafe(start + count * ENTRY_BYTES);
   const view = viewOf(file);
-  await inStretches(parts, (entries, from, to) => {
-    for (let offset = from; offset < to; offset += ENTRY_BYTES) {
+  for (let i = 0; i <= buckets; i += 1) view.setUint32(HEADER_BYTES + i * 4, directory[i] ?? 0, true);
+  const next = directory.slice(0, buckets);
+  for (const entries of views)
+    for (let offset = 0; offset < entries.byteLength; offset += ENTRY_BYTES) {
       if (timeAt(entries, offset) <= after) continue;
       const bucket = bucketOf(entries.getUint32(offset, true), bits);
       const place = next[bucket] ?? 0;
       next[bucket] = place + 1;
-      copyEntry(entries, offset, view, HEADER_BYTES + directory_bytes + place * ENTRY_BYTES);
+      copyEntry(entries, offset, view, start + place * ENTRY_BYTES);
     }
-  });
 
+  const header: RunHeader = { bits, count, key, oldest: count === 0 ? 0 : oldest, newest, checkpoint };
   MAGIC.copy(file);
   let at = file.writeUInt32LE(bits, FIELDS_AT);
   at = file.writeUInt32LE(count, at);
   for (const word of key) at = file.writeUInt32LE(word, at);
-  at = file.writeDoubleLE(count === 0 ? 0 : oldest, at);
+  at = file.writeDoubleLE(header.oldest, at);
   at = file.writeDoubleLE(newest, at);
   file.write(checkpoint, at, 'latin1');
   file.writeUInt32LE(crc32(file.subarray(FIELDS_AT)), CRC_AT);
-  return file;
+  return { header, directory, entries: file.subarray(start), file };
 };
 
 /** Reads a run's file; undefined where it is none, or not whole. */
-export const decodeRun = (
-  file: Buffer,
-): { readonly header: RunHeader; readonly directory: Uint32Array; readonly entries: Buffer } | undefined => {
+export const decodeRun = (file: Buffer): RunContents | undefined => {
   if (file.length < HEADER_BYTES || !file.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   if (crc32(file.subarray(FIELDS_AT)) !== file.readUInt32LE(CRC_AT)) return undefined;
   const bits = file.readUInt32LE(FIELDS_AT);

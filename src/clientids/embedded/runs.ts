@@ -1,12 +1,12 @@
 import { openSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '../../eventstore/event-store.js';
-import { systemFiles } from '../../platform/files.js';
 import type { First } from '../client-ids.js';
 import { HASH_WORDS, type HashKey } from './hash.js';
+import { ID_WORDS, type RecentIds } from './id-table.js';
 import { Run } from './run.js';
-import { decodeRun, encodeRun, ENTRY_BYTES, type RunHeader } from './run-format.js';
+import type { NewRun, RunFiles } from './run-files.js';
 
 const NAME = /^([0-9]{12})\.ids$/;
 
@@ -23,6 +23,7 @@ export class Runs {
 
   private constructor(
     private readonly directory: string,
+    private readonly files: RunFiles,
     /** The oldest first. */
     private runs: readonly Run[],
   ) {
@@ -31,24 +32,23 @@ export class Runs {
   }
 
   /** Opens the runs in a directory, or makes it. Where one of them is damaged, all are thrown away: they can be made again. */
-  static async open(directory: string): Promise<Runs> {
+  static async open(directory: string, files: RunFiles): Promise<Runs> {
     await mkdir(directory, { recursive: true, mode: 0o750 });
     const names = (await readdir(directory)).sort();
     const runs: Run[] = [];
     for (const name of names) {
       const path = join(directory, name);
       const number = Number(NAME.exec(name)?.[1] ?? 0);
-      const read = number > 0 && decodeRun(await readFile(path));
-      if (read)
-        runs.push(new Run(number, path, read.header, read.directory, openSync(path, 'r'), read.entries));
+      const read = number > 0 ? await files.read(path) : undefined;
+      if (read) runs.push(new Run(number, path, read, openSync(path, 'r')));
       else await rm(path);
       // What has no run's name was being written when a process ended.
       if (read || number === 0) continue;
       for (const run of runs) run.close();
       for (const other of names) await rm(join(directory, other), { force: true });
-      return new Runs(directory, []);
+      return new Runs(directory, files, []);
     }
-    return new Runs(directory, runs);
+    return new Runs(directory, files, runs);
   }
 
   /** The secret of the hashes in the runs; undefined where there is no run. */
@@ -84,21 +84,28 @@ export class Runs {
     return marks;
   }
 
-  /** Adds a run of entries, durably, and takes in small ones before it; what was recorded up to a time is left out. */
-  async add(entries: Buffer, header: Pick<RunHeader, 'key' | 'checkpoint'>, after: number): Promise<void> {
+  /** Adds a run of ids, durably, and takes in small ones before it; what was recorded up to a time is left out. */
+  async add(recent: RecentIds, header: Pick<NewRun, 'key' | 'checkpoint'>, after: number): Promise<void> {
     const merged: Run[] = [];
-    let count = entries.length / ENTRY_BYTES;
+    let count = recent.ids.length / ID_WORDS;
     for (const run of [...this.runs].reverse()) {
       const { count: more } = run.header;
       if (more > count * MERGE_RATIO || count + more > LARGEST_RUN) break;
-      merged.push(run);
+      merged.unshift(run);
       count += more;
     }
-    const older = await Promise.all(merged.map(({ path }) => entriesIn(path)));
-    const run = await this.#write([...older.reverse(), entries], header, after);
+    const number = this.#next;
+    const path = join(this.directory, `${String(number).padStart(12, '0')}.ids`);
+    const { key, checkpoint } = header;
+    const older = merged.map((run) => run.path);
+    const made = await this.files.make({ path, recent, merged: older, key, checkpoint, after });
+    this.#next += 1;
     const gone = new Set(merged);
     for (const old of this.runs) if (old.header.newest <= after) gone.add(old);
-    this.runs = [...this.runs.filter((old) => !gone.has(old)), run];
+    this.runs = [
+      ...this.runs.filter((old) => !gone.has(old)),
+      new Run(number, path, made, openSync(path, 'r')),
+    ];
     this.#boundFilters();
     for (const old of gone) {
       old.close();
@@ -121,36 +128,6 @@ export class Runs {
     this.runs = [];
   }
 
-  async #write(
-    parts: readonly Buffer[],
-    header: Pick<RunHeader, 'key' | 'checkpoint'>,
-    after: number,
-  ): Promise<Run> {
-    const bytes = await encodeRun(parts, header, after);
-    const number = this.#next;
-    const path = join(this.directory, `${String(number).padStart(12, '0')}.ids`);
-    const unnamed = `${path}.new`;
-    try {
-      const file = await open(unnamed, 'w', 0o640);
-      try {
-        await file.writeFile(bytes);
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await rename(unnamed, path);
-      // What it replaces goes when its name is durable, and not before.
-      await systemFiles.flushDirectory(this.directory);
-    } catch (error) {
-      await rm(unnamed, { force: true });
-      throw error;
-    }
-    this.#next += 1;
-    const read = decodeRun(bytes);
-    if (!read) throw new Error('A run was written that cannot be read.');
-    return new Run(number, path, read.header, read.directory, openSync(path, 'r'), read.entries);
-  }
-
   #boundFilters(): void {
     let bytes = 0;
     for (const run of [...this.runs].reverse()) {
@@ -159,9 +136,3 @@ export class Runs {
     }
   }
 }
-
-const entriesIn = async (path: string): Promise<Buffer> => {
-  const read = decodeRun(await readFile(path));
-  if (!read) throw new Error(`${path} is damaged.`);
-  return read.entries;
-};
