@@ -5,7 +5,9 @@ import type { ApiDependencies, ApiServices } from './dependencies.js';
 import { Dispatcher } from './http/dispatch.js';
 import { expressApp } from './http/express.js';
 import { Intake } from './http/intake.js';
+import { NodeReplies } from './http/node-replies.js';
 import { clientAddress, cors } from './http/origins.js';
+import { PlainRequests } from './http/plain-requests.js';
 import { RateLimits } from './http/rate-limits.js';
 import { hotRoutes, routes } from './http/routes.js';
 import { Wire } from './http/wire.js';
@@ -21,6 +23,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 export class ApiServer {
   readonly http: HttpServer;
   readonly #wire: Wire;
+  readonly #plain: PlainRequests;
   readonly #realtime: Realtime;
 
   constructor(dependencies: ApiDependencies) {
@@ -34,11 +37,13 @@ export class ApiServer {
     const limits = new RateLimits(config.limits, clock);
     const intake = new Intake(clock, { memory_bytes: config.ingest_memory_bytes });
     this.#wire = new Wire(services, new Dispatcher(services, limits, intake));
-    const app = expressApp(routes, this.#wire, config, (error, request_id) =>
+    const replies = new NodeReplies();
+    const app = expressApp(routes, this.#wire, replies, config, (error, request_id) =>
       logger.error({ err: error, request_id }, 'request failed'),
     );
     const wire = this.#wire;
-    this.http = createHttpServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    const times = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+    this.http = createHttpServer(times, (request, response) => {
       if (cors(request, response, config.cors_origins)) return;
       const url = request.url ?? '/';
       const hot =
@@ -47,10 +52,14 @@ export class ApiServer {
           : undefined;
       if (hot) {
         const ip = clientAddress(request, config.trust_proxy);
-        void wire.serve(hot, request, response, { url, params: {}, ip });
+        const incoming = { headers: request.headers, body: request, url, params: {}, ip };
+        void wire.serve(hot, incoming, replies.to(request, response));
       } else app(request, response);
     });
-    this.http.keepAliveTimeout = KEEP_ALIVE_MS;
+    this.#plain = new PlainRequests(this.http, wire, clock, {
+      routes: hotRoutes,
+      trust_proxy: config.trust_proxy,
+    });
     this.#realtime = new Realtime(this.http, services, topics);
     watchSockets(this.#realtime, dependencies.metrics.registry);
     watchIntake(intake, dependencies.metrics.registry);
@@ -74,7 +83,11 @@ export class ApiServer {
     if (!this.http.listening) return;
     const closed = new Promise<void>((resolve) => this.http.close(() => resolve()));
     this.http.closeIdleConnections();
-    const timer = setTimeout(() => this.http.closeAllConnections(), grace_ms);
+    this.#plain.closeIdleConnections();
+    const timer = setTimeout(() => {
+      this.http.closeAllConnections();
+      this.#plain.closeAllConnections();
+    }, grace_ms);
     await closed;
     clearTimeout(timer);
   }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { hasErrorCode } from '../../platform/files.js';
@@ -10,6 +10,12 @@ export interface BodyLimits {
   readonly received: number;
   /** Bytes after decompression. */
   readonly decompressed: number;
+}
+
+/** What has a body, as received: still on its way, or here already. */
+export interface WithBody {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage | Buffer;
 }
 
 /** Where the bytes of bodies are counted, as long as they are in memory. */
@@ -138,6 +144,10 @@ const collect = (
     request.on('data', onData).on('end', onEnd).on('close', onClose);
   });
 
+/** The same of a body that came with its head; its length is what was announced. */
+const atHand = (body: Buffer, account: BodyAccount | undefined): BodyOutcome =>
+  account && !account.take(body.length) ? fail(overloaded) : { ok: true, body };
+
 /** Memory that inflating takes is counted only when it is done, so few bodies are inflated at once: as many as there are threads for it. */
 const INFLATED_AT_ONCE = 4;
 let inflating = 0;
@@ -161,28 +171,26 @@ const inOrder = async <T>(inflate: () => Promise<T>): Promise<T> => {
  * With an `account` it is refused as well where there is no room for it.
  */
 export const readBody = (
-  request: IncomingMessage,
+  { headers, body }: WithBody,
   limits: BodyLimits,
   account?: BodyAccount,
-): Promise<BodyOutcome> => {
-  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+): BodyOutcome | Promise<BodyOutcome> => {
+  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   const decompress = decompressors.get(encoding);
   if (encoding !== 'identity' && encoding !== '' && !decompress)
-    return Promise.resolve(
-      fail(
-        problem(415, 'unsupported_encoding', `Content-Encoding may be one of ${ENCODINGS}.`, {
-          headers: { 'Accept-Encoding': ENCODINGS },
-        }),
-      ),
+    return fail(
+      problem(415, 'unsupported_encoding', `Content-Encoding may be one of ${ENCODINGS}.`, {
+        headers: { 'Accept-Encoding': ENCODINGS },
+      }),
     );
   const limit = decompress ? limits.received : limits.decompressed;
-  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve(tooLarge(limit, ''));
-  const received = collect(request, limit, account);
+  if (Number(headers['content-length'] ?? 0) > limit) return tooLarge(limit, '');
+  const received = Buffer.isBuffer(body) ? atHand(body, account) : collect(body, limit, account);
   return decompress ? decompressed(received, encoding, decompress, limits, account) : received;
 };
 
 const decompressed = async (
-  collected: Promise<BodyOutcome>,
+  collected: BodyOutcome | Promise<BodyOutcome>,
   encoding: string,
   decompress: Decompress,
   limits: BodyLimits,

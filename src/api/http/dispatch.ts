@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { TObject } from 'typebox';
 import type { CommandContext, CommandRefusal, FieldError } from '../../commands/handle.js';
 import type { Settings } from '../../commands/access/tenant-settings.js';
@@ -14,6 +14,7 @@ import {
   type BodyAccount,
   type BodyLimits,
   type BodyOutcome,
+  type WithBody,
 } from './body.js';
 import {
   clientOf,
@@ -36,8 +37,7 @@ import { ANY_MEDIA_TYPE, type Access, type JsonBody, type RawBody, type Route } 
 import { CROWDED } from './turns.js';
 
 /** A request that a route was found for, before anything of it is believed. */
-export interface Incoming {
-  readonly request: IncomingMessage;
+export interface Incoming extends WithBody {
   readonly request_id: string;
   /** Path and query as sent. */
   readonly url: string;
@@ -133,31 +133,31 @@ export class Dispatcher {
       body: undefined,
       principal: principal.value,
       context: context.value,
-      headers: incoming.request.headers,
+      headers: incoming.headers,
       url: incoming.url,
       ip: incoming.ip,
     };
-    if (name === 'events') return this.#takeIn(route, incoming.request, request);
-    const wrong = wrongMediaType(route, incoming.request);
+    if (name === 'events') return this.#takeIn(route, incoming, request);
+    const wrong = wrongMediaType(route, incoming.headers);
     if (wrong) return wrong;
-    const body = bodyOf(route, await readRouteBody(route, incoming.request));
+    const body = bodyOf(route, await readRouteBody(route, incoming));
     if (!body.ok) return body;
     const there = await this.#await(route, query);
     return there.ok ? pass(await route.handle({ ...request, body: body.value }, this.api)) : there;
   }
 
   /** Telemetry has to come through the intake: its body is read where there is room, its work done in its tenant's turn. */
-  async #takeIn(route: Route, message: IncomingMessage, request: ApiRequest): Promise<Step<ApiResponse>> {
+  async #takeIn(route: Route, incoming: Incoming, request: ApiRequest): Promise<Step<ApiResponse>> {
     const { tenant_id, actor } = request.principal;
     const { limits } = request.context;
     const used_up = tenant_id && limits && this.api.quotas.exhausted(tenant_id, limits);
     if (used_up) return stop(ofRefusal(used_up));
-    const wrong = wrongMediaType(route, message);
+    const wrong = wrongMediaType(route, incoming.headers);
     if (wrong) return wrong;
-    const entry = this.intake.enter(tenant_id ?? actor.id, Number(message.headers['content-length'] ?? 0));
+    const entry = this.intake.enter(tenant_id ?? actor.id, Number(incoming.headers['content-length'] ?? 0));
     if (!entry) return stop(overloaded);
     try {
-      const body = bodyOf(route, await readRouteBody(route, message, entry, limits?.body_bytes));
+      const body = bodyOf(route, await readRouteBody(route, incoming, entry, limits?.body_bytes));
       if (!body.ok) return body;
       const bytes = Buffer.isBuffer(body.value) ? body.value.length : 0;
       const response = await entry.turn(bytes, () =>
@@ -179,11 +179,11 @@ export class Dispatcher {
   /** Who it is, and whether they may; at once where that is known by now. */
   #identify(
     { auth, operator }: Route,
-    { request }: Incoming,
+    { headers }: Incoming,
     passage: Passage,
   ): Step<Principal> | Promise<Step<Principal>> {
     if (auth === 'public') return pass(anonymousPrincipal);
-    const credentials = credentialsOf(request.headers);
+    const credentials = credentialsOf(headers);
     if (!credentials) return stop(unauthenticated('Send a token or an API key.'));
     const { authenticator } = this.api;
     const asOperator = (): Principal | undefined => authenticator.operatorPrincipal(credentials.bearer ?? '');
@@ -231,9 +231,8 @@ const pathOf = (url: string): string => {
   return end === -1 ? url : url.slice(0, end);
 };
 
-const refusal = (route: Route, { request, request_id, url }: Incoming, reason: Problem): ApiResponse =>
-  route.failures?.respond(reason, request.headers) ??
-  problemResponse(reason, { request_id, instance: pathOf(url) });
+const refusal = (route: Route, { headers, request_id, url }: Incoming, reason: Problem): ApiResponse =>
+  route.failures?.respond(reason, headers) ?? problemResponse(reason, { request_id, instance: pathOf(url) });
 
 const rateLimited = (retry_after_seconds: number): CommandRefusal => ({
   kind: 'busy',
@@ -251,24 +250,24 @@ const drawerOf = ({ tenant_id, actor }: Principal, address: string): Drawer => (
 /** The request as commands want to know it. Written out field by field: it is made for every request. */
 const contextOf = (
   route: Route,
-  { request, request_id, ip }: Incoming,
+  { headers, request_id, ip }: Incoming,
   principal: Principal,
   telemetry: TelemetryContext | undefined,
 ): Step<CommandContext> => {
-  const idempotency_key = route.idempotent ? idempotencyKeyOf(request.headers) : undefined;
+  const idempotency_key = route.idempotent ? idempotencyKeyOf(headers) : undefined;
   if (idempotency_key === null)
     return stop(
       problem(400, 'invalid_idempotency_key', 'Idempotency-Key has 1 to 255 printable characters.'),
     );
-  const expected_version = route.conditional ? expectedVersionOf(request.headers) : undefined;
+  const expected_version = route.conditional ? expectedVersionOf(headers) : undefined;
   if (expected_version === 'invalid')
     return stop(problem(400, 'invalid_if_match', 'If-Match takes a version such as "v7".'));
   return pass({
     principal,
     origin: 'api',
     request_id,
-    correlation_id: traceIdOf(request.headers) ?? request_id,
-    client: route.limit === 'events' ? undefined : clientOf(ip, request.headers),
+    correlation_id: traceIdOf(headers) ?? request_id,
+    client: route.limit === 'events' ? undefined : clientOf(ip, headers),
     idempotency_key,
     expected_version,
     arrival: telemetry?.arrival,
@@ -282,12 +281,12 @@ type TelemetryContext = Pick<CommandContext, 'arrival' | 'limits' | 'oldest_time
 
 /** What is known besides of a request with telemetry; events are drawn from the allowance as they are counted. */
 const telemetryOf = (
-  { request }: Incoming,
+  { headers }: Incoming,
   received_at: number,
   allowance: Allowance | undefined,
   settings: Settings | undefined,
 ): Step<TelemetryContext> => {
-  const sent_at = sentAtOf(request.headers);
+  const sent_at = sentAtOf(headers);
   if (Number.isNaN(sent_at))
     return stop(
       problem(400, 'invalid_sent_at', `${SENT_AT_HEADER} is RFC 3339, or milliseconds since 1970.`),
@@ -347,10 +346,10 @@ const onlyEmpty = (given: Record<string, unknown>): ValidationOutcome<unknown> =
 
 const JSON_TYPE = 'application/json';
 
-const mediaTypeOf = ({ headers: { 'content-type': given = '' } }: IncomingMessage): string =>
+const mediaTypeOf = ({ 'content-type': given = '' }: IncomingHttpHeaders): string =>
   given === JSON_TYPE ? given : (given.split(';', 1)[0]?.trim().toLowerCase() ?? '');
 
-const hasNoBody = ({ headers }: IncomingMessage): boolean =>
+const hasNoBody = (headers: IncomingHttpHeaders): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 
 /** What a body may come to; of several events, what its tenant may send, where that was set. */
@@ -361,10 +360,10 @@ const bodyLimits = (body: JsonBody | RawBody, own: number | undefined): BodyLimi
 
 const wrongMediaType = (
   { body }: Route,
-  request: IncomingMessage,
+  headers: IncomingHttpHeaders,
 ): { readonly ok: false; readonly problem: Problem } | undefined => {
-  if (!body || mayBeAbsent(body, request)) return undefined;
-  const media_type = mediaTypeOf(request);
+  if (!body || mayBeAbsent(body, headers)) return undefined;
+  const media_type = mediaTypeOf(headers);
   if (
     'raw' in body
       ? Object.hasOwn(body.raw, media_type) || ANY_MEDIA_TYPE in body.raw
@@ -379,17 +378,19 @@ const wrongMediaType = (
   );
 };
 
-const mayBeAbsent = (body: JsonBody | RawBody, request: IncomingMessage): boolean =>
-  'schema' in body && body.optional === true && hasNoBody(request);
+const mayBeAbsent = (body: JsonBody | RawBody, headers: IncomingHttpHeaders): boolean =>
+  'schema' in body && body.optional === true && hasNoBody(headers);
 
 /** A route's body as received; undefined where it has none. */
 const readRouteBody = (
   { body }: Route,
-  request: IncomingMessage,
+  incoming: Incoming,
   account?: BodyAccount,
   body_bytes?: number,
-): Promise<BodyOutcome> | undefined =>
-  body && !mayBeAbsent(body, request) ? readBody(request, bodyLimits(body, body_bytes), account) : undefined;
+): BodyOutcome | Promise<BodyOutcome> | undefined =>
+  body && !mayBeAbsent(body, incoming.headers)
+    ? readBody(incoming, bodyLimits(body, body_bytes), account)
+    : undefined;
 
 /** The body as the route takes it. */
 const bodyOf = ({ body, check }: Route, read: BodyOutcome | undefined): Step<unknown> => {

@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { ApiConfig } from '../dependencies.js';
+import type { NodeReplies } from './node-replies.js';
 import { clientAddress } from './origins.js';
 import { problem, problemResponse, type Problem } from './problem.js';
 import type { Route } from './route.js';
@@ -52,6 +53,7 @@ const byPath = (routes: readonly Route[]): ReadonlyMap<string, ReadonlyMap<strin
 export const expressApp = (
   routes: readonly Route[],
   wire: Wire,
+  replies: NodeReplies,
   config: Pick<ApiConfig, 'web_root' | 'trust_proxy'>,
   onError: (error: unknown, request_id: string) => void,
 ): Express => {
@@ -66,8 +68,9 @@ export const expressApp = (
     request: Parameters<RequestHandler>[0],
     response: Parameters<RequestHandler>[1],
   ): void => {
-    const request_id = wire.requestId(request);
-    wire.send(request, response, problemResponse(reason, { request_id, instance: request.path }), request_id);
+    const request_id = wire.requestId(request.headers);
+    const instance = request.path;
+    wire.send(problemResponse(reason, { request_id, instance }), request_id, replies.to(request, response));
   };
 
   for (const [path, methods] of byPath(routes)) {
@@ -84,7 +87,8 @@ export const expressApp = (
       }
       const params = request.params as Record<string, string>;
       const ip = clientAddress(request, config.trust_proxy);
-      void wire.serve(route, request, response, { url: request.originalUrl, params, ip });
+      const { headers, originalUrl: url } = request;
+      void wire.serve(route, { headers, body: request, url, params, ip }, replies.to(request, response));
     });
   }
 
@@ -108,7 +112,7 @@ export const expressApp = (
 
   const onFailure: ErrorRequestHandler = (error: unknown, request, response, _next) => {
     const status = statusOf(error);
-    if (status === 500) onError(error, wire.requestId(request));
+    if (status === 500) onError(error, wire.requestId(request.headers));
     if (response.headersSent) response.destroy();
     else if (status === 500)
       answer(problem(500, 'internal_error', 'Something went wrong here.'), request, response);

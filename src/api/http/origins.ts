@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
 const ALLOWED_HEADERS =
   'Authorization, X-API-Key, Content-Type, Content-Encoding, Idempotency-Key, If-Match, X-Request-Id, X-PulseStream-Sent-At, X-PulseStream-Origin, traceparent';
@@ -42,7 +42,13 @@ export const cors = (
 };
 
 /** The client's address; with proxies in front, the one that the outermost trusted proxy saw. */
-export const clientAddress = (request: IncomingMessage, proxies: number): string => {
+export const clientAddress = (
+  request: {
+    readonly headers: IncomingHttpHeaders;
+    readonly socket: { readonly remoteAddress?: string | undefined };
+  },
+  proxies: number,
+): string => {
   const peer = request.socket.remoteAddress ?? '';
   if (proxies === 0) return peer;
   const forwarded = request.headers['x-forwarded-for'];

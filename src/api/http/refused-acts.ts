@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.js';
 import type { ApiServices } from '../dependencies.js';
 import { clientOf } from './context.js';
@@ -18,11 +18,11 @@ export const noteRefused = (
   { refusedActs }: Pick<ApiServices, 'refusedActs'>,
   { method, path, limit }: Route,
   {
-    request,
+    headers,
     request_id,
     ip,
   }: {
-    readonly request: Pick<IncomingMessage, 'headers'>;
+    readonly headers: IncomingHttpHeaders;
     readonly request_id: string;
     readonly ip: string;
   },
@@ -38,6 +38,6 @@ export const noteRefused = (
     code: refused.code,
     status,
     request_id,
-    client: clientOf(ip, request.headers),
+    client: clientOf(ip, headers),
   });
 };

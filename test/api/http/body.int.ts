@@ -21,7 +21,7 @@ beforeAll(async () => {
       taken += chunk?.length ?? 0;
       return push(chunk);
     };
-    readBody(request, limits).then(
+    Promise.resolve(readBody({ headers: request.headers, body: request }, limits)).then(
       (result) => {
         outcome = result;
         request.resume();

@@ -14,6 +14,7 @@ import { expressApp } from '../../../src/api/http/express.js';
 import { Dispatcher } from '../../../src/api/http/dispatch.js';
 import { Intake } from '../../../src/api/http/intake.js';
 import type { ApiRequest } from '../../../src/api/http/message.js';
+import { NodeReplies } from '../../../src/api/http/node-replies.js';
 import { RateLimits } from '../../../src/api/http/rate-limits.js';
 import { defineRoute } from '../../../src/api/http/route.js';
 import { closed } from '../../../src/api/http/schemas.js';
@@ -148,7 +149,7 @@ beforeAll(async () => {
   } as unknown as ApiServices;
   const limits = new RateLimits(ourLimits, systemClock);
   const wire = new Wire(api, new Dispatcher(api, limits, intake));
-  server = createServer(expressApp(routes, wire, { trust_proxy: 1 }, () => undefined));
+  server = createServer(expressApp(routes, wire, new NodeReplies(), { trust_proxy: 1 }, () => undefined));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
 });

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expressApp } from '../../../src/api/http/express.js';
+import { NodeReplies } from '../../../src/api/http/node-replies.js';
 import { cors, originAllowed } from '../../../src/api/http/origins.js';
 import { Wire } from '../../../src/api/http/wire.js';
 import type { Dispatcher } from '../../../src/api/http/dispatch.js';
@@ -31,6 +32,7 @@ beforeAll(async () => {
     new Wire(parts, {
       dispatch: () => Promise.reject(new Error('no route is served here')),
     } as unknown as Dispatcher),
+    new NodeReplies(),
     { web_root: join(directory, 'page'), trust_proxy: 0 },
     () => undefined,
   );
