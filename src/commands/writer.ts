@@ -180,13 +180,9 @@ export class RecordWriter {
   #stamp(cause: SealedCause): EventMetadata {
     this.#latest = Math.max(this.#latest, this.clock.now());
     const { epoch, deployment_id } = this.guard.state;
-    return {
-      ...cause,
-      ...this.instance,
-      ...(deployment_id && { deployment_id }),
-      guard_epoch: epoch,
-      recorded_at: new Date(this.#latest).toISOString(),
-    };
+    const recorded_at = new Date(this.#latest).toISOString();
+    const stamp = { ...cause, ...this.instance, guard_epoch: epoch, recorded_at };
+    return deployment_id ? { ...stamp, deployment_id } : stamp;
   }
 }
 

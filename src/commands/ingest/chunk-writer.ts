@@ -251,8 +251,8 @@ export class ChunkWriter {
 
   #mayStart({ tenant, queue, under_way, end, gathering }: Lane): boolean {
     if (under_way === 0) return queue.length > (gathering === 'now' ? 1 : 0);
-    const most = end?.isSteady && end.stream === this.#streamOf(tenant) ? (this.options.under_way ?? 1) : 1;
-    return under_way < most && queue.length > 1;
+    if (queue.length < 2 || under_way >= (this.options.under_way ?? 1)) return false;
+    return end?.isSteady === true && end.stream === this.#streamOf(tenant);
   }
 
   /** Writes a chunk and answers its callers; never rejects. */

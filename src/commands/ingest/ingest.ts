@@ -72,6 +72,9 @@ interface Kept {
   readonly piece: Piece;
 }
 
+const stored = (cut: Piece, { from, to }: Piece, outcome: PieceOutcome | undefined): Written['pieces'] =>
+  outcome ? [{ cut, count: to - from, outcome }] : [];
+
 const settlementOf = (outcome: PieceOutcome | undefined): SpanOutcome => {
   if (!outcome?.ok) return { outcome: 'failed' };
   const { chunk, index, recorded_at, repeated } = outcome;
@@ -110,26 +113,9 @@ export class TelemetryIngest {
     const ticket = this.guard.admit('telemetry');
     if (!ticket) return refusing(guarded);
 
-    return this.#once('one', body, context, async (keyed): Promise<CommandResult<OneAnswer>> => {
-      const written = await this.#write(admitted.tenant, context, ticket, reading, keyed);
-      const [piece] = written.pieces;
-      if (piece) {
-        const { outcome } = piece;
-        if (!outcome.ok) return refusing(outcome.refusal);
-        const { chunk, index, recorded_at, position, repeated } = outcome;
-        const value = { event_id: telemetryId(chunk, index), recorded_at };
-        return { ok: true, value, position, replayed: repeated };
-      }
-      const { event_id, recorded_at } = written.claim?.first(0) ?? {};
-      if (event_id === undefined || recorded_at === undefined)
-        throw new Error('An event was neither stored nor known.');
-      const value: OneAnswer = {
-        event_id,
-        recorded_at: new Date(recorded_at).toISOString(),
-        duplicate: true,
-      };
-      return { ok: true, value, position: written.position, replayed: false };
-    });
+    return this.#once('one', body, context, (keyed) =>
+      this.#write(admitted.tenant, context, ticket, reading, keyed).then(oneResult),
+    );
   }
 
   /** Stores the valid events of a batch and names the others. */
@@ -206,26 +192,40 @@ export class TelemetryIngest {
     };
   }
 
-  /** Stores the events whose ids are new. */
-  async #write(
+  /** Stores the events whose ids are new. Of most requests no event has one, and nothing else is to be waited for. */
+  #write(
     tenant: TenantId,
     context: CommandContext,
     ticket: GuardTicket,
-    reading: Reading,
+    { received }: Reading,
+    keyed: Keyed | undefined,
+  ): Promise<Written> {
+    if (keyed || received.client_ids || this.pseudonyms)
+      return this.#writeNew(tenant, context, ticket, received, keyed);
+    const cuts = this.chunks.cut(received);
+    const cause = causeOf(tenant, context);
+    return this.quotas
+      .within(tenant, context.limits ?? {}, cuts, () =>
+        this.chunks.write({ tenant, cause, ticket, pieces: cuts }),
+      )
+      .then((outcomes) => ({
+        pieces: cuts.flatMap((cut, n) => stored(cut, cut, outcomes[n])),
+        claim: undefined,
+        position: START,
+      }));
+  }
+
+  async #writeNew(
+    tenant: TenantId,
+    context: CommandContext,
+    ticket: GuardTicket,
+    as_received: Received,
     keyed: Keyed | undefined,
   ): Promise<Written> {
     const received = this.pseudonyms
-      ? await withPseudonyms(this.pseudonyms, tenant, reading.received)
-      : reading.received;
-    const { principal, origin, request_id, correlation_id, causation_id } = context;
-    const asked: Cause = {
-      tenant_id: tenant,
-      actor: principal.actor,
-      origin,
-      request_id,
-      correlation_id,
-      causation_id: causation_id ?? request_id,
-    };
+      ? await withPseudonyms(this.pseudonyms, tenant, as_received)
+      : as_received;
+    const asked = causeOf(tenant, context);
     const cause = keyed ? { ...asked, idempotency: keyed } : asked;
     // Cut before repetitions are left out: a key's chunks are numbered alike, whatever is known by then.
     const cuts = this.chunks.cut(received);
@@ -249,10 +249,7 @@ export class TelemetryIngest {
       if (claim) for (const [n, { k }] of kept.entries()) claim.settle(k, settlementOf(outcomes[n]));
     }
     return {
-      pieces: kept.flatMap(({ cut, piece }, n) => {
-        const outcome = outcomes[n];
-        return outcome ? [{ cut, count: piece.to - piece.from, outcome }] : [];
-      }),
+      pieces: kept.flatMap(({ cut, piece }, n) => stored(cut, piece, outcomes[n])),
       claim,
       position: repeats ? await this.client_ids.position() : START,
     };
@@ -274,6 +271,27 @@ export class TelemetryIngest {
     return this.claims.once(keyed, () => carryOut(keyed));
   }
 }
+
+const causeOf = (
+  tenant_id: TenantId,
+  { principal, origin, request_id, correlation_id, causation_id = request_id }: CommandContext,
+): Cause => ({ tenant_id, actor: principal.actor, origin, request_id, correlation_id, causation_id });
+
+/** What became of the one event of a request. */
+const oneResult = ({ pieces: [piece], claim, position: known }: Written): CommandResult<OneAnswer> => {
+  if (piece) {
+    const { outcome } = piece;
+    if (!outcome.ok) return refusing(outcome.refusal);
+    const { chunk, index, recorded_at, position, repeated } = outcome;
+    const value = { event_id: telemetryId(chunk, index), recorded_at };
+    return { ok: true, value, position, replayed: repeated };
+  }
+  const { event_id, recorded_at } = claim?.first(0) ?? {};
+  if (event_id === undefined || recorded_at === undefined)
+    throw new Error('An event was neither stored nor known.');
+  const value = { event_id, recorded_at: new Date(recorded_at).toISOString(), duplicate: true } as const;
+  return { ok: true, value, position: known, replayed: false };
+};
 
 const readLines = (lines: Buffer, limits: ReadLimits): Reading => {
   const reading = readBatch(lines, 'ndjson', limits);

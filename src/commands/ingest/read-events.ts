@@ -101,7 +101,7 @@ export const readBatch = (body: Buffer, format: BatchFormat, limits: ReadLimits)
 export const readOne = (body: Buffer, limits: Omit<ReadLimits, 'events'>): ReadOutcome => {
   if (!isUtf8(body)) return notUtf8;
   const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
-  const reader = new EventsReader(body, 'json', limits, 1);
+  const reader = new EventsReader(body, 'json', limits, 0);
   if (reader.scan(start) === body.length) reader.keep(start, body.length);
   else reader.parse(start, body.length);
   return { ok: true, ...reader.reading() };
@@ -139,7 +139,7 @@ class EventsReader implements Elements {
     private readonly body: Buffer,
     private readonly format: BatchFormat,
     private readonly limits: Omit<ReadLimits, 'events'>,
-    /** So many events at most. */
+    /** Columns are made for so many events at most: one is as soon scanned again where it is read. */
     events: number,
   ) {
     const most = Math.min(events, Math.ceil(body.length / MIN_EVENT_BYTES));
@@ -203,25 +203,24 @@ class EventsReader implements Elements {
   reading(): Reading {
     const count = this.#count;
     // Of one event a list is as good, and there are many such requests.
-    const slices =
-      count === 1
-        ? { starts: [room.starts[0] ?? 0], ends: [room.ends[0] ?? 0] }
-        : { starts: room.starts.slice(0, count), ends: room.ends.slice(0, count) };
-    const { time_offset_ms } = this.#receipt;
-    return {
-      received: {
-        body: onOneLine(this.body, slices),
-        ...slices,
-        times: count === 1 ? [room.times[0] ?? NaN] : room.times.slice(0, count),
-        ...(time_offset_ms !== 0 && { time_offset_ms }),
-        // One event is as soon scanned again where it is read.
-        ...(this.#place > 1 && count <= this.#columned && { columns: scanner.columns.columns() }),
-        ...(this.#client_ids && { client_ids: this.#client_ids }),
-      },
-      rejected: this.#rejected,
+    const starts = count === 1 ? [room.starts[0] ?? 0] : room.starts.slice(0, count);
+    const ends = count === 1 ? [room.ends[0] ?? 0] : room.ends.slice(0, count);
+    const times = count === 1 ? [room.times[0] ?? NaN] : room.times.slice(0, count);
+    const received: Writable<Received> = {
+      body: onOneLine(this.body, { starts, ends }),
+      starts,
+      ends,
+      times,
     };
+    const { time_offset_ms } = this.#receipt;
+    if (time_offset_ms !== 0) received.time_offset_ms = time_offset_ms;
+    if (this.#place > 1 && count <= this.#columned) received.columns = scanner.columns.columns();
+    if (this.#client_ids) received.client_ids = this.#client_ids;
+    return { received, rejected: this.#rejected };
   }
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Fault {
   readonly pointer: string;

@@ -142,6 +142,7 @@ export const timesOf = (
 
 /** The columns of a chunk made of these pieces; undefined where one of them has none. */
 export const columnsOf = (pieces: readonly Piece[], received_at: number): PackedColumns | undefined => {
+  if (!pieces.every(({ received }) => received.columns)) return undefined;
   const count = pieces.reduce((sum, { from, to }) => sum + to - from, 0);
   const times = new Float64Array(count);
   let at = 0;
@@ -154,9 +155,7 @@ export const columnsOf = (pieces: readonly Piece[], received_at: number): Packed
   const whole = pieces.length === 1 && only?.received.times.length === count;
   if (whole) return only.received.columns && { ...only.received.columns, times };
   builder.begin(count);
-  for (const { received, from, to } of pieces) {
-    if (!received.columns) return undefined;
-    builder.addFrom(received.columns, from, to);
-  }
+  for (const { received, from, to } of pieces)
+    if (received.columns) builder.addFrom(received.columns, from, to);
   return { ...builder.columns(), times };
 };
