@@ -71,6 +71,19 @@ export interface EventBatch {
   readonly position: Position;
   /** True where the log's end was reached with this batch. */
   readonly caught_up: boolean;
+  /**
+   * Given where events were lent: to be called when nobody looks at their binary data any more, which then cannot be
+   * had. Twice is the same as once.
+   */
+  readonly release?: () => void;
+}
+
+export interface SubscribeOptions {
+  /**
+   * True where binary data may stand in memory that is used again: whoever subscribes so releases each batch. Otherwise
+   * it is there for as long as somebody has the event.
+   */
+  readonly lent?: boolean;
 }
 
 export interface EventFilter {
@@ -110,7 +123,12 @@ export interface EventLog {
    * aborts (the iteration then ends). Resumes by itself when the store went away. Pulled: nothing is read ahead
    * beyond one bounded batch. A batch with `caught_up` comes at least once, an empty one where nothing is there.
    */
-  subscribe(after: Position, filter: EventFilter, signal: AbortSignal): AsyncIterable<EventBatch>;
+  subscribe(
+    after: Position,
+    filter: EventFilter,
+    signal: AbortSignal,
+    options?: SubscribeOptions,
+  ): AsyncIterable<EventBatch>;
 
   /**
    * Looks through chunks of telemetry; what it found is in the places' order, undefined where the log does not show

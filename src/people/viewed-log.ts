@@ -32,8 +32,8 @@ export abstract class ViewedLog implements EventLog {
     return this.#all(this.log.readAll(after, filter));
   }
 
-  subscribe(after: Position, filter: EventFilter, signal: AbortSignal): AsyncIterable<EventBatch> {
-    return this.#all(this.log.subscribe(after, filter, signal));
+  subscribe(...following: Parameters<EventLog['subscribe']>): AsyncIterable<EventBatch> {
+    return this.#all(this.log.subscribe(...following));
   }
 
   head(): Promise<Position> {

@@ -9,23 +9,26 @@ const sizeFor = (bytes: number): number => Math.max(SMALLEST, 2 ** Math.ceil(Mat
  * never given back is collected like any other.
  */
 export class BufferPool {
-  readonly #free = new Map<number, ArrayBuffer[]>();
+  readonly #free = new Map<number, ArrayBufferLike[]>();
   #kept = 0;
 
   /** `limit`: bytes that are kept for the next one. */
-  constructor(private readonly limit: number) {}
+  constructor(
+    private readonly limit: number,
+    private readonly make = (size: number): ArrayBufferLike => new ArrayBuffer(size),
+  ) {}
 
   /** A buffer of exactly so many bytes, with anything in it. */
   take(bytes: number): Buffer {
     const size = sizeFor(bytes);
     const kept = this.#free.get(size)?.pop();
     if (kept) this.#kept -= size;
-    return Buffer.from(kept ?? new ArrayBuffer(size), 0, bytes);
+    return Buffer.from(kept ?? this.make(size), 0, bytes);
   }
 
   give({ buffer }: Buffer): void {
     const size = buffer.byteLength;
-    if (this.#kept + size > this.limit || !(buffer instanceof ArrayBuffer)) return;
+    if (this.#kept + size > this.limit) return;
     const free = this.#free.get(size);
     if (free) free.push(buffer);
     else this.#free.set(size, [buffer]);

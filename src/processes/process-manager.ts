@@ -116,7 +116,8 @@ export class ProcessManager<Reaction> {
     const run = await this.#begin();
     const end = new AbortController();
     const filter = { types: [...this.process.reads, ...quarantineEventTypes] };
-    const batches = log.subscribe(this.#position, filter, AbortSignal.any([signal, end.signal]));
+    const until = AbortSignal.any([signal, end.signal]);
+    const batches = log.subscribe(this.#position, filter, until, { lent: true });
     const iterator = batches[Symbol.asyncIterator]();
     const slice = new TimeSlice(clock);
     try {
@@ -132,6 +133,8 @@ export class ProcessManager<Reaction> {
           if (result.done) throw new Error('The subscription to the log has ended.');
           next = pull(iterator);
           if (!(await this.#take(run, result.value, signal))) return;
+          // A run keeps what it counts, and no events.
+          result.value.release?.();
         }
         if (line && this.#position >= line.reached) {
           if (!(await this.#react(run.passed(line.time), signal))) return;

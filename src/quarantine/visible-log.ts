@@ -37,8 +37,8 @@ export class VisibleLog implements EventLog {
     return this.#seen(this.log.readAll(after, filter));
   }
 
-  subscribe(after: Position, filter: EventFilter, signal: AbortSignal): AsyncIterable<EventBatch> {
-    return this.#seen(this.log.subscribe(after, filter, signal));
+  subscribe(...following: Parameters<EventLog['subscribe']>): AsyncIterable<EventBatch> {
+    return this.#seen(this.log.subscribe(...following));
   }
 
   async sift(places: readonly ChunkPlace[], sought: Sought): Promise<readonly (SiftedChunk | undefined)[]> {

@@ -2,12 +2,14 @@ import { meetsSpan } from '../../domain/time-spans.js';
 import type { EventFilter, RecordedEvent } from '../event-store.js';
 import { FRAME_BYTES, leafHash, type Header } from './format.js';
 import type { Frames } from './frames.js';
+import type { LentMemory } from './lent-memory.js';
 import type { IndexedCommit } from './log-index.js';
 import {
   isTruncation,
   payloadBytes,
   readEvent,
   readKey,
+  readLentEvent,
   readStreamName,
   readTimes,
   readType,
@@ -29,6 +31,8 @@ export interface RecordRun {
   readonly last: number;
   /** The log's chain after the last of them. */
   readonly chain: Buffer;
+  /** What they stand in, where that is used again. */
+  readonly memory?: readonly LentMemory[];
   /** Their leaf hashes. */
   leaves(): readonly Buffer[];
   /** A record's payload: what is hashed. Of one that is dropped, or out of which events were cut, what is left of it. */
@@ -37,15 +41,19 @@ export interface RecordRun {
   gone(i: number): readonly number[];
   /** About how many bytes a record has. */
   bytesOf(i: number): number;
-  /** A record as readers see it; undefined where they do not. */
+  /** A record as readers see it, with data of its own; undefined where they do not see it. */
   event(i: number, filter?: CompiledFilter): RecordedEvent | undefined;
+  /** The same with data that can be had as long as the records' memory is held. */
+  lentEvent(i: number, filter?: CompiledFilter): RecordedEvent | undefined;
   /** What the index is to know of them. */
   forIndex(): IndexedCommit;
 }
 
 /** A commit in memory, as bytes that checked out; its events are parsed when somebody wants them, once. */
 export class Commit implements RecordRun {
+  readonly memory: readonly LentMemory[];
   readonly #events: (RecordedEvent | undefined)[] = [];
+  readonly #lent: (RecordedEvent | undefined)[] = [];
 
   constructor(
     readonly segment: Segment,
@@ -54,7 +62,9 @@ export class Commit implements RecordRun {
     readonly header: Header,
     /** All of its frames, in their order; mostly in one part. */
     private readonly parts: readonly PlacedFrames[],
-  ) {}
+  ) {
+    this.memory = parts.flatMap(({ memory }) => memory ?? []);
+  }
 
   /** The number of its first record. */
   get number(): number {
@@ -83,14 +93,25 @@ export class Commit implements RecordRun {
   }
 
   event(i: number, filter?: CompiledFilter): RecordedEvent | undefined {
-    const { bytes, at } = this.#frame(i);
-    if (isTruncation(bytes, at)) return undefined;
-    if (filter && !filter(bytes, at)) return undefined;
-    return (this.#events[i] ??= readEvent(bytes, at, this.number + i));
+    const { bytes, at, memory } = this.#frame(i);
+    if (!isShown(bytes, at, filter)) return undefined;
+    return (this.#events[i] ??= memory
+      ? readEvent(Buffer.from(bytes.subarray(at, frameEnd(bytes, at))), 0, this.number + i)
+      : readEvent(bytes, at, this.number + i));
+  }
+
+  lentEvent(i: number, filter?: CompiledFilter): RecordedEvent | undefined {
+    const { bytes, at, memory } = this.#frame(i);
+    if (!memory) return this.event(i, filter);
+    if (!isShown(bytes, at, filter)) return undefined;
+    return (this.#lent[i] ??= readLentEvent(bytes, at, this.number + i, memory));
   }
 
   leaves(): Buffer[] {
-    return this.parts.flatMap(({ bytes, starts }) => Array.from(starts, (at) => leafHash(bytes, at)));
+    return this.parts.flatMap(({ bytes, starts, memory }) => {
+      memory?.insist();
+      return Array.from(starts, (at) => leafHash(bytes, at));
+    });
   }
 
   forIndex(): IndexedCommit {
@@ -116,19 +137,25 @@ export class Commit implements RecordRun {
   /** A record's payload: what is hashed. */
   payload(i: number): Buffer {
     const { bytes, at } = this.#frame(i);
-    return bytes.subarray(at + FRAME_BYTES, at + FRAME_BYTES + payloadBytes(bytes, at));
+    return bytes.subarray(at + FRAME_BYTES, frameEnd(bytes, at));
   }
 
   /** Each record's stream, revision and kind, for checking. */
   *keys(): Iterable<ReturnType<typeof readKey>> {
-    for (const { bytes, starts } of this.parts) for (const at of starts) yield readKey(bytes, at);
+    for (const { bytes, starts, memory } of this.parts) {
+      memory?.insist();
+      for (const at of starts) yield readKey(bytes, at);
+    }
   }
 
-  #frame(i: number): { readonly bytes: Buffer; readonly offset: number; readonly at: number } {
+  #frame(i: number): FrameInMemory {
     let before = 0;
-    for (const { bytes, offset, starts } of this.parts) {
+    for (const { bytes, offset, starts, memory } of this.parts) {
       const at = starts[i - before];
-      if (at !== undefined) return { bytes, offset, at };
+      if (at !== undefined) {
+        memory?.insist();
+        return { bytes, offset, at, memory };
+      }
       before += starts.length;
     }
     throw new RangeError(`a commit of ${this.count} records has none with index ${i}`);
@@ -136,6 +163,18 @@ export class Commit implements RecordRun {
 }
 
 const NONE: readonly number[] = [];
+
+interface FrameInMemory {
+  readonly bytes: Buffer;
+  readonly offset: number;
+  readonly at: number;
+  readonly memory: LentMemory | undefined;
+}
+
+const frameEnd = (bytes: Buffer, at: number): number => at + FRAME_BYTES + payloadBytes(bytes, at);
+
+const isShown = (bytes: Buffer, at: number, filter: CompiledFilter | undefined): boolean =>
+  !isTruncation(bytes, at) && (!filter || filter(bytes, at));
 
 /** A filter that looks at a frame before it is parsed. */
 export type CompiledFilter = (buffer: Buffer, at: number) => boolean;

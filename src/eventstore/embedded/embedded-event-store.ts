@@ -17,15 +17,17 @@ import {
   type SiftedChunk,
   type StoreHealth,
   type StreamName,
+  type SubscribeOptions,
 } from '../event-store.js';
 import type { Lock } from '../../platform/directory-lock.js';
 import { EmbeddedDropping } from './embedded-dropping.js';
-import { followBatches, readBatches, readFound } from './event-batches.js';
+import { followBatches, Loans, readBatches, readFound } from './event-batches.js';
 import { GENESIS } from './format.js';
 import type { Frames } from './frames.js';
 import { GroupCommit, type Sealer } from './group-commit.js';
 import { Indexer } from './indexer.js';
 import { layoutOf, type Layout } from './layout.js';
+import { MemoryPool } from './lent-memory.js';
 import type { LogIndex } from './log-index.js';
 import { LogReader } from './log-reader.js';
 import { checkInThreads, SealThread } from './log-threads.js';
@@ -79,6 +81,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   readonly #tide: Tide;
   readonly #sealing: Sealing;
   readonly #sealer: Sealer | undefined;
+  readonly #memory: MemoryPool;
   /** The Merkle tree over the records. */
   readonly tree: RecordTree;
   /** What makes room of records that are allowed to go. */
@@ -104,6 +107,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     this.#tide = new Tide(tail.next - 1, options.clock);
     this.#next = tail.next;
     this.#sealer = options.threads && new SealThread(options.threads);
+    this.#memory = options.memory ?? new MemoryPool();
     this.#group = new GroupCommit(
       segments,
       tail,
@@ -246,7 +250,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     const prepared = prepareEvents(stream, events);
     if (prepared.bytes > limit) return { outcome: 'too_large', bytes: prepared.bytes, limit };
 
-    const records = encodeEvents(prepared, next);
+    const records = encodeEvents(prepared, next, this.#memory);
     const number = this.#begin(events.length);
     const times = timesOf(events);
     await this.#write(records, { stream: name, revision: next, number, ids, truncation: false, times });
@@ -334,11 +338,14 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     after: Position,
     filter: EventFilter,
     signal: AbortSignal,
+    { lent = false }: SubscribeOptions = {},
   ): AsyncGenerator<EventBatch, void> {
     const cursor = this.#reader.cursor(numberOf(after) + 1);
+    const loans = lent ? new Loans() : undefined;
     try {
-      yield* followBatches(cursor, numberOf(after), filter, this.#tide, signal);
+      yield* followBatches(cursor, numberOf(after), filter, this.#tide, signal, loans);
     } finally {
+      loans?.abandon();
       await cursor.close();
     }
   }
@@ -443,10 +450,17 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
   }
 
   async #write(frames: Frames, place: Omit<Run, 'count' | 'offset' | 'bytes'>): Promise<void> {
-    const { bytes, starts } = frames;
+    const { bytes, starts, memory } = frames;
     const run: Run = { ...place, count: starts.length, offset: 0, bytes: bytes.length };
     this.#unindexed.begin(run);
-    await this.#group.submit(frames, run);
+    try {
+      await this.#group.submit(frames, run);
+    } catch (error) {
+      // A thread may still read it.
+      memory?.abandon();
+      throw error;
+    }
+    memory?.release();
   }
 }
 

@@ -1,6 +1,7 @@
 import { filterOf } from '../filter.js';
 import { toPosition, type EventBatch, type EventFilter, type RecordedEvent } from '../event-store.js';
-import { compileFilter } from './commit.js';
+import { compileFilter, type RecordRun } from './commit.js';
+import { Loan } from './lent-memory.js';
 import type { LogCursor, LogReader } from './log-reader.js';
 import type { RunPlace } from './log-index.js';
 import type { Tide } from './tide.js';
@@ -19,13 +20,15 @@ export async function* readBatches(
   after: number,
   filter: EventFilter,
   tide: Tide,
+  loans?: Loans,
 ): AsyncGenerator<EventBatch, void> {
   const lets = compileFilter(filter);
-  const batch = new Batch(after, tide);
+  const batch = new Batch(after, tide, loans);
   for (let commits = await cursor.read(); commits.length > 0; commits = await cursor.read()) {
     for (const commit of commits) {
       for (let i = Math.max(0, after + 1 - commit.number); i < commit.count; i += 1) {
-        batch.add(commit.number + i, commit.event(i, lets), commit.bytesOf(i));
+        const event = loans ? commit.lentEvent(i, lets) : commit.event(i, lets);
+        batch.add(commit, i, event);
         if (batch.isFull) yield batch.take();
       }
       if (batch.looked >= LOOK_BYTES) yield batch.take();
@@ -64,17 +67,39 @@ export async function* followBatches(
   filter: EventFilter,
   tide: Tide,
   signal: AbortSignal,
+  loans?: Loans,
 ): AsyncGenerator<EventBatch, void> {
   const over = (): boolean => signal.aborted || tide.ended;
   let reached = after;
   while (!over()) {
-    for await (const batch of readBatches(cursor, reached, filter, tide)) {
+    for await (const batch of readBatches(cursor, reached, filter, tide, loans)) {
       if (over()) return;
       yield batch;
       if (over()) return;
       reached = Number.parseInt(batch.position, 16);
     }
     await tide.above(reached, signal);
+  }
+}
+
+/** What a reader was lent with batches and has not given back. */
+export class Loans {
+  readonly #loans = new Set<Loan>();
+
+  begin(): Loan {
+    const loan = new Loan();
+    this.#loans.add(loan);
+    return loan;
+  }
+
+  end(loan: Loan): void {
+    if (this.#loans.delete(loan)) loan.release();
+  }
+
+  /** The reader went away: it may still look at what it has, and will not say when it is done. */
+  abandon(): void {
+    for (const loan of this.#loans) loan.abandon();
+    this.#loans.clear();
   }
 }
 
@@ -85,30 +110,39 @@ class Batch {
   looked = 0;
   /** Whether the last batch said so and nothing came after it. */
   caughtUp = false;
+  #loan: Loan | undefined;
 
   constructor(
     private reached: number,
     private readonly tide: Tide,
+    private readonly loans: Loans | undefined,
   ) {}
 
   get isFull(): boolean {
     return this.#events.length >= BATCH_EVENTS || this.#bytes >= BATCH_BYTES;
   }
 
-  add(number: number, event: RecordedEvent | undefined, bytes: number): void {
-    this.reached = number;
+  /** Adds what is to be seen of a run's record, or that there is nothing. */
+  add(run: RecordRun, i: number, event: RecordedEvent | undefined): void {
+    const bytes = run.bytesOf(i);
+    this.reached = run.number + i;
     this.caughtUp = false;
     this.looked += bytes;
     if (!event) return;
     this.#events.push(event);
     this.#bytes += bytes;
+    if (this.loans && run.memory && run.memory.length > 0)
+      (this.#loan ??= this.loans.begin()).add(run.memory);
   }
 
   take(): EventBatch {
     this.caughtUp = this.reached >= this.tide.level;
     const batch = { events: this.#events, position: toPosition(this.reached), caught_up: this.caughtUp };
+    const { loans } = this;
+    const loan = this.#loan;
     this.#events = [];
     this.#bytes = this.looked = 0;
-    return batch;
+    this.#loan = undefined;
+    return loan ? { ...batch, release: () => loans?.end(loan) } : batch;
   }
 }

@@ -1,9 +1,12 @@
 import { leafHash, sealFrame } from './format.js';
+import type { LentMemory } from './lent-memory.js';
 
 /** Frames in a row, and where each of them starts. */
 export interface Frames {
   readonly bytes: Buffer;
   readonly starts: Uint32Array;
+  /** What the bytes stand in, where that is used again. */
+  readonly memory?: LentMemory;
 }
 
 /** Frames with their checksums, and their records' leaf hashes in a row. */
@@ -18,12 +21,13 @@ export const received = ({ bytes, starts }: Frames): Frames => ({
 });
 
 /** Puts the checksum into each frame and makes the leaf hashes. */
-export const sealFrames = ({ bytes, starts }: Frames): SealedFrames => {
+export const sealFrames = (frames: Frames): SealedFrames => {
+  const { bytes, starts } = frames;
   const leaves = Array.from(starts, (at) => {
     sealFrame(bytes, at);
     return leafHash(bytes, at);
   });
-  return { bytes, starts, leaves: Buffer.concat(leaves) };
+  return { ...frames, leaves: Buffer.concat(leaves) };
 };
 
 /** Frames one after another, as one piece. */

@@ -1,7 +1,8 @@
 import type { OpenFile } from '../../platform/files.js';
 import { LogCorrupt, type RecordedEvent } from '../event-store.js';
-import type { Commit, RecordRun } from './commit.js';
+import type { RecordRun } from './commit.js';
 import { frameOffsets, HEADER_BYTES } from './format.js';
+import { Loan } from './lent-memory.js';
 import type { RunPlace } from './log-index.js';
 import type { RecentCommits } from './recent-commits.js';
 import { readEvent } from './record.js';
@@ -39,27 +40,29 @@ export class LogReader {
   #spans(runs: readonly RunPlace[]): Span[] {
     const spans: Span[] = [];
     for (const run of runs) {
-      const commit = this.recent.holding(run.number);
+      const recent = this.recent.holding(run.number) !== undefined;
       const segment = this.segments.holding(run.number);
       if (!segment) throw new RangeError(`no segment holds record ${run.number}`);
       const span = spans.at(-1);
       const end = run.offset + run.bytes;
       const near =
         span &&
-        !span.commit &&
-        !commit &&
+        !span.recent &&
+        !recent &&
         span.segment === segment &&
         run.offset - span.end < GAP_BYTES &&
         end - span.start < SPAN_BYTES;
       if (near) {
         span.runs.push(run);
         span.end = end;
-      } else spans.push({ segment, start: run.offset, end, runs: [run], commit });
+      } else spans.push({ segment, start: run.offset, end, runs: [run], recent });
     }
     return spans;
   }
 
-  async #readSpan({ segment, start, end, runs, commit }: Span): Promise<RecordedEvent[]> {
+  async #readSpan({ segment, start, end, runs, recent }: Span): Promise<RecordedEvent[]> {
+    // By now it may have made room for others.
+    const commit = recent ? this.recent.holding(runs[0]?.number ?? 0) : undefined;
     if (commit)
       return runs.flatMap(({ number, count }) =>
         Array.from({ length: count }, (_, i) => commit.event(number - commit.number + i)).filter(isEvent),
@@ -87,7 +90,8 @@ interface Span {
   readonly start: number;
   end: number;
   readonly runs: RunPlace[];
-  readonly commit: Commit | undefined;
+  /** Whether it was in memory, where it is one run. */
+  readonly recent: boolean;
 }
 
 /** In a sealed segment records are found by their numbers alone. */
@@ -126,6 +130,8 @@ async function* scanSealed(file: SealedFile, from: number): AsyncGenerator<reado
 /** Walks over the log's commits, in order, as far as they are durable. */
 export class LogCursor {
   #disk: DiskScan | undefined;
+  /** What stands in memory of the commits that were read last. */
+  readonly #loan = new Loan();
 
   constructor(
     private readonly segments: Segments,
@@ -140,12 +146,17 @@ export class LogCursor {
     return this.next;
   }
 
-  /** Some commits, the first of which holds the record that comes next; none at the end of the log. */
+  /**
+   * Some commits, the first of which holds the record that comes next; none at the end of the log. Their memory is held
+   * until the next are read, or the cursor is closed.
+   */
   async read(): Promise<readonly RecordRun[]> {
+    this.#loan.release();
     while (this.next < this.tail().next) {
       const recent = this.recent.from(this.next);
       if (recent) {
-        await this.close();
+        for (const { memory } of recent) this.#loan.add(memory);
+        await this.#leaveDisk();
         return this.#passed(recent);
       }
       const disk = (this.#disk ??= await this.#open());
@@ -157,7 +168,7 @@ export class LogCursor {
       }
       const { found, offset } = step.value;
       if (isDamage(found)) throw new LogCorrupt(disk.segment.name, offset, 'a commit does not check out');
-      await this.close();
+      await this.#leaveDisk();
       if (this.next === disk.opened)
         throw new LogCorrupt(disk.segment.name, offset, `it ends before record ${this.next}`);
     }
@@ -187,7 +198,12 @@ export class LogCursor {
     return { segment, file, scan: scanSegment(segment, file, range), opened: this.next };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#loan.release();
+    return this.#leaveDisk();
+  }
+
+  async #leaveDisk(): Promise<void> {
     const disk = this.#disk;
     this.#disk = undefined;
     await disk?.file.close();

@@ -11,7 +11,10 @@ export const logThreads = new URL('./log-worker.js', import.meta.url);
 /** What a thread is asked. */
 export type LogTask = { readonly seal: Frames } | { readonly check: SegmentCheck };
 
-/** Seals in a thread of its own. The bytes move there and back; they are not copied. */
+/** What sealing answers: bytes that moved there come back with it. */
+export type Sealed = Pick<SealedFrames, 'leaves'> & { readonly moved?: Frames };
+
+/** Seals in a thread of its own. The bytes are shared with it or move there and back; they are not copied. */
 export class SealThread implements Sealer {
   readonly #thread: ThreadPool;
 
@@ -19,12 +22,14 @@ export class SealThread implements Sealer {
     this.#thread = new ThreadPool(program, 1);
   }
 
-  async seal(frames: Frames): Promise<SealedFrames> {
+  async seal({ memory, ...frames }: Frames): Promise<SealedFrames> {
+    const { buffer } = frames.bytes;
     const task: LogTask = { seal: frames };
-    const { leaves, ...sealed } = await this.#thread.run<SealedFrames>(task, [
-      frames.bytes.buffer as ArrayBuffer,
-    ]);
-    return { ...received(sealed), leaves: Buffer.from(leaves) };
+    const { leaves, moved } = await this.#thread.run<Sealed>(
+      task,
+      buffer instanceof ArrayBuffer ? [buffer] : [],
+    );
+    return { ...(moved ? received(moved) : frames), ...(memory && { memory }), leaves: Buffer.from(leaves) };
   }
 
   close(): Promise<void> {

@@ -3,11 +3,13 @@ import { systemFiles } from '../../platform/files.js';
 import { serveTasks, type Done } from '../../platform/thread-pool.js';
 import { checkSegment, type SegmentCheck } from './check-segment.js';
 import { received, sealFrames, type Frames } from './frames.js';
-import type { LogTask } from './log-threads.js';
+import type { LogTask, Sealed } from './log-threads.js';
 
 const seal = (frames: Frames): Done => {
-  const { bytes, starts, leaves } = sealFrames(received(frames));
-  return { result: { bytes, starts, leaves }, transfer: [bytes.buffer as ArrayBuffer] };
+  const { leaves, ...moved } = sealFrames(received(frames));
+  const { buffer } = moved.bytes;
+  if (!(buffer instanceof ArrayBuffer)) return { result: { leaves } satisfies Sealed };
+  return { result: { leaves, moved } satisfies Sealed, transfer: [buffer] };
 };
 
 const check = async ({ segment, ...task }: SegmentCheck): Promise<Done> => {

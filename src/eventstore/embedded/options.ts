@@ -4,6 +4,7 @@ import type { Random } from '../../platform/random.js';
 import { DirectoryLock, type Lock } from '../../platform/directory-lock.js';
 import { commitBytes, HEADER_BYTES } from './format.js';
 import type { Layout } from './layout.js';
+import type { MemoryPool } from './lent-memory.js';
 import type { LogIndex } from './log-index.js';
 
 export interface EmbeddedOptions {
@@ -21,6 +22,8 @@ export interface EmbeddedOptions {
   readonly roomBytes?: number;
   /** How much of the newest events is kept in memory. Default 32 MiB. */
   readonly recentBytes?: number;
+  /** Where large appends stand in memory, instead of a pool of the log's own. */
+  readonly memory?: MemoryPool;
   /** How many full segments may wait to be sealed while much is appended. Default 64. */
   readonly unsealedSegments?: number;
   /** How many commits' leaf hashes wait in memory for somebody to ask for the tree. Default 16,384. */

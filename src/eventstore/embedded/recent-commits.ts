@@ -5,7 +5,14 @@ const PARSED_BYTES = 1_024;
 
 const sizeOf = ({ bytes, count }: Commit): number => bytes + count * PARSED_BYTES;
 
-/** The newest commits, kept in memory so that those who follow the log do not read the disk. Bounded by their size. */
+/** So many commits, or of so many bytes, are read together at the most: memory that is lent is not kept by slow readers. */
+const READ_COMMITS = 64;
+const READ_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The newest commits, kept in memory so that those who follow the log do not read the disk. Bounded by their size.
+ * Holds the memory in which they stand as long as they are here.
+ */
 export class RecentCommits {
   #commits: Commit[] = [];
   #bytes = 0;
@@ -13,12 +20,13 @@ export class RecentCommits {
   constructor(private readonly limit: number) {}
 
   add(commit: Commit): void {
+    for (const memory of commit.memory) memory.hold();
     this.#commits.push(commit);
     this.#bytes += sizeOf(commit);
     let gone = 0;
     for (const oldest of this.#commits) {
       if (this.#bytes <= this.limit) break;
-      this.#bytes -= sizeOf(oldest);
+      this.#left(oldest);
       gone += 1;
     }
     if (gone > 0) this.#commits = this.#commits.slice(gone);
@@ -28,13 +36,22 @@ export class RecentCommits {
   forget(upTo: number): void {
     const kept = this.#commits.findIndex(({ last }) => last > upTo);
     const gone = this.#commits.splice(0, kept < 0 ? this.#commits.length : kept);
-    for (const commit of gone) this.#bytes -= sizeOf(commit);
+    for (const commit of gone) this.#left(commit);
   }
 
-  /** The commits from the one that holds a record on; undefined where it is not kept any more. */
+  #left(commit: Commit): void {
+    this.#bytes -= sizeOf(commit);
+    for (const memory of commit.memory) memory.release();
+  }
+
+  /** The next commits from the one that holds a record on; undefined where it is not kept any more. */
   from(number: number): readonly Commit[] | undefined {
     const i = this.#indexOf(number);
-    return i < 0 ? undefined : this.#commits.slice(i, i + 64);
+    if (i < 0) return undefined;
+    let bytes = 0;
+    const next = this.#commits.slice(i, i + READ_COMMITS);
+    const enough = next.findIndex((commit) => (bytes += commit.bytes) >= READ_BYTES);
+    return enough < 0 ? next : next.slice(0, enough + 1);
   }
 
   holding(number: number): Commit | undefined {

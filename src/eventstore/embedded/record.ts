@@ -12,6 +12,7 @@ import {
 } from '../event-store.js';
 import { FRAME_BYTES, openFrame } from './format.js';
 import type { Frames } from './frames.js';
+import type { LentMemory, MemoryPool } from './lent-memory.js';
 
 /**
  * A record's payload: what is hashed. Stored format: every number here is on disk for good.
@@ -66,10 +67,14 @@ export const prepareEvents = (stream: StreamName, events: readonly NewEvent[]): 
   return { stream: streamBytes, events, payloads, bytes };
 };
 
+/** Appends from this size on stand in memory that is used again, where there is a pool for it. */
+const LENT_BYTES = 64 * 1024;
+
 /** Frames of the events at their revisions, still to be sealed. Binary data is copied here, and nowhere else. */
-export const encodeEvents = (prepared: PreparedEvents, first: number): Frames => {
+export const encodeEvents = (prepared: PreparedEvents, first: number, pool?: MemoryPool): Frames => {
   const { stream, events, payloads } = prepared;
-  const bytes = Buffer.allocUnsafe(prepared.bytes);
+  const memory = prepared.bytes < LENT_BYTES ? undefined : pool?.lend(prepared.bytes);
+  const bytes = memory?.bytes ?? Buffer.allocUnsafe(prepared.bytes);
   const starts = new Uint32Array(payloads.length);
   let at = 0;
   for (const [i, payload] of payloads.entries()) {
@@ -78,7 +83,7 @@ export const encodeEvents = (prepared: PreparedEvents, first: number): Frames =>
     starts[i] = at;
     at = writeFrame(bytes, at, first + i, idBytes(event.id), event.schema_version, stream, payload);
   }
-  return { bytes, starts };
+  return { bytes, starts, ...(memory && { memory }) };
 };
 
 /** The frame of a truncation, still to be sealed. */
@@ -253,6 +258,23 @@ export const readEvent = (from: Buffer, at: number, number: number): RecordedEve
     stream: from.toString('utf8', stream, type) as StreamName,
     revision: from.readUIntLE(start, 6) as Revision,
     position: toPosition(number),
+  };
+};
+
+/** The same of memory that is used again: binary data can be had as long as somebody holds it. */
+export const readLentEvent = (
+  from: Buffer,
+  at: number,
+  number: number,
+  memory: LentMemory,
+): RecordedEvent => {
+  const { data, ...head } = readEvent(from, at, number);
+  return {
+    ...head,
+    get data() {
+      memory.insist();
+      return data;
+    },
   };
 };
 

@@ -201,12 +201,15 @@ export class ProjectionHost implements ReadModels {
     const { signal } = this.#stopping;
     try {
       const types = [...new Set(this.projections.flatMap(typesOf))];
-      const batches = this.log.subscribe(this.#position, { types }, signal)[Symbol.asyncIterator]();
+      const lent = this.log.subscribe(this.#position, { types }, signal, { lent: true });
+      const batches = lent[Symbol.asyncIterator]();
       const due = new Due(this.clock, this.#options.window);
       const pace = new Pace(this.clock);
       let next = batches.next();
       /** What was folded and is not written: nothing, part of what is there, all there is. */
       let waiting = 'nothing' as 'nothing' | 'part' | 'all';
+      /** What documents that are not written may still be made of. */
+      let folded: EventBatch[] = [];
       while (!signal.aborted) {
         // An abandoned promise must not end the process when it is rejected later.
         next.catch(() => undefined);
@@ -215,6 +218,7 @@ export class ProjectionHost implements ReadModels {
         if (got?.done) break;
         if (got) {
           await this.#take(got.value);
+          folded.push(got.value);
           next = batches.next();
           waiting = got.value.caught_up ? 'all' : 'part';
         }
@@ -222,6 +226,8 @@ export class ProjectionHost implements ReadModels {
         const ready = waiting === 'all' && (this.#served.isAwaited || pace.isRested);
         if (this.#errands.waiting || full || ready) {
           await pace.of(() => this.#flush());
+          for (const batch of folded) batch.release?.();
+          folded = [];
           due.reset();
           waiting = 'nothing';
         }

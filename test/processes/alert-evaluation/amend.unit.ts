@@ -40,7 +40,7 @@ const evaluating = (
       log: {
         readAll,
         readStream: (...args) => log.readStream(...args),
-        subscribe: (...args) => log.subscribe(...args),
+        subscribe: (after, filter, signal) => log.subscribe(after, filter, signal),
         sift: log.sift,
         head: () => log.head(),
         health: () => log.health(),

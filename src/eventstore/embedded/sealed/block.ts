@@ -99,6 +99,10 @@ export class SealedBlock implements RecordRun {
     return (this.#events[i] ??= this.#read(i));
   }
 
+  lentEvent(i: number, filter?: CompiledFilter): RecordedEvent | undefined {
+    return this.event(i, filter);
+  }
+
   #read(i: number): RecordedEvent {
     const event = readEvent(this.#heads, this.#start(i) - FRAME_BYTES, this.number + i);
     const lines = this.#rangeOf(i);
