@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
+import { MemoryPool } from '../../src/eventstore/embedded/lent-memory.js';
 import type { NewEvent } from '../../src/eventstore/event-store.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { systemFiles } from '../../src/platform/files.js';
@@ -16,8 +17,9 @@ import { eventFactory, revision, stream } from '../support/log-events.js';
 import { caughtUp, hostOver, replayOf } from '../support/projected.js';
 
 const names = projections.map(({ name }) => name);
-const CHUNKS = 120;
-const PER_CHUNK = 200;
+const CHUNKS = 60;
+/** Enough for a chunk to stand in memory that is lent. */
+const PER_CHUNK = 500;
 
 describe('read models on the embedded stores', () => {
   const factory = eventFactory(11);
@@ -26,6 +28,7 @@ describe('read models on the embedded stores', () => {
   let store: EmbeddedReadStore;
   let host: ProjectionHost;
   let appended = 0;
+  let used_again = 0;
 
   const chunk = (): NewEvent => {
     const time = Date.UTC(2025, 0, 1) + appended * 1_000;
@@ -83,9 +86,16 @@ describe('read models on the embedded stores', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'pulsestream-replay-'));
+    // What readers have released is spoilt at once.
+    const memory = new MemoryPool({
+      givenBack: (bytes) => {
+        bytes.fill(0xff);
+        used_again += 1;
+      },
+    });
     const options = { files: systemFiles, clock: systemClock, random: systemRandom };
     await EmbeddedEventStore.initialise(join(directory, 'log'), options);
-    log = await EmbeddedEventStore.open(join(directory, 'log'), options);
+    log = await EmbeddedEventStore.open(join(directory, 'log'), { ...options, memory, recentBytes: 300_000 });
     await append(CHUNKS);
     await start();
   });
@@ -118,6 +128,7 @@ describe('read models on the embedded stores', () => {
     await writing;
     await caughtUp(host, log, projections);
     expect(appended).toBe(before + CHUNKS);
+    expect(used_again).toBeGreaterThan(CHUNKS);
     const after = await digests();
     await stop();
     await rm(join(directory, 'readmodels'), { recursive: true });

@@ -2,18 +2,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event-store.js';
+import { MemoryPool } from '../../src/eventstore/embedded/lent-memory.js';
 import type { EmbeddedOptions } from '../../src/eventstore/embedded/options.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { systemFiles } from '../../src/platform/files.js';
 import { systemRandom } from '../../src/platform/random.js';
 
-/** Small segments, so that a test's log is quickly made and rolls often. */
+/** Small segments, so that a test's log is quickly made and rolls often. Memory that is given back is spoilt. */
 export const smallLog = {
   files: systemFiles,
   clock: systemClock,
   random: systemRandom,
   segmentBytes: 4 * 1024 * 1024,
   maxAppendBytes: 2 * 1024 * 1024,
+  memory: new MemoryPool({ givenBack: (bytes) => bytes.fill(0xff) }),
 } satisfies EmbeddedOptions;
 
 export const temporaryDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'pulsestream-log-'));
