@@ -3,7 +3,7 @@ import type { First } from '../client-ids.js';
 import { HASH_WORDS } from './hash.js';
 import { eventIdAt } from './holder.js';
 import type { RunInMemory } from './run-files.js';
-import { filterScale, mayHold } from './run-filter.js';
+import { RunFilter } from './run-filter.js';
 import {
   addressAt,
   bucketOf,
@@ -20,8 +20,7 @@ let scratch = Buffer.alloc(0);
 export class Run {
   readonly header: RunHeader;
   readonly #directory: Uint32Array;
-  #filter: Uint32Array | undefined;
-  readonly #scale: number;
+  #filter: RunFilter | undefined;
 
   constructor(
     readonly number: number,
@@ -31,12 +30,11 @@ export class Run {
   ) {
     this.header = header;
     this.#directory = directory;
-    this.#filter = filter;
-    this.#scale = filterScale(header.count);
+    this.#filter = new RunFilter(filter, header.count);
   }
 
   get filter_bytes(): number {
-    return this.#filter?.byteLength ?? 0;
+    return this.#filter?.bytes ?? 0;
   }
 
   /** Gives the filter's memory back: every look-up then reads the file. */
@@ -46,13 +44,15 @@ export class Run {
 
   /** Marks by 1 those of some hashes that may be here, each by its place among them; the filter is sure of the others. */
   mark(hashes: Uint32Array, marks: Uint8Array): void {
-    for (let i = 0; i < marks.length; i += 1) if (this.#mayHold(hashes, i * HASH_WORDS)) marks[i] = 1;
+    const filter = this.#filter;
+    if (!filter) marks.fill(1);
+    else for (let i = 0; i < marks.length; i += 1) if (filter.mayHold(hashes, i * HASH_WORDS)) marks[i] = 1;
   }
 
   /** The event of the hash at `at` that was recorded after a time. */
   find(hashes: Uint32Array, at: number, after: number): First | undefined {
     const { bits, newest } = this.header;
-    if (newest <= after || !this.#mayHold(hashes, at)) return undefined;
+    if (newest <= after || this.#filter?.mayHold(hashes, at) === false) return undefined;
     const bucket = bucketOf(hashes[at] ?? 0, bits);
     const from = this.#directory[bucket] ?? 0;
     const bytes = ((this.#directory[bucket + 1] ?? 0) - from) * ENTRY_BYTES;
@@ -74,10 +74,5 @@ export class Run {
 
   close(): void {
     closeSync(this.file);
-  }
-
-  #mayHold(hashes: Uint32Array, at: number): boolean {
-    const filter = this.#filter;
-    return !filter || mayHold(filter, this.#scale, hashes, at);
   }
 }

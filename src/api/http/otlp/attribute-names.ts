@@ -53,9 +53,12 @@ const meaningOf = (name: string): number => {
   return PLAIN.test(name) && !UNUSUAL_NAMES.has(name) && !CONTENT.test(name) ? STAYS : UNUSUAL;
 };
 
+/** Attributes whose names are expected to be those of the span before. */
+const EXPECTED = 64;
+
 /**
- * What the names of spans' attributes mean. They come again and again, and are known by their bytes. Names of one span
- * that are told apart here are different texts.
+ * What the names of spans' attributes mean. They come again and again, mostly in the same order, and are known by their
+ * bytes. Names of one span that are told apart here are different texts.
  */
 export class AttributeNames {
   readonly #table = new TextTable();
@@ -64,20 +67,27 @@ export class AttributeNames {
   /** By a name's number: the last span that had it. */
   readonly #spans = new Float64Array(MOST_NAMES);
   #span = 0;
+  /** Of the last span with a first, a second … attribute: where that one's name was, its length (-1: none) and number. */
+  readonly #starts = new Int32Array(EXPECTED);
+  readonly #lengths = new Int32Array(EXPECTED).fill(-1);
+  readonly #names = new Int32Array(EXPECTED);
+  #attribute = 0;
 
   /** Begins another export. */
   begin(): void {
     if (this.#table.trim()) this.#meanings.fill(NOT_LOOKED_UP);
+    this.#lengths.fill(-1);
   }
 
   /** Begins another span. */
   beginSpan(): void {
     this.#span += 1;
+    this.#attribute = 0;
   }
 
   /** What the name at a place means, a field's number or {@link STAYS}; each name is met once in a span. */
   meet(walk: Walk, start: number, end: number): number {
-    const name = this.#table.ofBytes(walk.bytes, walk.view, start, end);
+    const name = this.#numberOf(walk, start, end);
     if (name >= MOST_NAMES || this.#spans[name] === this.#span) throw unusual;
     this.#spans[name] = this.#span;
     let meaning = this.#meanings[name] ?? UNUSUAL;
@@ -87,5 +97,20 @@ export class AttributeNames {
     }
     if (meaning === UNUSUAL) throw unusual;
     return meaning;
+  }
+
+  #numberOf(walk: Walk, start: number, end: number): number {
+    const n = this.#attribute;
+    this.#attribute += 1;
+    const length = end - start;
+    if (n < EXPECTED && this.#lengths[n] === length && walk.same(start, this.#starts[n] ?? 0, length))
+      return this.#names[n] ?? 0;
+    const name = this.#table.ofBytes(walk.bytes, walk.view, start, end);
+    if (n < EXPECTED) {
+      this.#starts[n] = start;
+      this.#lengths[n] = length;
+      this.#names[n] = name;
+    }
+    return name;
   }
 }

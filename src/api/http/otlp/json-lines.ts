@@ -79,11 +79,14 @@ export class JsonLines {
     this.copy(view, 0, length);
   }
 
-  /** Bytes of a view, behind which there are three more. */
+  /**
+   * Bytes of a view, behind which there are seven more. They go by eight, as doubles: bytes of a text are never those of
+   * a NaN, which alone may become another on the way.
+   */
   copy(from: DataView, start: number, end: number): void {
     const view = this.#view;
     const shift = this.#at - start;
-    for (let at = start; at < end; at += 4) view.setInt32(at + shift, from.getInt32(at, true), true);
+    for (let at = start; at < end; at += 8) view.setFloat64(at + shift, from.getFloat64(at, true), true);
     this.#at = end + shift;
   }
 

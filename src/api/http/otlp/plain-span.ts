@@ -31,6 +31,9 @@ const BOOL = varint(2);
 const INTEGER = varint(3);
 const DOUBLE = fixed64(4);
 
+/** Below it a length is one byte of a varint. */
+const MOST_IN_A_BYTE = 0x80;
+
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -231,11 +234,27 @@ export class PlainSpan {
   /** An attribute as exporters write it: a name, then one value, and nothing else. */
   #attribute(from: number, to: number): void {
     const { walk } = this;
-    walk.at = from;
-    if (walk.next(to) !== KEY) throw unusual;
-    const { start: name_start, end: name_end } = walk;
-    if (walk.next(to) !== VALUE || walk.at !== to) throw unusual;
-    walk.at = walk.start;
+    const { bytes } = walk;
+    let name_start = from + 2;
+    let name_end = name_start + (bytes[from + 1] ?? 0);
+    const rest = to - name_end - 2;
+    // A short name and a short value are seen at once, others as any fields are.
+    if (
+      bytes[from] === KEY &&
+      rest >= 0 &&
+      rest < MOST_IN_A_BYTE &&
+      name_end - name_start < MOST_IN_A_BYTE &&
+      bytes[name_end] === VALUE &&
+      bytes[name_end + 1] === rest
+    )
+      walk.at = name_end + 2;
+    else {
+      walk.at = from;
+      if (walk.next(to) !== KEY) throw unusual;
+      ({ start: name_start, end: name_end } = walk);
+      if (walk.next(to) !== VALUE || walk.at !== to) throw unusual;
+      walk.at = walk.start;
+    }
     const tag = walk.next(to);
     if (walk.at !== to) throw unusual;
     const { start, end, value } = walk;
