@@ -9,6 +9,7 @@ import { parse } from './parse.js';
 import { peers } from './peers.js';
 import { push } from './push.js';
 import { replay } from './replay.js';
+import { rollback } from './rollback.js';
 import { search } from './search.js';
 import { sealing } from './sealing.js';
 import { settingAside } from './setting-aside.js';
@@ -30,7 +31,7 @@ const loads: readonly Step[] = [
   detection,
 ];
 /** What is measured on what it stored: the server is stopped by the first. */
-const afterwards: readonly Step[] = [replay, verify, storage, sealing, search, settingAside];
+const afterwards: readonly Step[] = [replay, verify, storage, sealing, search, settingAside, rollback];
 
 /** Everything that can be measured, in its order. */
 export const steps: readonly Step[] = [...loads, ...afterwards];

@@ -1,23 +1,8 @@
-import { readKey } from '../../src/platform/secrets.js';
 import { until } from '../../test/support/until.js';
+import { operatorOf, type Ask } from '../operator.js';
 import { cpuTime, serverPid } from '../server-process.js';
-import { milliseconds, type Figures, type Row, type Run, type Step } from '../step.js';
+import { milliseconds, type Figures, type Row, type Step } from '../step.js';
 import { batch } from './batch.js';
-
-type Ask = <T>(method: string, path: string, body?: object) => Promise<T>;
-
-const operatorOf = async ({ server }: Run): Promise<Ask> => {
-  const token = await readKey(server.data_directory, 'operatorToken');
-  return async <T>(method: string, path: string, body?: object): Promise<T> => {
-    const response = await fetch(server.url + path, {
-      method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
-    return (await response.json()) as T;
-  };
-};
 
 /** A deployment that is begun, and completed by an operator's word. */
 const deploy = async (ask: Ask): Promise<string> => {
@@ -38,7 +23,7 @@ export const detection: Step = {
   what: () => 'Reports on a deployment, the first and the second',
   measure: async (run, before) => {
     if (run.stored === 0) await batch.measure(run, before);
-    const ask = await operatorOf(run);
+    const ask = await operatorOf(run.server);
     const pid = await serverPid(run.server.data_directory);
     const path = `/api/v2/audit/deployments/${await deploy(ask)}`;
     const figures: Record<string, number> = { detection_events: run.stored };

@@ -40,7 +40,13 @@ export const auditDeployment = async (
     pages.push(await ask<Report>('GET', path + queryOf({ tenant_id: tenant, after: after ?? undefined })));
   const [first] = pages;
   if (!first) return;
-  const report = { ...first, records: pages.flatMap(({ records }) => records), next_after: null };
+  const report = {
+    ...first,
+    records: pages.flatMap(({ records }) => records),
+    only_by_provenance: pages.flatMap(({ only_by_provenance }) => only_by_provenance),
+    only_by_window: pages.flatMap(({ only_by_window }) => only_by_window),
+    next_after: null,
+  };
   if (report.records.some(({ set_aside }) => !set_aside)) process.exitCode = 1;
   print(json, report, () => told(report));
 };

@@ -1,5 +1,5 @@
 import type { Aside } from '../domain/quarantine/held.js';
-import { asideAt, setAsideBy } from '../domain/quarantine/set-aside.js';
+import { setAsideBy } from '../domain/quarantine/set-aside.js';
 import { tenantOfTelemetry } from '../domain/telemetry/address.js';
 import type { Sought } from '../domain/telemetry/query/sift.js';
 import type {
@@ -63,7 +63,7 @@ export class VisibleLog implements EventLog {
 
   async #asideAt(place: ChunkPlace): Promise<Aside | undefined> {
     const tenant = tenantOfTelemetry(place.stream);
-    return tenant && asideAt(setAsideBy(await this.quarantines.of(tenant)), place);
+    return tenant && setAsideBy(await this.quarantines.of(tenant)).at(place);
   }
 
   async *#seen(batches: AsyncIterable<EventBatch>): AsyncIterable<EventBatch> {

@@ -30,13 +30,21 @@ const placeKey = ({ stream, revision }: Place): string => `${stream}@${revision}
 
 /** Records, and events of chunks, by their places: runs of records take no more room than one of them. */
 export class Held {
+  #size: number | undefined;
+
   constructor(
     readonly whole: RevisionRanges,
     readonly some: ReadonlyMap<string, ReadonlySet<number>>,
   ) {}
 
+  /** In how many streams, and of how many chunks. */
+  get size(): number {
+    this.#size ??= this.some.size + Object.keys(this.whole).length;
+    return this.#size;
+  }
+
   get isEmpty(): boolean {
-    return this.some.size === 0 && Object.keys(this.whole).length === 0;
+    return this.size === 0;
   }
 
   /** What of a record is held; undefined: nothing. */

@@ -29,8 +29,9 @@ export interface DetectionTools {
 }
 
 /** A deployment's report. */
-export interface DeploymentReport extends Introduced {
-  readonly records: readonly ReportedRecord[];
+export interface DeploymentReport extends Omit<Introduced, 'records'> {
+  /** In the log's order, from behind a position on; read as far as they are taken. */
+  readonly records: (after?: string) => AsyncGenerator<ReportedRecord, void>;
 }
 
 /** What is known of a tenant's telemetry up to a position, and what of it was gone when it was learned. */
@@ -61,7 +62,12 @@ export class Detection {
   ): Promise<DeploymentReport | undefined> {
     const { log, visible_log } = this.tools;
     const introduced = await this.#readings.do(() => this.#introduced(deployment_id));
-    return introduced && { ...introduced, records: await judged(log, visible_log, introduced, wanted) };
+    return (
+      introduced && {
+        ...introduced,
+        records: (after) => judged(log, visible_log, introduced, wanted, after),
+      }
+    );
   }
 
   /** What of a tenant's telemetry during a deployment looks made up. Undefined where there was no such deployment. */

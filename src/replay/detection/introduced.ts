@@ -90,6 +90,8 @@ export interface FoundRecord {
 export class IntroducedScan {
   readonly #rule: StructuralRule;
   readonly #records: IntroducedRecord[] = [];
+  readonly #only_by_provenance: string[] = [];
+  readonly #only_by_window: string[] = [];
   #position: Position;
 
   constructor(
@@ -114,13 +116,16 @@ export class IntroducedScan {
 
   /** Reads what was not looked at yet, up to the log's end; tells of all that was found so far. */
   async advance(log: Pick<EventLog, 'readAll'>): Promise<Introduced> {
-    for await (const { found } of this.look(log)) this.#records.push(found);
-    const records = [...this.#records];
+    for await (const { found } of this.look(log)) {
+      this.#records.push(found);
+      if (!found.by_window) this.#only_by_provenance.push(found.position);
+      if (!found.by_provenance) this.#only_by_window.push(found.position);
+    }
     return {
       window: this.window,
-      records,
-      only_by_provenance: records.filter((one) => !one.by_window).map((one) => one.position),
-      only_by_window: records.filter((one) => !one.by_provenance).map((one) => one.position),
+      records: [...this.#records],
+      only_by_provenance: [...this.#only_by_provenance],
+      only_by_window: [...this.#only_by_window],
       position: this.#position,
     };
   }

@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from '../../domain/detection/legitimacy/rules.js';
 import { declared, scoreOf } from '../../domain/detection/reason.js';
-import { isBookkeeping, isClientCommand } from '../../domain/detection/structure.js';
+import { isBookkeeping, isClientCommand, type DeploymentWindow } from '../../domain/detection/structure.js';
 import type { TenantId } from '../../domain/ids.js';
 import { indexRanges, type IndexRange } from '../../domain/index-ranges.js';
 import { readEvent } from '../../domain/stored-event.js';
@@ -79,43 +79,90 @@ const dataIn = (record: RecordedEvent): readonly unknown[] =>
 
 /**
  * What a deployment introduced, with what tenants' rules say of it, and besides, of what was recorded while it was under
- * way, what the rules declare illegitimate. What structure proves stays a finding whatever a rule says: a rule tells by
- * what a record says of itself, and whoever writes false records writes what the rule asks for.
+ * way, what the rules declare illegitimate; in the log's order, from behind a position on. What structure proves stays a
+ * finding whatever a rule says: a rule tells by what a record says of itself, and whoever writes false records writes
+ * what the rule asks for. Of the log no more is read than whoever asks takes.
  */
-export const judged = async (
+export async function* judged(
   log: EventLog,
   visible_log: Pick<EventLog, 'readStream'>,
-  { window, records }: Introduced,
+  { window, records }: Pick<Introduced, 'window' | 'records'>,
   wanted: (tenant: TenantId | undefined) => boolean,
-): Promise<readonly ReportedRecord[]> => {
+  after = '',
+): AsyncGenerator<ReportedRecord, void> {
   const rules = new RulesOfTenants(visible_log, window.begun);
-  const reported = new Map<string, ReportedRecord>();
-  for (const record of records) if (wanted(record.tenant_id)) reported.set(record.position, record);
-  for await (const some of recordsAt(log, [...reported.values()]))
-    for (const record of some) {
-      const found = reported.get(record.position);
-      const judgement = await rules.judge(record);
-      if (!found || !judgement) continue;
-      const reasons = [...found.reasons, declared(judgement)];
-      const { verdict } = judgement;
-      reported.set(record.position, { ...found, reasons, score: scoreOf(reasons), verdict });
-    }
-  window: for await (const { events } of log.readAll(window.begin as Position))
+  let next = firstBehind(records, after);
+  const from = after > window.begin ? after : window.begin;
+  window: for await (const { events } of log.readAll(from as Position))
     for (const record of events) {
       if (window.end !== undefined && record.position >= window.end) break window;
-      if (reported.has(record.position) || isBookkeeping(record.type)) continue;
-      if (!wanted(record.metadata.tenant_id)) continue;
+      const { tenant_id } = record.metadata;
+      const found = records[next]?.position === record.position ? records[next++] : undefined;
+      if (!wanted(tenant_id) || (!found && isBookkeeping(record.type))) continue;
       const judgement = await rules.judge(record);
-      if (judgement?.verdict !== 'illegitimate') continue;
-      const reasons = [declared(judgement)];
-      reported.set(record.position, {
-        ...introduced(record, rangesIn(record, judgement)),
-        ...{ reasons, score: scoreOf(reasons), verdict: judgement.verdict },
-        by_provenance: record.metadata.deployment_id === window.deployment_id,
-        by_window: true,
-      });
+      if (found) yield withVerdict(found, judgement);
+      else if (judgement?.verdict === 'illegitimate') yield onlyDeclared(record, judgement, window);
     }
-  return [...reported.values()].sort((one, other) => (one.position < other.position ? -1 : 1));
+  // What stands behind the window followed from what stands in it, or is stamped with it.
+  for (let some = records.slice(next, next + AT_ONCE); some.length > 0;) {
+    next += some.length;
+    yield* judgedEach(
+      log,
+      rules,
+      some.filter(({ tenant_id }) => wanted(tenant_id)),
+    );
+    some = records.slice(next, next + AT_ONCE);
+  }
+}
+
+/** Records behind a window that are read at once. */
+const AT_ONCE = 100;
+
+/** The first of some records in the log's order that stands behind a position. */
+const firstBehind = (records: readonly IntroducedRecord[], after: string): number => {
+  let [low, high] = [0, records.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((records[middle]?.position ?? '') > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+};
+
+/** Records with what their tenants say of them; only those are read whose tenants say anything. */
+async function* judgedEach(
+  log: Pick<EventLog, 'readStream'>,
+  rules: RulesOfTenants,
+  found: readonly IntroducedRecord[],
+): AsyncGenerator<ReportedRecord, void> {
+  const asked: IntroducedRecord[] = [];
+  for (const one of found)
+    if (one.tenant_id !== undefined && !(await rules.of(one.tenant_id)).isSilent) asked.push(one);
+  const judgements = new Map<string, RecordJudgement | undefined>();
+  for await (const some of recordsAt(log, asked))
+    for (const record of some) judgements.set(record.position, await rules.judge(record));
+  for (const one of found) yield withVerdict(one, judgements.get(one.position));
+}
+
+const withVerdict = (found: IntroducedRecord, judgement: RecordJudgement | undefined): ReportedRecord => {
+  if (!judgement) return found;
+  const reasons = [...found.reasons, declared(judgement)];
+  return { ...found, reasons, score: scoreOf(reasons), verdict: judgement.verdict };
+};
+
+/** A record that structure does not find, and a rule does. */
+const onlyDeclared = (
+  record: RecordedEvent,
+  judgement: RecordJudgement,
+  { deployment_id }: DeploymentWindow,
+): ReportedRecord => {
+  const reasons = [declared(judgement)];
+  return {
+    ...introduced(record, rangesIn(record, judgement)),
+    ...{ reasons, score: scoreOf(reasons), verdict: judgement.verdict },
+    by_provenance: record.metadata.deployment_id === deployment_id,
+    by_window: true,
+  };
 };
 
 /** Which of a chunk's events a judgement is about; undefined: all of it. */

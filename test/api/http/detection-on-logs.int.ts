@@ -93,6 +93,16 @@ const found = async () => {
   return { introduced: withoutEnd(introduced), suspected: withoutEnd(suspected) };
 };
 
+/** The same report a page at a time: together the pages have what one answer has, which says how many there are. */
+const expectPagesOf = async (whole: Readonly<Record<string, unknown>>): Promise<void> => {
+  const path = `/api/v2/audit/deployments/${deployment_id}/records?limit=2`;
+  const first = await operate('GET', path);
+  const last = await operate('GET', `${path}&after=${String(first.next_after)}`);
+  expect([first.count, last.count, last.next_after]).toEqual([RULES, undefined, null]);
+  for (const name of ['records', 'only_by_provenance', 'only_by_window'])
+    expect([name, [first, last].flatMap((page) => page[name])]).toEqual([name, whole[name]]);
+};
+
 const expectAllAndOnlyThose = ({ introduced, suspected }: Awaited<ReturnType<typeof found>>): void => {
   expect(introduced).toMatchObject({ release: '2', mode: 'allow_ingest', count: RULES });
   const records = introduced.records as { type: string; reasons: { code: string }[] }[];
@@ -126,7 +136,9 @@ describe('what a deployment introduced', () => {
       await plant(planter);
       await planter.close();
       await complete();
-      expectAllAndOnlyThose(await found());
+      const report = await found();
+      expectAllAndOnlyThose(report);
+      await expectPagesOf(report.introduced);
     });
   });
 

@@ -18,6 +18,7 @@ import { Detection } from '../../../src/replay/detection/detection.js';
 import { deploymentWindow, introducedBy } from '../../../src/replay/detection/introduced.js';
 import { judged, rulesBefore } from '../../../src/replay/detection/judged.js';
 import { learnUntil, suspectedIn } from '../../../src/replay/detection/suspected.js';
+import { collected } from '../../support/collected.js';
 import { MemoryEventLog } from '../../support/memory-event-log.js';
 import { MemoryReadStore } from '../../support/memory-read-store.js';
 
@@ -207,9 +208,15 @@ const fully = async ({ log, visible_log }: World, id: DeploymentId, tenant: Tena
   await learnUntil(visible_log, tenant, baseline, START, window.begin);
   const legitimacy = new Legitimacy(await rulesBefore(visible_log, tenant, window.begun));
   return [
-    { ...introduced, records: await judged(log, visible_log, introduced, everyone) },
+    { ...introduced, records: await collected(judged(log, visible_log, introduced, everyone)) },
     await suspectedIn(visible_log, window, tenant, baseline, legitimacy),
   ];
+};
+
+/** A report with all of its records, of whatever is remembered. */
+const reported = async ({ detection }: World, id: DeploymentId) => {
+  const report = await detection.report(id, everyone);
+  return report && { ...report, records: await collected(report.records()) };
 };
 
 describe('a report that remembers what it read', () => {
@@ -222,7 +229,12 @@ describe('a report that remembers what it read', () => {
           for (const id of deployments) {
             const tenant = tenants[stage % 2]!;
             const [introduced, suspected] = await fully(world, id, tenant);
-            expect(await world.detection.report(id, everyone)).toEqual(introduced);
+            const report = await reported(world, id);
+            expect(report).toEqual(introduced);
+            // Page by page, from behind each record on.
+            const found = await world.detection.report(id, everyone);
+            for (const [n, { position }] of (report?.records ?? []).entries())
+              expect(await collected(found!.records(position))).toEqual(report!.records.slice(n + 1));
             expect(await world.detection.suspected(id, tenant)).toEqual(suspected);
           }
         }
@@ -238,7 +250,7 @@ describe('a report that remembers what it read', () => {
     };
     const readBy = async (id: DeploymentId): Promise<readonly string[]> => {
       world.read.clear();
-      await world.detection.report(id, everyone);
+      await reported(world, id);
       await world.detection.suspected(id, tenants[0]!);
       return [...world.read].sort();
     };
@@ -257,7 +269,7 @@ describe('a report that remembers what it read', () => {
     await world.detection.suspected(first, tenants[0]!);
     expect([...world.read].filter((position) => position < begin)).toEqual([]);
 
-    await world.detection.report(first, everyone);
+    await reported(world, first);
     act('telemetry', 5);
     act('deploy');
     act('deploy');
@@ -347,12 +359,7 @@ describe('a report that remembers what it read', () => {
         n,
         by_process: n % 3 === 0,
       });
-    const asked = await Promise.all(
-      deployments.flatMap((id) => [
-        world.detection.report(id, everyone),
-        world.detection.report(id, everyone),
-      ]),
-    );
+    const asked = await Promise.all(deployments.flatMap((id) => [reported(world, id), reported(world, id)]));
     for (const [i, id] of deployments.entries()) {
       const [introduced] = await fully(world, id, tenants[0]!);
       expect([asked[2 * i], asked[2 * i + 1]]).toEqual([introduced, introduced]);

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../../src/domain/json.js';
 import { legitimacyStream } from '../../../src/domain/streams.js';
 import { introducedBy } from '../../../src/replay/detection/introduced.js';
 import { judged, rulesBefore } from '../../../src/replay/detection/judged.js';
+import { collected } from '../../support/collected.js';
 import { MemoryEventLog } from '../../support/memory-event-log.js';
 
 const acme = 'ten_a' as TenantId;
@@ -58,7 +59,7 @@ class World {
   async report(tenant: TenantId | undefined = acme) {
     const introduced = await introducedBy(this.log, deployment_id);
     if (!introduced) throw new Error('there is no such deployment');
-    return judged(this.log, this.log, introduced, (one) => one === tenant);
+    return collected(judged(this.log, this.log, introduced, (one) => one === tenant));
   }
 }
 

@@ -31,7 +31,7 @@ const Introduced = open({
   set_aside: Type.Boolean({ description: 'Whether no part of it is shown now.' }),
 });
 
-const Positions = Type.Array(Position);
+const Positions = Type.Array(Position, { description: 'Of the records of this page.' });
 const Report = open(
   {
     deployment_id: Type.String(),
@@ -40,7 +40,12 @@ const Report = open(
     begin: Position,
     end: Type.Optional(Position),
     records: Type.Array(Introduced),
-    count: Type.Integer({ description: 'Records in all, telemetry counted by event.' }),
+    count: Type.Optional(
+      Type.Integer({
+        description:
+          'Records in all, telemetry counted by event; only on the first page, asked for without `after`.',
+      }),
+    ),
     only_by_provenance: Positions,
     only_by_window: Positions,
     next_after: Type.Union([Position, Type.Null()]),
@@ -68,7 +73,7 @@ const records = defineRoute({
   }),
   responses: { 200: { description: 'In the log’s order.', schema: Report } },
   async handle(request, api) {
-    const { limit = 1000, after = '', tenant_id } = request.query;
+    const { limit = 1000, after, tenant_id } = request.query;
     const tenant = auditedTenant(request, tenant_id);
     const everything = request.principal.tenant_id === undefined && tenant_id === undefined;
     if (!tenant && !everything) return notFound(request, 'tenant');
@@ -77,11 +82,19 @@ const records = defineRoute({
       (tenant_id) => everything || tenant_id === tenant,
     );
     if (!report) return notFound(request, 'deployment');
-    const shown = report.records;
-    const positions = new Set(shown.map(({ position }) => position));
-    const rest = shown.filter(({ position }) => position > after);
-    const here = rest.slice(0, limit);
+    const here: ReportedRecord[] = [];
+    let count = 0;
+    let more = false;
+    for await (const record of report.records(after)) {
+      if (here.length < limit) here.push(record);
+      else more = true;
+      // How many there are in all is found by looking at all of them, once.
+      if (more && after !== undefined) break;
+      count += record.count;
+    }
     const { window, position } = report;
+    const positions = new Set(here.map(({ position }) => position));
+    const onPage = (found: readonly string[]) => found.filter((one) => positions.has(one));
     return {
       status: 200,
       body: {
@@ -89,10 +102,10 @@ const records = defineRoute({
         records: await Promise.all(
           here.map(async (record) => ({ ...record, set_aside: await isSetAside(api, record) })),
         ),
-        count: shown.reduce((sum, { count }) => sum + count, 0),
-        only_by_provenance: report.only_by_provenance.filter((one) => positions.has(one)),
-        only_by_window: report.only_by_window.filter((one) => positions.has(one)),
-        next_after: rest.length > here.length ? (here.at(-1)?.position ?? null) : null,
+        ...(after === undefined && { count }),
+        only_by_provenance: onPage(report.only_by_provenance),
+        only_by_window: onPage(report.only_by_window),
+        next_after: more ? (here.at(-1)?.position ?? null) : null,
         position,
       },
     };

@@ -214,7 +214,7 @@ const recordsMeant = async (
     const report = await detection.report(deployment_id, (one) => one === tenant);
     if (!report) return notFound(request, 'deployment');
     const runs = new RecordRuns(MAX_RECORDS);
-    for (const { stream, revision, position, type, indexes } of report.records)
+    for await (const { stream, revision, position, type, indexes } of report.records())
       runs.add({ stream, revision, position, type, ...(indexes && { indexes }) });
     return runs;
   }
