@@ -1,11 +1,17 @@
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { alignedPieces, blockEnd, blockStart } from './aligned-memory.js';
 import { errorCode } from './errors.js';
 
 /** Files as an input: a test hands in a disk that fails, fills up or loses power. */
 export interface Files {
-  /** `write` needs the file to be there, `create` makes it or empties it; both also read. */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile>;
+  /**
+   * `write` needs the file to be there, `create` makes it or empties it; both also read. `scan` is `read` for who
+   * reads much of a file once: past the page cache where the file system can. `direct` is for writing past the page
+   * cache: whole blocks, from memory that begins at a page (aligned-memory.ts); rejects with `EINVAL`, then or at the
+   * first write, where the file system cannot.
+   */
+  open(path: string, mode: OpenMode): Promise<OpenFile>;
   /** The names in a directory, sorted. Rejects with `ENOENT` where there is none. */
   list(directory: string): Promise<string[]>;
   /** Makes a directory and those above it; fine where it is there. */
@@ -16,6 +22,8 @@ export interface Files {
   /** Makes the names in a directory durable. */
   flushDirectory(path: string): Promise<void>;
 }
+
+export type OpenMode = 'read' | 'scan' | 'write' | 'create' | 'direct';
 
 export interface OpenFile {
   /** Fills the buffer from an offset and says how many bytes there were: fewer only at the file's end. */
@@ -46,6 +54,9 @@ export const removeIfThere = async (files: Pick<Files, 'remove'>, path: string):
 
 /** Whether an error says that there is no room: it may pass, and nothing is broken. */
 export const isDiskFull = (error: unknown): boolean => hasErrorCode(error, 'ENOSPC', 'EDQUOT');
+
+/** Zero where the system has no such thing. */
+const O_DIRECT = (constants.O_DIRECT as number | undefined) ?? 0;
 
 const flags = {
   read: constants.O_RDONLY,
@@ -92,6 +103,67 @@ class SystemFile implements OpenFile {
   }
 }
 
+/** Below this a read that bypasses the page cache waits longer than the cache costs. */
+const DIRECT_READ_BYTES = 256 * 1024;
+
+/** A file of which large pieces are read past the page cache, by way of aligned memory, as long as that goes well. */
+class ScannedFile extends SystemFile {
+  constructor(
+    cached: FileHandle,
+    private readonly direct: FileHandle,
+  ) {
+    super(cached);
+  }
+
+  override async read(into: Uint8Array, offset: number): Promise<number> {
+    const piece = into.length < DIRECT_READ_BYTES ? undefined : alignedPieces.take();
+    try {
+      const read = piece ? await this.#readThrough(piece, into, offset) : 0;
+      // The end of the file, or whatever stands in the way of reading directly.
+      return read < into.length ? read + (await super.read(into.subarray(read), offset + read)) : read;
+    } finally {
+      if (piece) alignedPieces.give(piece);
+    }
+  }
+
+  /** Reads as much as can be read directly; says how many bytes. */
+  async #readThrough(piece: Buffer, into: Uint8Array, offset: number): Promise<number> {
+    const end = offset + into.length;
+    for (let at = offset; at < end;) {
+      const from = blockStart(at);
+      const length = Math.min(piece.length, blockEnd(end) - from);
+      const { bytesRead } = await this.direct.read(piece, 0, length, from).catch(orNone);
+      const stop = Math.min(end, from + bytesRead);
+      if (stop > at) into.set(piece.subarray(at - from, stop - from), at - offset);
+      at = Math.max(at, stop);
+      if (bytesRead < length) return at - offset;
+    }
+    return into.length;
+  }
+
+  override async close(): Promise<void> {
+    await this.direct.close();
+    await super.close();
+  }
+}
+
+const orNone = (error: unknown): { readonly bytesRead: number } => {
+  if (hasErrorCode(error, 'EINVAL')) return { bytesRead: 0 };
+  throw error;
+};
+
+const openScanned = async (path: string): Promise<OpenFile> => {
+  const cached = await open(path, flags.read);
+  const direct = O_DIRECT && (await open(path, flags.read | O_DIRECT).catch(() => undefined));
+  return direct ? new ScannedFile(cached, direct) : new SystemFile(cached);
+};
+
+const openDirect = async (path: string): Promise<OpenFile> => {
+  if (!O_DIRECT)
+    throw Object.assign(new Error('there is no direct writing on this system'), { code: 'EINVAL' });
+  return new SystemFile(await open(path, flags.write | O_DIRECT));
+};
+
 /** What is left of some bytes after the first of them. */
 const behind = (parts: readonly Uint8Array[], taken: number): Uint8Array[] => {
   let skipped = 0;
@@ -106,7 +178,11 @@ const behind = (parts: readonly Uint8Array[], taken: number): Uint8Array[] => {
 
 /** The operating system's files. */
 export const systemFiles: Files = {
-  open: async (path, mode) => new SystemFile(await open(path, flags[mode], 0o640)),
+  open: async (path, mode) => {
+    if (mode === 'scan') return openScanned(path);
+    if (mode === 'direct') return openDirect(path);
+    return new SystemFile(await open(path, flags[mode], 0o640));
+  },
   list: async (directory) => (await readdir(directory)).sort(),
   makeDirectory: async (path) => {
     await mkdir(path, { recursive: true, mode: 0o750 });

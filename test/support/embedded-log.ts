@@ -5,7 +5,7 @@ import { EmbeddedEventStore } from '../../src/eventstore/embedded/embedded-event
 import { MemoryPool } from '../../src/eventstore/embedded/lent-memory.js';
 import type { EmbeddedOptions } from '../../src/eventstore/embedded/options.js';
 import { systemClock } from '../../src/platform/clock.js';
-import { systemFiles } from '../../src/platform/files.js';
+import { systemFiles, type Files } from '../../src/platform/files.js';
 import { systemRandom } from '../../src/platform/random.js';
 
 /** Small segments, so that a test's log is quickly made and rolls often. Memory that is given back is spoilt. */
@@ -17,6 +17,15 @@ export const smallLog = {
   maxAppendBytes: 2 * 1024 * 1024,
   memory: new MemoryPool({ givenBack: (bytes) => bytes.fill(0xff) }),
 } satisfies EmbeddedOptions;
+
+/** The operating system's files where it has no way past the page cache. */
+export const cachedFiles: Files = {
+  ...systemFiles,
+  open: (path, mode) => {
+    if (mode === 'direct') return Promise.reject(Object.assign(new Error('EINVAL'), { code: 'EINVAL' }));
+    return systemFiles.open(path, mode === 'scan' ? 'read' : mode);
+  },
+};
 
 export const temporaryDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'pulsestream-log-'));
 

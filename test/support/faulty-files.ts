@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
-import type { Files, OpenFile } from '../../src/platform/files.js';
+import { BLOCK_BYTES } from '../../src/platform/aligned-memory.js';
+import type { Files, OpenFile, OpenMode } from '../../src/platform/files.js';
 
 const SECTOR = 512;
 
@@ -44,6 +45,8 @@ export class FaultyFiles implements Files {
   pause: () => Promise<unknown> = () => new Promise(setImmediate);
   /** The room for all files together. */
   capacity = Infinity;
+  /** Whether it takes writes past the page cache, or says at the first open or write that it does not. */
+  direct: 'taken' | 'refused' | 'refused_when_written' = 'taken';
   #nextInode: number;
   #directories = new Set<string>();
 
@@ -52,7 +55,8 @@ export class FaultyFiles implements Files {
     for (const path of state.names.keys()) void this.makeDirectory(dirname(path));
   }
 
-  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile> {
+  async open(path: string, mode: OpenMode): Promise<OpenFile> {
+    if (mode === 'direct' && this.direct === 'refused') throw errorWithCode('EINVAL');
     if (mode === 'create')
       this.#change({ kind: 'create', path }, (state) => {
         const inode = this.#nextInode;
@@ -67,7 +71,8 @@ export class FaultyFiles implements Files {
       });
     const inode = this.state.names.get(path);
     if (inode === undefined) throw errorWithCode('ENOENT');
-    return Promise.resolve(this.#file(inode));
+    const file = this.#file(inode);
+    return Promise.resolve(mode === 'direct' ? this.#wholeBlocks(file) : file);
   }
 
   async list(directory: string): Promise<string[]> {
@@ -102,6 +107,22 @@ export class FaultyFiles implements Files {
   async flushDirectory(path: string): Promise<void> {
     this.#change({ kind: 'flushDirectory', path }, (state) => ({ ...state, unflushedNames: [] }));
     return Promise.resolve();
+  }
+
+  /** As the operating system has it: nothing but whole blocks, from memory that begins at a page. */
+  #wholeBlocks(file: OpenFile): OpenFile {
+    return {
+      ...file,
+      write: (bytes, offset) => {
+        const parts = bytes instanceof Uint8Array ? [bytes] : bytes;
+        const isWhole = parts.every(
+          ({ byteOffset, length }) => byteOffset % BLOCK_BYTES === 0 && length % BLOCK_BYTES === 0,
+        );
+        if (this.direct === 'taken' && isWhole && offset % BLOCK_BYTES === 0)
+          return file.write(parts, offset);
+        return Promise.reject(errorWithCode('EINVAL'));
+      },
+    };
   }
 
   #file(inode: number): OpenFile {

@@ -39,10 +39,15 @@ export const simulated = (
 });
 
 /** A new log on a disk in memory. */
-export const newSimulatedLog = async (
-  options: Parameters<typeof simulated>[1] = {},
-): Promise<{ files: FaultyFiles; log: EmbeddedEventStore }> => {
+export const newSimulatedLog = async ({
+  direct = 'taken',
+  ...options
+}: Parameters<typeof simulated>[1] & { direct?: FaultyFiles['direct'] } = {}): Promise<{
+  files: FaultyFiles;
+  log: EmbeddedEventStore;
+}> => {
   const files = new FaultyFiles();
+  files.direct = direct;
   await EmbeddedEventStore.initialise(DIRECTORY, simulated(files, options));
   return { files, log: await EmbeddedEventStore.open(DIRECTORY, simulated(files, options)) };
 };

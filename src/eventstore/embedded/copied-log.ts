@@ -1,10 +1,11 @@
-import type { Files, OpenFile } from '../../platform/files.js';
+import type { Files } from '../../platform/files.js';
 import type { Random } from '../../platform/random.js';
 import type { RecordedEvent } from '../event-store.js';
 import { chainAfter, commitBytes, FORMAT, GENESIS, HEADER_BYTES, writeHeader } from './format.js';
 import { joinFrames, sealFrames, type SealedFrames } from './frames.js';
 import { layoutOf } from './layout.js';
 import { encodeEvents, prepareEvents } from './record.js';
+import type { SegmentFile } from './segment-file.js';
 import { Segments, type Segment } from './segments.js';
 
 /** The directory holds something already. */
@@ -52,7 +53,7 @@ export const copyLog = async (
         at = HEADER_BYTES;
       }
       chain = chainAfter(chain, [frames.leaves]);
-      await open.file.write(commitOf(open.segment, copied.records + 1, frames, chain), at);
+      await open.file.append([commitOf(open.segment, copied.records + 1, frames, chain)], at);
       at += length;
       copied = { records: copied.records + records.length, bytes: copied.bytes + length };
     }
@@ -62,7 +63,7 @@ export const copyLog = async (
   return copied;
 };
 
-const ended = async (file: OpenFile): Promise<void> => {
+const ended = async (file: SegmentFile): Promise<void> => {
   await file.flush();
   await file.close();
 };

@@ -194,7 +194,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       await segments.dropUnfinished();
       const index = options.index ?? (await openLmdbIndex(layout.index));
       undo.push(() => index.close());
-      const file = await segments.open(last, 'write');
+      const file = await segments.goOn(last);
       undo.push(() => file.close());
       const known = index.checkpoint();
       const { tail, torn } = await recoverTail(last, file, known?.number ?? 0);

@@ -10,8 +10,9 @@ import { crc32c } from './crc32c.js';
  *   frame   = length u32, CRC u32 of all that follows, codec u8, 7 zeros, payload (record.ts)
  *
  * Both headers are 64 bytes at a multiple of 64, so that none lies across two disk sectors: a header is on disk
- * whole or not at all. A commit is written by one write and flushed before the next is begun. A commit of no
- * records is a mark: it says no more than that the commit before it was flushed.
+ * whole or not at all. A commit is written and flushed before the next is begun; zeros may be written behind it, and
+ * the block that it begins in may be written again as it was (docs/decisions/direct-writes.md). A commit of no records
+ * is a mark: it says no more than that the commit before it was flushed.
  *
  *   header  = magic u32, format u32, number u64, count u32, length u32, chain 32 bytes, salt u32, CRC u32
  *

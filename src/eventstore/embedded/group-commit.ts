@@ -1,3 +1,4 @@
+import { blockEnd } from '../../platform/aligned-memory.js';
 import type { Clock } from '../../platform/clock.js';
 import { isDiskFull } from '../../platform/files.js';
 import { EventStoreUnavailable, type StoreHealth } from '../event-store.js';
@@ -279,10 +280,10 @@ export class GroupCommit {
     const makesRoom = end > size && bytes < this.limits.roomBytes && bytes > HEADER_BYTES;
     let room = makesRoom ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
     this.#soiled = bytes;
-    await file.write([...parts, ZEROS.subarray(0, room)], offset).catch(async (error: unknown) => {
+    await file.append([...parts, ZEROS.subarray(0, room)], offset).catch(async (error: unknown) => {
       if (room === 0 || !isDiskFull(error)) throw error;
       room = 0;
-      await file.write(parts, offset);
+      await file.append(parts, offset);
     });
     await this.#flush();
     this.#soiled = 0;
@@ -290,14 +291,15 @@ export class GroupCommit {
     this.#hasRoomFor(bytes);
   }
 
-  /** Makes sure that zeros follow the last commit, where a refused one would stand. */
+  /** Makes sure that zeros follow the last commit, where a refused one would stand with the rest of its last block. */
   async #clean(): Promise<void> {
     const { file, offset, size } = this.tail;
     const bytes = Math.max(this.#refused, this.#soiled);
-    await writeZeros(file, offset, offset + bytes);
+    const end = blockEnd(offset + bytes);
+    await writeZeros(file.cached, offset, end);
     await this.#flush();
     this.#soiled = 0;
-    this.tail = { ...this.tail, size: Math.max(size, offset + bytes) };
+    this.tail = { ...this.tail, size: Math.max(size, end) };
     this.#hasRoomFor(bytes);
   }
 

@@ -184,7 +184,7 @@ export class LogCursor {
     const tail = this.tail();
     const segment = this.segments.holding(this.next);
     if (!segment) throw new RangeError(`no segment holds record ${this.next}`);
-    const form = await openForm(this.segments, segment);
+    const form = await openForm(this.segments, segment, 'scan');
     if ('sealed' in form)
       return { segment, file: form.sealed, scan: scanSealed(form.sealed, this.next), opened: this.next };
     const file = form.raw;

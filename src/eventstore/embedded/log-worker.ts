@@ -13,7 +13,7 @@ const seal = (frames: Frames): Done => {
 };
 
 const check = async ({ segment, ...task }: SegmentCheck): Promise<Done> => {
-  const file = await systemFiles.open(segment.path, 'read');
+  const file = await systemFiles.open(segment.path, 'scan');
   try {
     const chain = Buffer.from(segment.chain);
     return { result: await checkSegment({ ...task, segment: { ...segment, chain } }, file) };

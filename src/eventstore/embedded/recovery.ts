@@ -2,12 +2,13 @@ import type { OpenFile } from '../../platform/files.js';
 import { LogCorrupt } from '../event-store.js';
 import { commitBytes, HEADER_BYTES, isZero, readHeader, SECTOR_BYTES } from './format.js';
 import { scanSegment, type ScanEnd } from './scan.js';
+import type { SegmentFile } from './segment-file.js';
 import { writeZeros, type Segment } from './segments.js';
 
 /** Where the next commit goes. */
 export interface Tail {
   readonly segment: Segment;
-  readonly file: OpenFile;
+  readonly file: SegmentFile;
   /** Of the segment's file: from the offset on it holds zeros. */
   readonly size: number;
   readonly offset: number;
@@ -30,16 +31,18 @@ export interface TornTail {
  * out throws LogCorrupt.
  *
  * What a crash can leave, by how commits are written (format.ts): at most one unflushed commit, at the end, of which
- * each disk sector is either written or still zero, and by which the file may have grown or not. So damage is torn
+ * each disk sector is either written or still as it was, zero behind the last commit that was flushed, and by which the
+ * file may have grown or not. So damage is torn
  * only where nothing valid follows it, where nobody knows the commit as flushed (`known`: the last record that the
  * index holds), and where at least one sector of the commit is all zeros or beyond the end of the file. A header that
  * is neither whole nor zero is never torn.
  */
 export const recoverTail = async (
   segment: Segment,
-  file: OpenFile,
+  appended: SegmentFile,
   known: number,
 ): Promise<{ tail: Tail; torn?: TornTail }> => {
+  const file = appended.cached;
   const size = await file.size();
   let chain = segment.chain;
   let marked = true;
@@ -66,7 +69,7 @@ export const recoverTail = async (
   // flushed for certain, and the bytes stay what they are.
   if (!marked) await writeAgain(file, last.offset, last.bytes);
   return {
-    tail: { segment, file, size, offset: end.offset, next: end.next, chain, marked },
+    tail: { segment, file: appended, size, offset: end.offset, next: end.next, chain, marked },
     ...(tornBytes > 0 && { torn: { segment: segment.name, offset: end.offset, bytes: tornBytes } }),
   };
 };

@@ -3,6 +3,7 @@ import { hasErrorCode, removeIfThere, type Files, type OpenFile } from '../../pl
 import type { Random } from '../../platform/random.js';
 import { LogCorrupt } from '../event-store.js';
 import { FORMAT, GENESIS, HEADER_BYTES, readHeader, writeHeader, type Format } from './format.js';
+import { SegmentFile } from './segment-file.js';
 import { readSealedHeader, SEALED_HEADER_BYTES } from './sealed/format.js';
 import { firstNumberOf, segmentName, type Layout } from './layout.js';
 
@@ -78,15 +79,20 @@ export class Segments {
     return this.list[this.list.indexOf(segment) + 1];
   }
 
-  open(segment: Segment, mode: 'read' | 'write'): Promise<OpenFile> {
+  open(segment: Segment, mode: 'read' | 'scan'): Promise<OpenFile> {
     return this.files.open(segment.path, mode);
+  }
+
+  /** Opens the last one to write to it. */
+  async goOn({ path }: Segment): Promise<SegmentFile> {
+    return SegmentFile.over(await this.files.open(path, 'write'), this.files, path);
   }
 
   /**
    * Begins the next segment: it is made beside the log and moved into it whole. Where there is no room for it,
    * rejects and leaves everything as it was.
    */
-  async begin(first: number, chain: Buffer): Promise<{ segment: Segment; file: OpenFile }> {
+  async begin(first: number, chain: Buffer): Promise<{ segment: Segment; file: SegmentFile }> {
     const name = segmentName(first);
     const segment: Segment = {
       name,
@@ -110,7 +116,7 @@ export class Segments {
       throw error;
     }
     this.list.push(segment);
-    return { segment, file };
+    return { segment, file: await SegmentFile.over(file, this.files, segment.path) };
   }
 
   /** Removes what a crash may have left of segments that were being made or encoded anew. */

@@ -79,7 +79,7 @@ export const segmentBytes = async (segments: Segments): Promise<number> => {
 export const verifyLog = async (segments: Segments, options: Options): Promise<LogVerification> => {
   const total = await segmentBytes(segments);
   const here: Checking = async (task) => {
-    const file = await segments.open(task.segment, 'read');
+    const file = await segments.open(task.segment, 'scan');
     try {
       return await checkSegment(task, file);
     } finally {

@@ -133,101 +133,104 @@ describe('A flush that fails', () => {
   });
 });
 
-describe('A full disk', () => {
-  const big = (): [NewEvent] => [event.binary(new Uint8Array(7_000).fill(1))];
+describe.each(['taken', 'refused', 'refused_when_written'] as const)(
+  'A full disk, direct writes %s',
+  (direct) => {
+    const big = (): [NewEvent] => [event.binary(new Uint8Array(7_000).fill(1))];
 
-  it('refuses appends, keeps everything, and takes them again when there is room', async () => {
-    const { files, log } = await newSimulatedLog();
-    files.capacity = 3 * 24 * 1024;
-    let next = 0;
-    let refused: unknown;
-    while (!refused && next < 100)
-      await log.append(stream('orders-1'), next === 0 ? 'none' : revision(next - 1), big()).then(
-        () => (next += 1),
-        (error: unknown) => (refused = error),
-      );
-
-    expect(refused).toBeInstanceOf(EventStoreUnavailable);
-    expect(refused).toMatchObject({ reason: 'disk_full' });
-    expect(await log.health()).toMatchObject({ status: 'disk_full' });
-    expect(await allEvents(log)).toHaveLength(next);
-    const again = big();
-    await expect(log.append(stream('orders-1'), revision(next - 1), again)).rejects.toMatchObject({
-      reason: 'disk_full',
-    });
-
-    files.capacity = Infinity;
-    expect(await log.health()).toEqual({ status: 'ok' });
-    expect(await log.append(stream('orders-1'), revision(next - 1), again)).toMatchObject({
-      outcome: 'appended',
-      revision: next,
-      repeated: false,
-    });
-    expect(await log.health()).toEqual({ status: 'ok' });
-    expect(await allEvents(log)).toHaveLength(next + 1);
-    expect((await log.verify()).problems).toEqual([]);
-    await log.close();
-    expect(await allEvents(await afterPowerFailure(files))).toHaveLength(next + 1);
-  });
-
-  it('is not called full while what it refused would fit, nor well again before it does', async () => {
-    // Enough for some commits and, each time, for a different part of the room that is made behind them.
-    for (let capacity = 40_000; capacity < 120_000; capacity += 1_531) {
-      const { files, log } = await newSimulatedLog({ roomBytes: 12 * 1024 });
-      files.capacity = capacity;
+    it('refuses appends, keeps everything, and takes them again when there is room', async () => {
+      const { files, log } = await newSimulatedLog({ direct });
+      files.capacity = 3 * 24 * 1024;
       let next = 0;
-      let refused = false;
-      while (!refused)
+      let refused: unknown;
+      while (!refused && next < 100)
         await log.append(stream('orders-1'), next === 0 ? 'none' : revision(next - 1), big()).then(
           () => (next += 1),
-          () => (refused = true),
+          (error: unknown) => (refused = error),
         );
-      expect({ capacity, health: await log.health() }).toMatchObject({
-        capacity,
-        health: { status: 'disk_full' },
-      });
-      const small = one();
-      const outcome = await log
-        .append(stream('orders-1'), revision(next - 1), small)
-        .catch((error: unknown) => error);
-      const fitted = !(outcome instanceof EventStoreUnavailable);
-      // A small one that went through, and the mark behind it, are no room for the large one.
+
+      expect(refused).toBeInstanceOf(EventStoreUnavailable);
+      expect(refused).toMatchObject({ reason: 'disk_full' });
       expect(await log.health()).toMatchObject({ status: 'disk_full' });
+      expect(await allEvents(log)).toHaveLength(next);
+      const again = big();
+      await expect(log.append(stream('orders-1'), revision(next - 1), again)).rejects.toMatchObject({
+        reason: 'disk_full',
+      });
+
       files.capacity = Infinity;
       expect(await log.health()).toEqual({ status: 'ok' });
-      await log.append(stream('orders-1'), revision(fitted ? next : next - 1), big());
+      expect(await log.append(stream('orders-1'), revision(next - 1), again)).toMatchObject({
+        outcome: 'appended',
+        revision: next,
+        repeated: false,
+      });
+      expect(await log.health()).toEqual({ status: 'ok' });
+      expect(await allEvents(log)).toHaveLength(next + 1);
       expect((await log.verify()).problems).toEqual([]);
       await log.close();
-      expect(await allEvents(await afterPowerFailure(files))).toHaveLength(next + (fitted ? 2 : 1));
-    }
-  });
+      expect(await allEvents(await afterPowerFailure(files))).toHaveLength(next + 1);
+    });
 
-  it('takes nothing of what was under way by halves, with all that built on it', async () => {
-    const { files, log } = await newSimulatedLog();
-    await log.append(stream('orders-1'), 'none', one());
-    files.fault = ({ write, path }) => {
-      if (!write || !path.includes('/log/')) return undefined;
-      files.state = insideWrite(files.state, write, (sector) => sector % 2 === 1);
-      return errorWithCode('ENOSPC');
-    };
-    const events = [big(), one(), one()] as const;
-    const outcomes = await Promise.allSettled(
-      events.map((each, i) => log.append(stream('orders-1'), revision(i), each)),
-    );
-    for (const outcome of outcomes)
-      expect(outcome).toMatchObject({ status: 'rejected', reason: { reason: 'disk_full' } });
+    it('is not called full while what it refused would fit, nor well again before it does', async () => {
+      // Enough for some commits and, each time, for a different part of the room that is made behind them.
+      for (let capacity = 40_000; capacity < 120_000; capacity += 1_531) {
+        const { files, log } = await newSimulatedLog({ roomBytes: 12 * 1024, direct });
+        files.capacity = capacity;
+        let next = 0;
+        let refused = false;
+        while (!refused)
+          await log.append(stream('orders-1'), next === 0 ? 'none' : revision(next - 1), big()).then(
+            () => (next += 1),
+            () => (refused = true),
+          );
+        expect({ capacity, health: await log.health() }).toMatchObject({
+          capacity,
+          health: { status: 'disk_full' },
+        });
+        const small = one();
+        const outcome = await log
+          .append(stream('orders-1'), revision(next - 1), small)
+          .catch((error: unknown) => error);
+        const fitted = !(outcome instanceof EventStoreUnavailable);
+        // A small one that went through, and the mark behind it, are no room for the large one.
+        expect(await log.health()).toMatchObject({ status: 'disk_full' });
+        files.capacity = Infinity;
+        expect(await log.health()).toEqual({ status: 'ok' });
+        await log.append(stream('orders-1'), revision(fitted ? next : next - 1), big());
+        expect((await log.verify()).problems).toEqual([]);
+        await log.close();
+        expect(await allEvents(await afterPowerFailure(files))).toHaveLength(next + (fitted ? 2 : 1));
+      }
+    });
 
-    files.fault = () => undefined;
-    expect(await log.append(stream('orders-1'), revision(0), events[1])).toMatchObject({ revision: 1 });
-    expect(await log.append(stream('orders-1'), revision(1), events[0])).toMatchObject({ revision: 2 });
-    expect((await log.verify()).problems).toEqual([]);
-    expect(await allEvents(log)).toHaveLength(3);
-    await log.close();
-    const reopened = await afterPowerFailure(files);
-    expect(reopened.torn).toBeUndefined();
-    expect(await allEvents(reopened)).toHaveLength(3);
-  });
-});
+    it('takes nothing of what was under way by halves, with all that built on it', async () => {
+      const { files, log } = await newSimulatedLog({ direct });
+      await log.append(stream('orders-1'), 'none', one());
+      files.fault = ({ write, path }) => {
+        if (!write || !path.includes('/log/')) return undefined;
+        files.state = insideWrite(files.state, write, (sector) => sector % 2 === 1);
+        return errorWithCode('ENOSPC');
+      };
+      const events = [big(), one(), one()] as const;
+      const outcomes = await Promise.allSettled(
+        events.map((each, i) => log.append(stream('orders-1'), revision(i), each)),
+      );
+      for (const outcome of outcomes)
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { reason: 'disk_full' } });
+
+      files.fault = () => undefined;
+      expect(await log.append(stream('orders-1'), revision(0), events[1])).toMatchObject({ revision: 1 });
+      expect(await log.append(stream('orders-1'), revision(1), events[0])).toMatchObject({ revision: 2 });
+      expect((await log.verify()).problems).toEqual([]);
+      expect(await allEvents(log)).toHaveLength(3);
+      await log.close();
+      const reopened = await afterPowerFailure(files);
+      expect(reopened.torn).toBeUndefined();
+      expect(await allEvents(reopened)).toHaveLength(3);
+    });
+  },
+);
 
 describe('Damage to a segment that is full', () => {
   const damagedLog = async (index: MemoryLogIndex): Promise<FaultyFiles> => {

@@ -76,7 +76,9 @@ describe('Verification in threads', () => {
     const flipped = await change(second, (bytes) => bytes.fill(bytes[90_000]! ^ 1, 90_000, 90_001));
     expect(flipped[0]).toBe(`${second}: a commit does not check out`);
     expect(flipped).toContain(`${third}: records are missing before it`);
-    const cut = await change(last, (bytes) => bytes.subarray(0, bytes.length - 1_000));
+    const cut = await change(last, (bytes) =>
+      bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) - 1_000),
+    );
     expect(cut).toEqual([`${last}: a commit does not check out`]);
     const added = await change(first, (bytes) => Buffer.concat([bytes, Buffer.alloc(4_096, 1)]));
     expect(added[0]).toBe(`${first}: a commit does not check out`);

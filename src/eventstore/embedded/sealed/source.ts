@@ -36,7 +36,7 @@ export class Source {
   ) {}
 
   static async open(files: Files, segment: Segment): Promise<Source> {
-    const file = await files.open(segment.path, 'read');
+    const file = await files.open(segment.path, 'scan');
     try {
       return new Source(segment, file, await file.size(), await SealedFile.open(segment.name, file));
     } catch (error) {
