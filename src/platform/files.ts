@@ -148,7 +148,7 @@ class ScannedFile extends SystemFile {
 }
 
 const orNone = (error: unknown): { readonly bytesRead: number } => {
-  if (hasErrorCode(error, 'EINVAL')) return { bytesRead: 0 };
+  if (hasErrorCode(error, 'EINVAL', 'ENOTSUP')) return { bytesRead: 0 };
   throw error;
 };
 

@@ -36,7 +36,7 @@ export class SegmentFile {
     try {
       await this.#appendDirect(this.#direct, piece, parts, offset);
     } catch (error) {
-      if (!hasErrorCode(error, 'EINVAL')) throw error;
+      if (!hasErrorCode(error, 'EINVAL', 'ENOTSUP')) throw error;
       this.#direct = undefined;
       await this.cached.write(parts, offset);
     } finally {
