@@ -2,7 +2,7 @@ import { ColumnsBuilder, type ScannedRow } from '../columns.js';
 import type { TelemetryEvent } from '../event.js';
 import { MAX_EVENT_BYTES, MAX_LENGTHS, TYPE_PATTERN } from '../event-limits.js';
 import { parseTime } from '../time.js';
-import type { TextTable } from './text-table.js';
+import { LONGEST_KNOWN, type TextTable } from './text-table.js';
 
 const LF = 0x0a;
 const SPACE = 0x20;
@@ -100,8 +100,11 @@ const TRUE = Buffer.from('true').readInt32LE();
 const ALSE = Buffer.from('alse').readInt32LE();
 const NULL = Buffer.from('null').readInt32LE();
 
-/** Zeros behind the bytes, so that nothing that is read ahead is outside them, and no string goes on for ever. */
-const MARGIN = 32;
+/**
+ * Zeros behind the bytes, so that nothing that is read ahead is outside them, a guessed text at their end neither, and
+ * no string goes on for ever.
+ */
+export const MARGIN = LONGEST_KNOWN + 32;
 const KEPT_ROOM = 4 * 1024 * 1024;
 
 /**
@@ -113,8 +116,8 @@ const KEPT_ROOM = 4 * 1024 * 1024;
 export class EventScanner implements ScannedRow {
   readonly columns = new ColumnsBuilder();
   #room = Buffer.alloc(0);
-  #bytes = this.#room;
-  #view = new DataView(this.#bytes.buffer);
+  #bytes: Buffer = this.#room;
+  #view: DataView = new DataView(this.#room.buffer);
   /** For each field the one that last came after it: a sender's events have the same fields in the same order. */
   readonly #next = new Uint8Array(FIELDS + 1);
   /** Where what was read last ends. */
@@ -151,6 +154,17 @@ export class EventScanner implements ScannedRow {
     this.#view = new DataView(this.#bytes.buffer);
     this.#bytes.set(bytes);
     this.#bytes.fill(0, bytes.length, needed);
+    this.columns.begin(events);
+  }
+
+  /**
+   * The same with bytes that are looked at where they stand: nobody changes their memory meanwhile, and it ends with
+   * {@link MARGIN} zeros, wherever in it they are. What is behind them is no part of an event: one that seems to go on
+   * there ends behind them, or nowhere.
+   */
+  beginWhereTheyStand(bytes: Uint8Array, events: number): void {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset);
     this.columns.begin(events);
   }
 

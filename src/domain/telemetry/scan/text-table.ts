@@ -6,7 +6,7 @@ const MOST_TAKEN = SLOTS / 2;
 /** Slots looked at before a text goes by its value: nobody can make look-ups slow by texts that collide. */
 const LOOKS = 8;
 /** Longer texts are rarely said twice. */
-const LONGEST = 256;
+export const LONGEST_KNOWN = 256;
 const POOL_BYTES = 128 * 1024;
 /** Texts that stay known from one body to the next. */
 const KEPT_TEXTS = 8192;
@@ -37,7 +37,7 @@ export class TextTable {
 
   /** Forgets everything where it has become much; true: the numbers given before mean nothing any more. */
   trim(): boolean {
-    const room = this.#taken < MOST_TAKEN && this.#pool_end + LONGEST <= POOL_BYTES;
+    const room = this.#taken < MOST_TAKEN && this.#pool_end + LONGEST_KNOWN <= POOL_BYTES;
     if (room && this.texts.length <= KEPT_TEXTS) return false;
     this.#clear();
     return true;
@@ -106,7 +106,8 @@ export class TextTable {
   #learn(bytes: Buffer, view: DataView, start: number, end: number, slot: number): number {
     const number = this.ofText(bytes.toString('utf8', start, end));
     const length = end - start;
-    if (length > LONGEST || this.#taken === MOST_TAKEN || this.#pool_end + length > POOL_BYTES) return number;
+    if (length > LONGEST_KNOWN || this.#taken === MOST_TAKEN || this.#pool_end + length > POOL_BYTES)
+      return number;
     this.#taken += 1;
     const entry = this.#taken;
     this.#slots[slot] = entry;
