@@ -8,7 +8,12 @@ import type { Config } from './platform/config.js';
 import type { Logger } from './platform/logger.js';
 import { deriveKeys, readKey, readKeyIfThere } from './platform/secrets.js';
 import { logSigner } from './processes/checkpoints/log-signer.js';
-import { decodingAhead, decodingProgram } from './projections/decoding/decoding-threads.js';
+import {
+  allProcessors,
+  decodingAhead,
+  decodingProgram,
+  type Ahead,
+} from './projections/decoding/decoding-threads.js';
 import type { Operations } from './replay/operations.js';
 import type { Replays } from './replay/replays/replays.js';
 import { openStores, type SealingReport } from './stores.js';
@@ -50,7 +55,7 @@ const opening = async <T>(open: (opened: Opened) => Promise<T>): Promise<T & { c
 };
 
 /** Opens the stores and reads the secrets. */
-const prepare = async (config: Config, opened: Opened): Promise<Given> => {
+const prepare = async (config: Config, opened: Opened, ahead: Ahead): Promise<Given> => {
   const directory = config.PULSESTREAM_DATA_DIR;
   const stores = await openStores(config);
   opened.add(() => stores.close());
@@ -64,7 +69,7 @@ const prepare = async (config: Config, opened: Opened): Promise<Given> => {
     keys: deriveKeys(secret),
     operator_token,
     stores,
-    ahead: decodingAhead(decodingProgram),
+    ahead,
   };
 };
 
@@ -73,7 +78,8 @@ export const openOperations = (
   config: Config,
 ): Promise<{ readonly operations: Operations; readonly replays: Replays; close(): Promise<void> }> =>
   opening(async (opened) => {
-    const given = await prepare(config, opened);
+    const ahead = decodingAhead(decodingProgram, { threads: allProcessors() });
+    const given = await prepare(config, opened, ahead);
     const get = compose(given);
     // Retention writes records: not while a deployment is under way.
     await restoreGuard(given.stores.log, get(tokens.guard));
@@ -97,7 +103,7 @@ export interface RunningServer {
 /** Starts all roles in this process: read models, process managers, API. Appends nothing. */
 export const startPulseStream = (config: Config): Promise<RunningServer> =>
   opening(async (opened) => {
-    const given = await prepare(config, opened);
+    const given = await prepare(config, opened, decodingAhead(decodingProgram));
     const { stores } = given;
     const { log } = stores;
     const get = compose(given);

@@ -110,13 +110,22 @@ export interface SiftedChunk extends Sifted {
   readonly recorded_at: string;
 }
 
+/**
+ * Memory for what is read of a log, so many bytes at a time, in the order of what stands in it. Who gives the same again
+ * is done with the events whose data are views of it.
+ */
+export type Room = (bytes: number) => Buffer;
+
 /** The reading half of the log. The writing half is {@link EventLogWriter}, which only the command pipeline may hold. */
 export interface EventLog {
   /** The events of one stream from a revision on, oldest first; ends at the stream's end. A missing stream is empty. */
   readStream(stream: StreamName, options?: { from?: Revision; limit?: number }): AsyncIterable<RecordedEvent>;
 
-  /** Every event after a position up to the log's end as it is when the end is reached, in bounded batches. */
-  readAll(after: Position, filter?: EventFilter): AsyncIterable<EventBatch>;
+  /**
+   * Every event after a position up to the log's end as it is when the end is reached, in bounded batches. What is
+   * read in one piece is read into `room` where it is given; a store may pass it over.
+   */
+  readAll(after: Position, filter?: EventFilter, room?: Room): AsyncIterable<EventBatch>;
 
   /**
    * Every event after a position: those there are, then those to come, without gap or repeat, until the signal

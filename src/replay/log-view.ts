@@ -9,6 +9,7 @@ import {
   type Position,
   type RecordedEvent,
   type Revision,
+  type Room,
   type StreamName,
 } from '../eventstore/event-store.js';
 
@@ -59,14 +60,14 @@ export class LogView implements Pick<EventLog, 'readStream' | 'readAll' | 'head'
     }
   }
 
-  async *readAll(after: Position, filter: EventFilter = {}): AsyncIterable<EventBatch> {
+  async *readAll(after: Position, filter: EventFilter = {}, room?: Room): AsyncIterable<EventBatch> {
     const { until } = this.view;
     const from = after > this.view.after ? after : this.view.after;
     if (until !== undefined && from >= until) {
       yield { events: [], position: from, caught_up: true };
       return;
     }
-    for await (const batch of this.log.readAll(from, filter)) {
+    for await (const batch of this.log.readAll(from, filter, room)) {
       const last = until !== undefined && batch.position >= until;
       const events = batch.events.filter(
         (event) => (until === undefined || event.position <= until) && this.#shows(event),

@@ -20,10 +20,14 @@ const lengthOf = async (log: EmbeddedEventStore, name: StreamName): Promise<numb
 };
 
 /** Appends chunks of a few people's events, until the log has so many segments: the same at each run. */
-export const appendPeople = async (log: EmbeddedEventStore, segments: number): Promise<void> => {
+export const appendPeople = async (
+  log: EmbeddedEventStore,
+  segments: number,
+  into = CHUNKS,
+): Promise<void> => {
   const random = seededRandom(segments);
   const factory = eventFactory(100 + segments);
-  let next = await lengthOf(log, CHUNKS);
+  let next = await lengthOf(log, into);
   while ((await log.stat()).segments < segments) {
     // Now and then a chunk is of one person alone.
     const alone = random() < 0.25 ? Math.floor(random() * 3) : undefined;
@@ -44,7 +48,7 @@ export const appendPeople = async (log: EmbeddedEventStore, segments: number): P
       ...{ min_time: 0, max_time: 1, received_at: 1, producer: 'test', first_sequence: 0 },
     };
     const whole = { ...event, metadata: { ...event.metadata, chunk } };
-    const outcome = await log.append(CHUNKS, next === 0 ? 'none' : revision(next - 1), [whole]);
+    const outcome = await log.append(into, next === 0 ? 'none' : revision(next - 1), [whole]);
     if (outcome.outcome !== 'appended') throw new Error(JSON.stringify(outcome));
     next += 1;
   }

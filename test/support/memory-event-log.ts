@@ -6,6 +6,7 @@ import type {
   Position,
   RecordedEvent,
   Revision,
+  Room,
   StoreHealth,
   StreamName,
 } from '../../src/eventstore/event-store.js';
@@ -14,6 +15,14 @@ import { siftByReading } from '../../src/eventstore/sift.js';
 import { START, toPosition } from '../../src/eventstore/event-store.js';
 import type { EventId, TenantId } from '../../src/domain/ids.js';
 import type { JsonObject } from '../../src/domain/json.js';
+
+/** An event as a log on a disk gives it: its bytes are read into memory that the reader gave. */
+const readInto = (room: Room, event: RecordedEvent): RecordedEvent => {
+  if (event.lines || !(event.data instanceof Uint8Array)) return event;
+  const data = room(event.data.length);
+  data.set(event.data);
+  return { ...event, data };
+};
 
 /** A log in memory for tests of what reads one. How batches are cut is the test's to say. */
 export class MemoryEventLog implements EventLog {
@@ -71,10 +80,10 @@ export class MemoryEventLog implements EventLog {
 
   sift: EventLog['sift'] = (places, sought) => siftByReading(this, places, sought);
 
-  async *readAll(after: Position, filter: EventFilter = {}): AsyncIterable<EventBatch> {
+  async *readAll(after: Position, filter: EventFilter = {}, room?: Room): AsyncIterable<EventBatch> {
     for (let position = after; ;) {
       const batch = this.#after(position, filter);
-      yield batch;
+      yield room ? { ...batch, events: batch.events.map((event) => readInto(room, event)) } : batch;
       await Promise.resolve();
       if (batch.caught_up) return;
       position = batch.position;

@@ -128,16 +128,23 @@ const storedColumns = (stored: StoredChunk): PackedColumns | undefined => {
 
 /** Makes a chunk's columns of what is stored of it. */
 export const readColumns = (stored: StoredChunk): PackedColumns =>
-  storedColumns(stored) ?? scannedColumns(stored);
+  storedColumns(stored) ?? scannedColumns(stored, (bytes, count) => scanner.begin(bytes, count));
+
+/** The same of a chunk whose bytes can be {@link EventScanner.beginWhereTheyStand scanned where they stand}. */
+export const columnsInPlace = (stored: StoredChunk): PackedColumns =>
+  scannedColumns(stored, (bytes, count) => scanner.beginWhereTheyStand(bytes, count));
 
 /** Makes columns of a chunk's bytes; lines that the scanner does not take are parsed. */
-const scannedColumns = (stored: StoredChunk): PackedColumns => {
+const scannedColumns = (
+  stored: StoredChunk,
+  begin: (bytes: Uint8Array, count: number) => void,
+): PackedColumns => {
   const bytes = bytesOf(stored);
   const header = headerOf(stored);
   const { count, received_at, time_offset_ms = 0 } = header;
   const times = new Float64Array(count);
   let lines: readonly string[] | undefined;
-  scanner.begin(bytes, count);
+  begin(bytes, count);
   let start = 0;
   for (let index = 0; index < count; index += 1) {
     let end = scanner.scan(start);

@@ -71,15 +71,26 @@ export const linesOf = (stored: StoredChunk): readonly string[] => {
   return lines;
 };
 
-/** The JSON texts of a chunk's last events, without looking at those before. */
-export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string[] => {
-  if (stored.lines) return stored.lines.bytes(limit).toString().split('\n');
+/** The bytes of a chunk's last events, without looking at those before. */
+const lastBytesOf = (stored: StoredChunk, limit: number): Buffer => {
+  if (stored.lines) return stored.lines.bytes(limit);
   const bytes = bytesOf(stored);
   let start = bytes.length;
   for (let found = 0; found < limit && start >= 0; found += 1)
-    start = start === 0 ? -1 : bytes.lastIndexOf(0x0a, start - 1);
-  return bytes.toString('utf8', start + 1).split('\n');
+    start = start === 0 ? -1 : bytes.lastIndexOf(LF, start - 1);
+  return bytes.subarray(start + 1);
 };
+
+/** The JSON texts of a chunk's last events. */
+export const lastLinesOf = (stored: StoredChunk, limit: number): readonly string[] =>
+  lastBytesOf(stored, limit).toString().split('\n');
+
+/**
+ * A chunk that can be kept: of what is stored as it was received the last events alone are there, in memory of their
+ * own. The header is that of all of them.
+ */
+export const withLastLines = <C extends StoredChunk>(stored: C, limit: number): C =>
+  stored.lines ? stored : { ...stored, data: Buffer.from(lastBytesOf(stored, limit)) };
 
 const withoutColumns = <C extends StoredChunk>(stored: C): C => {
   const copy: { -readonly [F in keyof C]: C[F] } = { ...stored };

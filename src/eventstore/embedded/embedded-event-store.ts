@@ -14,6 +14,7 @@ import {
   type Position,
   type RecordedEvent,
   type Revision,
+  type Room,
   type SiftedChunk,
   type StoreHealth,
   type StreamName,
@@ -309,7 +310,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     return segment && { ...chunk, number, run, segment };
   }
 
-  async *readAll(after: Position, filter: EventFilter = {}): AsyncGenerator<EventBatch, void> {
+  async *readAll(after: Position, filter: EventFilter = {}, room?: Room): AsyncGenerator<EventBatch, void> {
     let reached = numberOf(after);
     const { durable } = this.#group;
     // What is far between is looked up; of what is near the end all is read, which is as fast.
@@ -326,7 +327,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
       yield* readFound(this.#reader, runs, reached, filter);
       reached = durable;
     }
-    const cursor = this.#reader.cursor(reached + 1);
+    const cursor = this.#reader.cursor(reached + 1, room);
     try {
       yield* readBatches(cursor, reached, filter, this.#tide);
     } finally {

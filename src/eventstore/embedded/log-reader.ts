@@ -1,5 +1,5 @@
 import type { OpenFile } from '../../platform/files.js';
-import { LogCorrupt, type RecordedEvent } from '../event-store.js';
+import { LogCorrupt, type RecordedEvent, type Room } from '../event-store.js';
 import type { RecordRun } from './commit.js';
 import { frameOffsets, HEADER_BYTES } from './format.js';
 import { Loan } from './lent-memory.js';
@@ -7,7 +7,7 @@ import type { RunPlace } from './log-index.js';
 import type { RecentCommits } from './recent-commits.js';
 import { readEvent } from './record.js';
 import type { Tail } from './recovery.js';
-import { isDamage, scanSegment, type ScanEnd } from './scan.js';
+import { isDamage, LARGE_BLOCK_BYTES, scanSegment, type ScanEnd } from './scan.js';
 import type { SealedBlock } from './sealed/block.js';
 import { openForm } from './sealed/open-form.js';
 import type { SealedFile } from './sealed/sealed-file.js';
@@ -27,9 +27,9 @@ export class LogReader {
     private readonly tail: () => Tail,
   ) {}
 
-  /** A cursor over the log's commits that stands before a record. */
-  cursor(next: number): LogCursor {
-    return new LogCursor(this.segments, this.recent, this.unindexed, this.tail, next);
+  /** A cursor over the log's commits that stands before a record; `room` is for those that are as they were received. */
+  cursor(next: number, room?: Room): LogCursor {
+    return new LogCursor(this.segments, this.recent, this.unindexed, this.tail, next, room);
   }
 
   /** The events of runs of one stream, in order. */
@@ -139,6 +139,7 @@ export class LogCursor {
     private readonly unindexed: Unindexed,
     private readonly tail: () => Tail,
     private next: number,
+    private readonly room?: Room,
   ) {}
 
   /** The number of the record that comes next. */
@@ -195,7 +196,10 @@ export class LogCursor {
       next: known ? commit.number : segment.first,
       to: segment === tail.segment ? tail.offset : await file.size(),
     };
-    return { segment, file, scan: scanSegment(segment, file, range), opened: this.next };
+    const scan = this.room
+      ? scanSegment(segment, file, range, this.room, LARGE_BLOCK_BYTES)
+      : scanSegment(segment, file, range);
+    return { segment, file, scan, opened: this.next };
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { OpenFile } from '../../platform/files.js';
+import type { Room } from '../event-store.js';
 import { Commit } from './commit.js';
 import {
   aligned,
@@ -13,6 +14,8 @@ import type { Segment } from './segments.js';
 
 /** So much stays in a core's cache from reading over checksum to hash: a quarter of the time against 4 MiB. */
 const BLOCK_BYTES = 1024 * 1024;
+/** For who gives the memory, and has others look at it: the commit at a block's end is read twice, so fewer ends. */
+export const LARGE_BLOCK_BYTES = 4 * 1024 * 1024;
 
 /**
  * Why a scan came to its end: at the end asked for or of the file, before unwritten room, or before damage; `cut_off`
@@ -39,9 +42,6 @@ export interface ScanRange {
   readonly next: number;
 }
 
-/** Gives memory for so many bytes. */
-export type Room = (bytes: number) => Buffer;
-
 /** Of its own for each block: events are views of it for as long as somebody holds them. */
 const ofItsOwn: Room = (bytes) => Buffer.allocUnsafeSlow(bytes);
 
@@ -66,15 +66,16 @@ export async function* scanSegment(
   file: OpenFile,
   { from, to, next: first }: ScanRange,
   room: Room = ofItsOwn,
+  bytes = BLOCK_BYTES,
 ): AsyncGenerator<Commit[], ScanEnd> {
   let offset = from;
   let next = first;
-  let reading = readBlock(file, from, BLOCK_BYTES, to, room);
+  let reading = readBlock(file, from, bytes, to, room);
   for (;;) {
     const { block, isLast } = await reading;
     const { headers, behind } = headersIn(segment, block, next);
     const stop = isLast || 'found' in behind;
-    if (!stop) reading = readBlock(file, offset + behind.at, Math.max(BLOCK_BYTES, behind.needs), to, room);
+    if (!stop) reading = readBlock(file, offset + behind.at, Math.max(bytes, behind.needs), to, room);
     const commits: Commit[] = [];
     for (const { at, header } of headers) {
       const commit = readCommit(segment, block, at, offset + at, header);

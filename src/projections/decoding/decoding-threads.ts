@@ -4,36 +4,33 @@ import { bytesOf, TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk
 import { giveColumns, type PackedColumns } from '../../domain/telemetry/chunk.js';
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import type { EncodedLines, LineRange } from '../../domain/telemetry/column-codec/decode.js';
-import type { EventBatch, RecordedEvent } from '../../eventstore/event-store.js';
+import type { EventBatch, RecordedEvent, Room } from '../../eventstore/event-store.js';
 import { ThreadPool } from '../../platform/thread-pool.js';
 import { giveContents, type ChunkContents } from '../chunk-index/contents.js';
 import { givePartials } from '../metrics/given-partials.js';
 import type { ChunkPartials, NamedSeries } from '../metrics/partials.js';
 import { NameReader, type AddedNames } from './names.js';
 import { readAhead } from './read-ahead.js';
+import { LentBatch, SharedMemory, type Shared } from './shared-memory.js';
 
 /** The compiled program of the threads that decode telemetry. */
 export const decodingProgram = new URL('./decoding-worker.js', import.meta.url);
 
-/** Where some bytes stand among those of a task. */
-interface Stretch {
+/** Where some bytes stand: in which of a task's memories, and where there. */
+export interface Stretch {
+  readonly memory: number;
   readonly from: number;
   readonly to: number;
 }
 
 /** A chunk by its bytes; or, where it is stored in columns, by its lines in one of the task's stripes. */
-export interface ChunkToDecode extends Stretch {
-  readonly id: EventId;
-  readonly header: ChunkHeader;
-  readonly stripe?: number;
-}
+export type ChunkToDecode = { readonly id: EventId; readonly header: ChunkHeader } & (
+  { readonly bytes: Stretch } | { readonly stripe: number; readonly from: number; readonly to: number }
+);
 
-/** Memory that all threads see: nothing is copied or moved on the way there, and it is used again for the next task. */
-type Shared = Uint8Array<SharedArrayBuffer>;
-
-/** Chunks to decode: their bytes one after the other. */
+/** Chunks to decode, and where what is stored of them is. */
 export interface DecodingTask {
-  readonly bytes: Shared;
+  readonly memory: readonly Shared[];
   readonly stripes: readonly Stretch[];
   readonly chunks: readonly ChunkToDecode[];
 }
@@ -55,8 +52,11 @@ export interface Decoded {
   readonly names: AddedNames;
 }
 
-/** Makes what is read of a log ready to be folded, ahead of whoever folds it. */
-export type Ahead = (batches: AsyncIterable<EventBatch>) => AsyncIterable<EventBatch>;
+/**
+ * Makes what is read of a log ready to be folded, ahead of whoever folds it. The data of a batch's events are there
+ * until the next batch is asked for.
+ */
+export type Ahead = (read: (room?: Room) => AsyncIterable<EventBatch>) => AsyncIterable<EventBatch>;
 
 export interface DecodingOptions {
   /** Telemetry events from which on threads are worth their start. */
@@ -68,17 +68,18 @@ export interface DecodingOptions {
 
 const MOST_THREADS = 4;
 
-/** One processor is left to whoever folds, reads the log and collects garbage: on two, a second thread gains nothing. */
+/** For a process that has nothing else to do: whoever folds does half as much as one of them. */
+export const allProcessors = (): number => Math.min(MOST_THREADS, availableParallelism());
+
+/** Beside a server one processor is left to those whom it answers. */
 const defaults = (): DecodingOptions => ({
-  worth_it: 100_000,
+  worth_it: 20_000,
   few: 100,
   threads: Math.max(1, Math.min(MOST_THREADS, availableParallelism() - 1)),
 });
 
 /** Batches in the making for each thread: one that it works on, one that it goes on with. */
 const EACH = 2;
-/** Room for a batch as the embedded log cuts them. */
-const USUAL_BYTES = 4_500_000;
 
 /**
  * Decodes telemetry in threads of their own, and sums it up there, while what came before it is folded. What a chunk
@@ -87,22 +88,25 @@ const USUAL_BYTES = 4_500_000;
  */
 export const decodingAhead = (program: URL, given: Partial<DecodingOptions> = {}): Ahead => {
   const { worth_it, few, threads: size } = { ...defaults(), ...given };
-  return async function* (batches) {
+  return async function* (read) {
     let threads: ThreadPool | undefined;
     let met = 0;
-    const memory: Memory = { spare: [], names: new NameReader() };
-    const prepare = async ({ events }: EventBatch): Promise<void> => {
-      const chunks = events.filter((event) => isLarge(event, few));
-      if (met < worth_it) {
-        for (const { metadata } of chunks) met += metadata.chunk?.count ?? 0;
-        return;
-      }
-      if (chunks.length === 0) return;
+    const memory = new SharedMemory();
+    const names = new NameReader();
+    const prepare = async (batch: EventBatch): Promise<LentBatch> => {
+      const lent = new LentBatch(batch, memory);
+      const chunks = lent.events.filter((event) => isLarge(event, few));
+      if (met < worth_it) for (const { metadata } of chunks) met += metadata.chunk?.count ?? 0;
+      if (chunks.length === 0 || met < worth_it) return lent;
       threads ??= new ThreadPool(program, size);
-      await decode(threads, chunks, memory).catch(() => undefined);
+      await decode(threads, chunks, memory, names).catch(() => undefined);
+      return lent;
     };
     try {
-      yield* readAhead(batches, prepare, EACH * size);
+      for await (const batch of readAhead(read(memory.room), prepare, EACH * size)) {
+        yield batch;
+        batch.giveBack();
+      }
     } finally {
       await threads?.close();
     }
@@ -115,20 +119,15 @@ const isLarge = (event: RecordedEvent, few: number): boolean =>
   (event.metadata.chunk?.count ?? 0) >= few &&
   (event.lines !== undefined || event.data instanceof Uint8Array);
 
-/** What is kept from one task to the next. */
-interface Memory {
-  readonly spare: Shared[];
-  readonly names: NameReader;
-}
-
 const decode = async (
   threads: ThreadPool,
   events: readonly RecordedEvent[],
-  { spare, names }: Memory,
+  memory: SharedMemory,
+  names: NameReader,
 ): Promise<void> => {
-  const task = taskOf(events, spare);
+  const { task, copies } = taskOf(events, memory);
   const decoded = await threads.run<Decoded>(task);
-  spare.push(task.bytes);
+  memory.giveBack(copies);
   const known = names.take(decoded.names);
   for (const [index, event] of events.entries()) {
     const chunk = decoded.chunks[index];
@@ -142,19 +141,34 @@ const decode = async (
   }
 };
 
-/** Chunks with copies of what is stored of them; of those that share a stripe with one copy of that. */
-const taskOf = (events: readonly RecordedEvent[], spare: Shared[]): DecodingTask => {
+/**
+ * Chunks with where their bytes are. What does not stand in memory that threads see is copied there; of what several
+ * share, a stripe, there is one copy.
+ */
+const taskOf = (
+  events: readonly RecordedEvent[],
+  memory: SharedMemory,
+): { readonly task: DecodingTask; readonly copies: Shared } => {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  const add = (bytes: Uint8Array): Stretch => {
+  const copied = (bytes: Uint8Array): Stretch => {
     const from = size;
     pieces.push(bytes);
     size += bytes.length;
-    return { from, to: size };
+    return { memory: 0, from, to: size };
+  };
+  const seen: Shared[] = [];
+  const bytesAt = (event: RecordedEvent): Stretch => {
+    const bytes = bytesOf(event);
+    const shared = memory.holding(event);
+    if (!shared) return copied(bytes);
+    if (!seen.includes(shared)) seen.push(shared);
+    const from = bytes.byteOffset;
+    return { memory: 1 + seen.indexOf(shared), from, to: from + bytes.length };
   };
   const stripes = new Map<EncodedLines, Stretch & { readonly stripe: number }>();
   const stripeOf = ({ encoded }: LineRange): number => {
-    const known = stripes.get(encoded) ?? { ...add(encoded.bytes), stripe: stripes.size };
+    const known = stripes.get(encoded) ?? { ...copied(encoded.bytes), stripe: stripes.size };
     stripes.set(encoded, known);
     return known.stripe;
   };
@@ -162,22 +176,14 @@ const taskOf = (events: readonly RecordedEvent[], spare: Shared[]): DecodingTask
     const { id, lines } = event;
     const header = event.metadata.chunk as ChunkHeader;
     return lines
-      ? { id, header, from: lines.from, to: lines.to, stripe: stripeOf(lines) }
-      : { id, header, ...add(bytesOf(event)) };
+      ? { id, header, stripe: stripeOf(lines), from: lines.from, to: lines.to }
+      : { id, header, bytes: bytesAt(event) };
   });
-  const bytes = roomFor(size, spare);
+  const copies = memory.take(size);
   let at = 0;
   for (const piece of pieces) {
-    bytes.set(piece, at);
+    copies.set(piece, at);
     at += piece.length;
   }
-  return { bytes, stripes: [...stripes.values()], chunks };
-};
-
-/** Memory that a task is done with, where there is some that is large enough. */
-const roomFor = (size: number, spare: Shared[]): Shared => {
-  const known = spare.pop();
-  return known && known.length >= size
-    ? known
-    : new Uint8Array(new SharedArrayBuffer(Math.max(size, USUAL_BYTES)));
+  return { task: { memory: [copies, ...seen], stripes: [...stripes.values()], chunks }, copies };
 };

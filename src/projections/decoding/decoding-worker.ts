@@ -1,6 +1,11 @@
 /** The program of the threads that decode telemetry (decoding-threads.ts). */
 import { threadId } from 'node:worker_threads';
-import { foldedChunk, readColumns, type PackedColumns } from '../../domain/telemetry/chunk.js';
+import {
+  columnsInPlace,
+  foldedChunk,
+  readColumns,
+  type PackedColumns,
+} from '../../domain/telemetry/chunk.js';
 import { EncodedLines, LineRange } from '../../domain/telemetry/column-codec/decode.js';
 import { UNKNOWN_ROUTES } from '../../domain/telemetry/routes/shown.js';
 import { deflateCompression } from '../../platform/compression.js';
@@ -8,7 +13,7 @@ import { serveTasks, type Done } from '../../platform/thread-pool.js';
 import { contentsOf } from '../chunk-index/contents.js';
 import type { ChunkPartials } from '../metrics/partials.js';
 import { partialsOf } from '../metrics/sum-up.js';
-import type { ChunkToDecode, Decoded, DecodedChunk, DecodingTask } from './decoding-threads.js';
+import type { ChunkToDecode, Decoded, DecodedChunk, DecodingTask, Stretch } from './decoding-threads.js';
 import { NameWriter } from './names.js';
 
 const buffersOf = (columns: PackedColumns): readonly ArrayBuffer[] => {
@@ -28,26 +33,25 @@ const partsOf = ({ numbers, statuses, status_ends, buckets, bucket_ends }: Omit<
   [numbers, statuses, status_ends, buckets, bucket_ends].map(({ buffer }) => buffer as ArrayBuffer);
 
 const NOTHING = new Uint8Array(0);
+const NOWHERE: Stretch = { memory: 0, from: 0, to: 0 };
 
 const names = new NameWriter(threadId);
 
-serveTasks(({ bytes, stripes, chunks }: DecodingTask): Done => {
+serveTasks(({ memory, stripes, chunks }: DecodingTask): Done => {
   const transfer: ArrayBuffer[] = [];
   names.begin();
+  const bytesAt = ({ memory: number, from, to }: Stretch): Uint8Array =>
+    memory[number]?.subarray(from, to) ?? NOTHING;
   const encoded: (EncodedLines | undefined)[] = [];
-  const encodedAt = (stripe: number): EncodedLines => {
-    const { from = 0, to = 0 } = stripes[stripe] ?? {};
-    return (encoded[stripe] ??= new EncodedLines(bytes.subarray(from, to), deflateCompression));
+  const encodedAt = (stripe: number): EncodedLines =>
+    (encoded[stripe] ??= new EncodedLines(bytesAt(stripes[stripe] ?? NOWHERE), deflateCompression));
+  const columnsOf = (chunk: ChunkToDecode): PackedColumns => {
+    const { id, header } = chunk;
+    const metadata = { chunk: header };
+    if ('bytes' in chunk) return columnsInPlace({ id, data: bytesAt(chunk.bytes), metadata });
+    const lines = new LineRange(encodedAt(chunk.stripe), chunk.from, chunk.to);
+    return readColumns({ id, data: NOTHING, metadata, lines });
   };
-  const columnsOf = ({ id, header, from, to, stripe }: ChunkToDecode): PackedColumns =>
-    stripe === undefined
-      ? readColumns({ id, data: bytes.subarray(from, to), metadata: { chunk: header } })
-      : readColumns({
-          id,
-          data: NOTHING,
-          metadata: { chunk: header },
-          lines: new LineRange(encodedAt(stripe), from, to),
-        });
   const decode = (chunk: ChunkToDecode): DecodedChunk | undefined => {
     try {
       const columns = columnsOf(chunk);

@@ -2,18 +2,17 @@
  * Takes items before they are asked for and prepares them meanwhile, up to so many at a time; hands them out in their
  * order. Where it is left early, what was begun is waited for.
  */
-export async function* readAhead<T>(
+export async function* readAhead<T, Prepared>(
   source: AsyncIterable<T>,
-  prepare: (item: T) => Promise<void>,
+  prepare: (item: T) => Promise<Prepared>,
   most: number,
-): AsyncGenerator<T, void> {
+): AsyncGenerator<Prepared, void> {
   const items = source[Symbol.asyncIterator]();
-  const take = async (): Promise<IteratorResult<T>> => {
+  const take = async (): Promise<IteratorResult<Prepared, undefined>> => {
     const taken = await items.next();
-    if (!taken.done) await prepare(taken.value);
-    return taken;
+    return taken.done ? { done: true, value: undefined } : { value: await prepare(taken.value) };
   };
-  const ahead: Promise<IteratorResult<T>>[] = [];
+  const ahead: Promise<IteratorResult<Prepared, undefined>>[] = [];
   const add = (): void => {
     const taken = take();
     // An item that fails is reported when it is its turn.

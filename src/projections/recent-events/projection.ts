@@ -3,7 +3,13 @@ import { retirementsStream } from '../../domain/streams.js';
 import { telemetryStreams } from '../../domain/telemetry/address.js';
 import type { EventId } from '../../domain/ids.js';
 import type { Receipt } from '../../domain/telemetry/chunk-header.js';
-import { bytesOf, lastLinesOf, receiptOf, TELEMETRY_RECORDED } from '../../domain/telemetry/stored-chunk.js';
+import {
+  bytesOf,
+  lastLinesOf,
+  receiptOf,
+  TELEMETRY_RECORDED,
+  withLastLines,
+} from '../../domain/telemetry/stored-chunk.js';
 import { UndecodableColumns } from '../../domain/telemetry/column-codec/bytes.js';
 import { START, type Position, type RecordedEvent } from '../../eventstore/event-store.js';
 import type { Document } from '../../readstore/read-store.js';
@@ -112,7 +118,7 @@ class GrowingTail {
   constructor(private read: Tail) {}
 
   add(event: RecordedEvent): void {
-    this.#unread.push(event);
+    this.#unread.push(withLastLines(event, KEPT));
     this.#unread_events += countOf(event);
     // Once more events than are kept stand behind a chunk, it is not seen any more, nor what was before it.
     while (this.#unread_events - countOf(this.#unread[0]) > KEPT)

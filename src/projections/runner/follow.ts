@@ -51,7 +51,7 @@ export interface FollowOptions {
  * between batches everything else has its turn. Ends early where the signal aborts; what was folded is written then.
  */
 export const follow = async (
-  { log, clock, ahead = (batches) => batches }: Pick<LaneContext, 'log' | 'clock' | 'ahead'>,
+  { log, clock, ahead = (read) => read() }: Pick<LaneContext, 'log' | 'clock' | 'ahead'>,
   lanes: readonly Lane[],
   { signal, window, until, onProgress }: FollowOptions,
 ): Promise<void> => {
@@ -68,7 +68,7 @@ export const follow = async (
     due.reset();
   };
   if (until === undefined || from < until)
-    for await (const batch of ahead(log.readAll(from, { types }))) {
+    for await (const batch of ahead((room) => log.readAll(from, { types }, room))) {
       if (signal.aborted) break;
       const upto = until !== undefined && until < batch.position ? until : batch.position;
       await together(lanes.map((lane) => lane.take(batch.events, upto)));

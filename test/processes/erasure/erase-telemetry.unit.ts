@@ -210,9 +210,9 @@ describe('erasing that is interrupted', () => {
       ...tools,
       log: {
         readStream: (...args) => log.readStream(...args),
-        readAll: (...args) => {
+        readAll: (after, filter) => {
           looked.push('all');
-          return log.readAll(...args);
+          return log.readAll(after, filter);
         },
       },
     };

@@ -30,10 +30,11 @@ describe('reading ahead', () => {
         async (items, most, delays) => {
           const { state, read } = source(items);
           const prepared = new Set<number>();
-          const prepare = async (item: number): Promise<void> => {
+          const prepare = async (item: number): Promise<number> => {
             for (let turns = Number(delays.next().value ?? 0); turns > 0; turns -= 1)
               await new Promise((resolve) => setImmediate(resolve));
             prepared.add(item);
+            return item;
           };
           const seen: number[] = [];
           for await (const item of readAhead(read(), prepare, most)) {
@@ -52,7 +53,7 @@ describe('reading ahead', () => {
     const seen: number[] = [];
     const walk = async (): Promise<void> => {
       const { read } = source(10, 3);
-      for await (const item of readAhead(read(), () => Promise.resolve(), 4)) seen.push(item);
+      for await (const item of readAhead(read(), (item) => Promise.resolve(item), 4)) seen.push(item);
     };
     await expect(walk()).rejects.toThrow('unreadable');
     expect(seen).toEqual([0, 1, 2]);
@@ -61,10 +62,11 @@ describe('reading ahead', () => {
   it('closes its source where it is left early, after what was begun', async () => {
     const { state, read } = source(10);
     let preparing = 0;
-    const prepare = async (): Promise<void> => {
+    const prepare = async (item: number): Promise<number> => {
       preparing += 1;
       await new Promise((resolve) => setImmediate(resolve));
       preparing -= 1;
+      return item;
     };
     for await (const item of readAhead(read(), prepare, 3)) if (item === 1) break;
     expect([state.closed, preparing]).toEqual([true, 0]);
