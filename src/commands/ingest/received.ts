@@ -3,6 +3,7 @@ import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import type { PackedColumns } from '../../domain/telemetry/chunk.js';
 import { ColumnsBuilder, type EventColumns } from '../../domain/telemetry/columns.js';
 import { BytesInPieces } from '../../eventstore/event-store.js';
+import { copyBytes } from '../../platform/copy-bytes.js';
 
 const LF = 0x0a;
 
@@ -115,7 +116,7 @@ export const pack = (pieces: readonly Piece[]): BytesInPieces =>
         const start = starts[i] ?? 0;
         const end = ends[last] ?? 0;
         if (at > offset) into[at - 1] = LF;
-        body.copy(into, at, start, end);
+        copyBytes(body.subarray(start, end), into, at);
         for (; i < last; i += 1) into[at + (ends[i] ?? 0) - start] = LF;
         i += 1;
         at += end - start + 1;

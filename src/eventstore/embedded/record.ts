@@ -10,6 +10,7 @@ import {
   type Revision,
   type StreamName,
 } from '../event-store.js';
+import { copyBytes } from '../../platform/copy-bytes.js';
 import { FRAME_BYTES, openFrame } from './format.js';
 import type { Frames } from './frames.js';
 import type { LentMemory, MemoryPool } from './lent-memory.js';
@@ -118,7 +119,7 @@ const writeFrame = (
   let at = start + FIXED_BYTES;
   for (const part of [stream, type, metadata, data]) {
     if (part instanceof BytesInPieces) part.write(into, at);
-    else into.set(part, at);
+    else copyBytes(part, into, at);
     at += part.length;
   }
   openFrame(into, frame, at - start);

@@ -1,4 +1,5 @@
 import { alignedPieces, blockEnd, blockStart } from '../../platform/aligned-memory.js';
+import { copyBytes } from '../../platform/copy-bytes.js';
 import { hasErrorCode, type Files, type OpenFile } from '../../platform/files.js';
 
 const nothing = Buffer.alloc(0);
@@ -58,7 +59,7 @@ export class SegmentFile {
     for (const part of parts)
       for (let taken = 0; taken < part.length;) {
         const more = part.subarray(taken, taken + piece.length - filled);
-        piece.set(more, filled);
+        copyBytes(more, piece, filled);
         taken += more.length;
         filled += more.length;
         if (filled < piece.length) continue;
