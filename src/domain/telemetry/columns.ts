@@ -53,12 +53,17 @@ class TextColumnBuilder {
   }
 
   set(index: number, text: number): void {
+    this.#ids[index] = this.#numberOf(text);
+  }
+
+  /** A text's number in this column. */
+  #numberOf(text: number): number {
     if (text >= this.#local.length) this.#grow(text);
     if (this.#holds_for[text] !== this.#column) {
       this.#holds_for[text] = this.#column;
       this.#local[text] = this.#values.push(this.table.texts[text] ?? '') - 1;
     }
-    this.#ids[index] = this.#local[text] ?? 0;
+    return this.#local[text] ?? 0;
   }
 
   #grow(text: number): void {
@@ -73,15 +78,16 @@ class TextColumnBuilder {
 
   /** Takes over another column's values from one place up to another. */
   copy({ values, ids }: TextColumn, from: number, to: number, at: number): void {
-    const texts = new Int32Array(values.length).fill(-1);
+    const numbers = new Int32Array(values.length).fill(-1);
+    const into = this.#ids;
     for (let i = from; i < to; i += 1) {
-      const id = ids[i] ?? 0;
-      let text = texts[id] ?? -1;
-      if (text < 0) {
-        text = this.table.ofText(values[id] ?? '');
-        texts[id] = text;
+      const id = ids[i] as number;
+      let number = numbers[id] as number;
+      if (number < 0) {
+        number = this.#numberOf(this.table.ofText(values[id] ?? ''));
+        numbers[id] = number;
       }
-      this.set(at + i - from, text);
+      into[at + i - from] = number;
     }
   }
 

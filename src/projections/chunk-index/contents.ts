@@ -40,7 +40,9 @@ export const contentsOf = (chunk: FoldedChunk): ChunkContents => {
   const { count, times, types, services, routes, methods, statuses } = chunk;
   let min_time = Infinity;
   let max_time = -Infinity;
-  for (const time of times) {
+  // An iterator would make an object of each time.
+  for (let i = 0; i < count; i += 1) {
+    const time = times[i] as number;
     if (time < min_time) min_time = time;
     if (time > max_time) max_time = time;
   }

@@ -1,8 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Loan, MemoryPool, type LentMemory } from '../../../src/eventstore/embedded/lent-memory.js';
+import { encodeEvents, prepareEvents } from '../../../src/eventstore/embedded/record.js';
+import { eventFactory, stream } from '../../support/log-events.js';
 
 const KB = 1024;
+
+it('An append is the same bytes in memory that is lent as in its own, and takes its own where it is small or huge', () => {
+  const pool = new MemoryPool();
+  for (const size of [10, 64 * KB, 100_001, 900_003, 1024 * KB]) {
+    const data = Buffer.alloc(size, 'a piece of a body');
+    const events = [eventFactory().binary(data), eventFactory().json()];
+    const prepared = prepareEvents(stream('things'), events);
+    const own = encodeEvents(prepared, 5);
+    const lent = encodeEvents(prepared, 5, pool);
+    expect(lent.bytes.equals(own.bytes)).toBe(true);
+    expect(lent.starts).toEqual(own.starts);
+    expect(lent.memory !== undefined).toBe(size >= 64 * KB && size < 1024 * KB);
+    lent.memory?.release();
+  }
+});
 
 const lend = (pool: MemoryPool, bytes: number): LentMemory => {
   const memory = pool.lend(bytes);
