@@ -8,7 +8,7 @@ import { freshData, registerTenant, removeData, startServer } from '../test/supp
 
 const names = steps.map(({ name }) => name);
 /** These take a minute each, and are measured where they are asked for. */
-const unusual = ['dashboards', 'overload', 'sealing', 'detection', 'rollback'];
+const unusual = ['dashboards', 'overload', 'sealing', 'detection', 'rollback', 'pseudonyms'];
 const usual = names.filter((name) => !unusual.includes(name));
 
 const help = `npm run bench -- [--seconds N] [--events N] [--only NAME,…] [--peers] [--json FILE]

@@ -7,6 +7,7 @@ import { overloaded } from './overload.js';
 import { overview } from './overview.js';
 import { parse } from './parse.js';
 import { peers } from './peers.js';
+import { pseudonyms } from './pseudonyms.js';
 import { push } from './push.js';
 import { replay } from './replay.js';
 import { rollback } from './rollback.js';
@@ -29,6 +30,7 @@ const loads: readonly Step[] = [
   dashboards,
   overloaded,
   detection,
+  pseudonyms,
 ];
 /** What is measured on what it stored: the server is stopped by the first. */
 const afterwards: readonly Step[] = [replay, verify, storage, sealing, search, settingAside, rollback];

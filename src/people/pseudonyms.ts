@@ -61,6 +61,8 @@ export interface PseudonymTools {
  * an event says of them is encrypted under it. The secret gone, neither can be made nor undone.
  */
 export class Pseudonyms {
+  /** By field, tenant and value: a hash costs more than all else that is done about a person who is known. */
+  readonly #subjects = new Map<string, string>();
   readonly #bySubject = new Map<string, Remembered>();
   readonly #byPseudonym = new Map<string, Remembered>();
 
@@ -74,12 +76,17 @@ export class Pseudonyms {
     if (!mayNamePeople(events.body)) return events;
     const found = textsOf(events);
     const wanted = new Map<string, Person>();
+    const subjects = new Map<Person, string>();
     for (const { persons } of found)
-      for (const person of persons)
-        if (person.value !== '') wanted.set(this.#subjectOf(tenant, person), person);
+      for (const person of persons) {
+        if (person.value === '') continue;
+        const subject = this.#subjectOf(tenant, person);
+        subjects.set(person, subject);
+        wanted.set(subject, person);
+      }
     if (wanted.size === 0) return events;
     const named = await this.#assign(wanted);
-    const nameOf = (person: Person): Named | undefined => named.get(this.#subjectOf(tenant, person));
+    const nameOf = (person: Person): Named | undefined => named.get(subjects.get(person) ?? '');
     return withReplacements(
       events,
       found.map((texts) => hidden(texts, nameOf)),
@@ -126,11 +133,17 @@ export class Pseudonyms {
     const entries = await this.#asked(() => this.tools.store.ofSubjects([subject]));
     await this.#asked(() => this.tools.store.destroy(subject));
     this.#bySubject.delete(subject);
+    for (const [person, one] of this.#subjects) if (one === subject) this.#subjects.delete(person);
     for (const { pseudonym } of entries) this.#byPseudonym.delete(pseudonym);
   }
 
   #subjectOf(tenant: TenantId, { name, value }: Person): string {
-    return this.tools.hash(name, `${tenant}:${value}`);
+    const key = `${name} ${tenant}:${value}`;
+    const known = this.#subjects.get(key);
+    if (known !== undefined) return known;
+    const subject = this.tools.hash(name, `${tenant}:${value}`);
+    remember(this.#subjects, key, subject, REMEMBERED);
+    return subject;
   }
 
   /** Who has these subjects; whoever is not known yet is given a pseudonym. */
@@ -237,9 +250,9 @@ const hidden = (
   const owner = ownerOf(texts);
   const named = owner && nameOf(owner);
   return inOrder([
-    ...texts.persons.flatMap(({ from, to, ...person }) => {
+    ...texts.persons.flatMap((person) => {
       const value = nameOf(person)?.pseudonym;
-      return value === undefined ? [] : [{ from, to, value }];
+      return value === undefined ? [] : [{ from: person.from, to: person.to, value }];
     }),
     ...(named
       ? texts.attributes.map(({ name, value, from, to }) => ({ from, to, value: seal(named, name, value) }))
