@@ -15,10 +15,15 @@ const hash = (field: string, value: string): string =>
 
 const processOn = (store: MemoryPseudonyms, master = Buffer.alloc(32, 1)) => {
   let now = 0;
+  const hashed: string[] = [];
   const pseudonyms = new Pseudonyms({
-    ...{ store, master, hash, random: systemRandom, clock: { monotonic: () => now } },
+    ...{ store, master, random: systemRandom, clock: { monotonic: () => now } },
+    hash: (field, value) => {
+      hashed.push(value);
+      return hash(field, value);
+    },
   });
-  return { pseudonyms, pass: (ms: number) => (now += ms) };
+  return { pseudonyms, hashed, pass: (ms: number) => (now += ms) };
 };
 
 type Event = Readonly<Record<string, unknown>>;
@@ -52,6 +57,18 @@ const ada = { type: 'api_call', user_id: 'ada@example.com', attributes: { 'clien
 const bob = { type: 'api_call', user_id: 'bob', consumer: 'app' };
 
 describe('pseudonyms of people', () => {
+  it('have a person’s value hashed once, and not remembered behind an erasure', async () => {
+    const { pseudonyms, hashed } = processOn(new MemoryPseudonyms());
+    await hidden(pseudonyms, ACME, bob, bob);
+    await hidden(pseudonyms, ACME, bob);
+    expect(hashed).toEqual(['ten_acme:bob', 'ten_acme:app']);
+    await hidden(pseudonyms, OTHER, bob);
+    expect(hashed.splice(0)).toHaveLength(4);
+    await pseudonyms.destroy(hash('user_id', 'ten_acme:bob'));
+    await hidden(pseudonyms, ACME, bob);
+    expect(hashed).toEqual(['ten_acme:bob']);
+  });
+
   it('are opened to what was received, of any events, by any process, and say nothing of it meanwhile', async () => {
     const name = fc.oneof(
       fc.constantFrom('', 'psn_0123456789012345678901', 'sealed_x', '\ud83d\ude00', '"\\'),
