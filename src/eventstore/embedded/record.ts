@@ -68,27 +68,14 @@ export const prepareEvents = (stream: StreamName, events: readonly NewEvent[]): 
   return { stream: streamBytes, events, payloads, bytes };
 };
 
-/** Appends of such sizes stand in memory that is used again, where there is a pool for it. */
-const LEAST_LENT = 64 * 1024;
-const MOST_LENT = 1024 * 1024;
+/** Appends from this size on stand in memory that is used again, where there is a pool for it. */
+const LENT_BYTES = 64 * 1024;
 
-/**
- * Where those are put together. Into shared memory V8 copies byte by byte, ten times as slowly, unless both sides are
- * aligned alike, as pieces of bodies hardly ever are.
- */
-const draft = Buffer.allocUnsafeSlow(MOST_LENT);
-
-/** Frames of the events at their revisions, still to be sealed. */
+/** Frames of the events at their revisions, still to be sealed. Binary data is copied here, and nowhere else. */
 export const encodeEvents = (prepared: PreparedEvents, first: number, pool?: MemoryPool): Frames => {
-  const { bytes: length } = prepared;
-  const memory = length < LEAST_LENT || length > MOST_LENT ? undefined : pool?.lend(length);
-  if (!memory) return encodeInto(Buffer.allocUnsafe(length), prepared, first);
-  const { bytes, starts } = encodeInto(draft, prepared, first);
-  bytes.copy(memory.bytes, 0, 0, length);
-  return { bytes: memory.bytes, starts, memory };
-};
-
-const encodeInto = (bytes: Buffer, { stream, events, payloads }: PreparedEvents, first: number): Frames => {
+  const { stream, events, payloads } = prepared;
+  const memory = prepared.bytes < LENT_BYTES ? undefined : pool?.lend(prepared.bytes);
+  const bytes = memory?.bytes ?? Buffer.allocUnsafe(prepared.bytes);
   const starts = new Uint32Array(payloads.length);
   let at = 0;
   for (const [i, payload] of payloads.entries()) {
@@ -97,7 +84,7 @@ const encodeInto = (bytes: Buffer, { stream, events, payloads }: PreparedEvents,
     starts[i] = at;
     at = writeFrame(bytes, at, first + i, idBytes(event.id), event.schema_version, stream, payload);
   }
-  return { bytes, starts };
+  return { bytes, starts, ...(memory && { memory }) };
 };
 
 /** The frame of a truncation, still to be sealed. */

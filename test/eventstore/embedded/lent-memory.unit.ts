@@ -6,7 +6,7 @@ import { eventFactory, stream } from '../../support/log-events.js';
 
 const KB = 1024;
 
-it('An append is the same bytes in memory that is lent as in its own, and takes its own where it is small or huge', () => {
+it('An append is the same bytes in memory that is lent as in its own, and takes its own where it is small', () => {
   const pool = new MemoryPool();
   for (const size of [10, 64 * KB, 100_001, 900_003, 1024 * KB]) {
     const data = Buffer.alloc(size, 'a piece of a body');
@@ -16,7 +16,7 @@ it('An append is the same bytes in memory that is lent as in its own, and takes 
     const lent = encodeEvents(prepared, 5, pool);
     expect(lent.bytes.equals(own.bytes)).toBe(true);
     expect(lent.starts).toEqual(own.starts);
-    expect(lent.memory !== undefined).toBe(size >= 64 * KB && size < 1024 * KB);
+    expect(lent.memory !== undefined).toBe(size >= 64 * KB);
     lent.memory?.release();
   }
 });
