@@ -131,4 +131,25 @@ describe('restoring the backup of a deployment', () => {
     expect(seen).toHaveLength((before.events as readonly unknown[]).length + 1);
     expect(await runCliJson(data, ['projections', 'verify'], environment)).toMatchObject({ ok: true });
   }, 300_000);
+
+  it('is as well a copy of log and keys, made while the server was stopped, in an empty directory', async () => {
+    const last = await send();
+    const seen = await views(last);
+    await server.stop();
+    const copied = join(data, 'copied');
+    for (const kept of ['log', 'keys']) await cp(join(data, kept), join(copied, kept), { recursive: true });
+    expect(await runCliJson(copied, ['log', 'verify'], environment)).toMatchObject({ ok: true });
+
+    server = await startServer(copied, environment);
+    expect(await views(last)).toEqual(seen);
+    expect(await prove()).toBe(true);
+    // Who had a password and a key has them still.
+    const signedIn = await ask('/api/v1/auth/login', {
+      method: 'POST',
+      body: JSON.stringify({ email: 'ada@example.com', password: 'a long enough password' }),
+    });
+    expect(signedIn).toMatchObject({ token_type: expect.any(String), access_token: expect.any(String) });
+    const next = await send();
+    expect((await views(next)).events).toHaveLength((seen.events as readonly unknown[]).length + 1);
+  }, 300_000);
 });
