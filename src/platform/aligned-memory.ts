@@ -47,5 +47,8 @@ export class AlignedPieces {
   }
 }
 
+/** A megabyte from anywhere on, and more. */
+export const PIECE_BYTES = 1024 * 1024 + BLOCK_BYTES * 4;
+
 /** Those of this thread. */
-export const alignedPieces = new AlignedPieces(4, 1024 * 1024 + BLOCK_BYTES * 4);
+export const alignedPieces = new AlignedPieces(4, PIECE_BYTES);

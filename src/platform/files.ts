@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { alignedPieces, blockEnd, blockStart } from './aligned-memory.js';
+import { alignedPieces, blockEnd, blockStart, PIECE_BYTES } from './aligned-memory.js';
 import { errorCode } from './errors.js';
 
 /** Files as an input: a test hands in a disk that fails, fills up or loses power. */
@@ -115,30 +115,34 @@ class ScannedFile extends SystemFile {
     super(cached);
   }
 
+  /** A large piece is read in several at once: each wait for one lets everything else have its turn first. */
   override async read(into: Uint8Array, offset: number): Promise<number> {
-    const piece = into.length < DIRECT_READ_BYTES ? undefined : alignedPieces.take();
+    if (into.length < DIRECT_READ_BYTES) return super.read(into, offset);
+    const reading: Promise<number>[] = [];
+    for (let from = 0; from < into.length;) {
+      // From a block's start on as much as a piece holds.
+      const to = Math.min(into.length, blockStart(offset + from) + PIECE_BYTES - offset);
+      reading.push(this.#readDirectly(into.subarray(from, to), offset + from));
+      from = to;
+    }
+    return (await Promise.all(reading)).reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** Reads what one piece holds; by way of the cache where all are in use, or what of it cannot be read directly. */
+  async #readDirectly(into: Uint8Array, offset: number): Promise<number> {
+    const piece = alignedPieces.take();
+    if (!piece) return super.read(into, offset);
     try {
-      const read = piece ? await this.#readThrough(piece, into, offset) : 0;
+      const from = blockStart(offset);
+      const length = blockEnd(offset + into.length) - from;
+      const { bytesRead } = await this.direct.read(piece, 0, length, from).catch(orNone);
+      const read = Math.max(0, Math.min(into.length, from + bytesRead - offset));
+      into.set(piece.subarray(offset - from, offset - from + read));
       // The end of the file, or whatever stands in the way of reading directly.
       return read < into.length ? read + (await super.read(into.subarray(read), offset + read)) : read;
     } finally {
-      if (piece) alignedPieces.give(piece);
+      alignedPieces.give(piece);
     }
-  }
-
-  /** Reads as much as can be read directly; says how many bytes. */
-  async #readThrough(piece: Buffer, into: Uint8Array, offset: number): Promise<number> {
-    const end = offset + into.length;
-    for (let at = offset; at < end;) {
-      const from = blockStart(at);
-      const length = Math.min(piece.length, blockEnd(end) - from);
-      const { bytesRead } = await this.direct.read(piece, 0, length, from).catch(orNone);
-      const stop = Math.min(end, from + bytesRead);
-      if (stop > at) into.set(piece.subarray(at - from, stop - from), at - offset);
-      at = Math.max(at, stop);
-      if (bytesRead < length) return at - offset;
-    }
-    return into.length;
   }
 
   override async close(): Promise<void> {
