@@ -19,6 +19,8 @@ export interface NewRun extends Pick<RunHeader, 'key' | 'checkpoint'> {
   readonly recent: RecentIds;
   /** Runs whose ids it takes in. */
   readonly merged: readonly string[];
+  /** How many ids it has at most. */
+  readonly most: number;
   /** What was recorded up to this time is left out; epoch milliseconds. */
   readonly after: number;
 }

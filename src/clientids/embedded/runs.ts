@@ -98,7 +98,7 @@ export class Runs {
     const path = join(this.directory, `${String(number).padStart(12, '0')}.ids`);
     const { key, checkpoint } = header;
     const older = merged.map((run) => run.path);
-    const made = await this.files.make({ path, recent, merged: older, key, checkpoint, after });
+    const made = await this.files.make({ path, recent, merged: older, most: count, key, checkpoint, after });
     this.#next += 1;
     const gone = new Set(merged);
     for (const old of this.runs) if (old.header.newest <= after) gone.add(old);

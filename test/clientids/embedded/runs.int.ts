@@ -103,9 +103,32 @@ describe('a run', () => {
   });
 });
 
+describe('few ids', () => {
+  it('need no thread', async () => {
+    const files = new RunThread(new URL('file:///nowhere/run-worker.js'), 100);
+    const runs = await Runs.open(directory, files);
+    await runs.add(
+      recentOf(range(0, 40), () => 10),
+      header(1),
+      0,
+    );
+    await runs.add(
+      recentOf([], () => 0),
+      header(2),
+      0,
+    );
+    runs.close();
+    const again = await Runs.open(directory, files);
+    expect(again.checkpoint).toEqual(toPosition(2));
+    const many = recentOf(range(100, 200), () => 10);
+    await expect(again.add(many, header(3), 0)).rejects.toThrow('A thread ended before it was done.');
+    again.close();
+  });
+});
+
 describe.each<[string, () => RunFiles & { close?: () => Promise<void> }]>([
   ['runs', () => runFiles],
-  ['runs that a thread makes', () => new RunThread(compiled.url('src/clientids/embedded/run-worker'))],
+  ['runs that a thread makes', () => new RunThread(compiled.url('src/clientids/embedded/run-worker'), 0)],
 ])('%s', (_, open) => {
   let files: ReturnType<typeof open> = runFiles;
   beforeAll(() => {
