@@ -23,6 +23,7 @@ export const simulated = (
     segmentBytes?: number;
     maxAppendBytes?: number;
     roomBytes?: number;
+    directBytes?: number;
     unsealedSegments?: number;
     treeCommits?: number;
   } = {},
@@ -35,6 +36,7 @@ export const simulated = (
   segmentBytes: 24 * 1024,
   maxAppendBytes: 8 * 1024,
   roomBytes: 2 * 1024,
+  directBytes: 0,
   ...sizes,
 });
 

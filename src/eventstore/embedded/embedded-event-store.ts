@@ -169,7 +169,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     await files.flushDirectory(layout.root);
     const lock = await takeLock(layout, options);
     try {
-      const segments = await Segments.load(files, layout, options.random);
+      const segments = await Segments.load(files, layout, options.random, options.directBytes);
       if (!segments.last) await (await segments.begin(1, GENESIS)).file.close();
     } finally {
       await lock.free();
@@ -189,7 +189,7 @@ export class EmbeddedEventStore implements EventLog, EventLogWriter {
     const lock = await takeLock(layout, options);
     const undo = [() => lock.free()];
     try {
-      const segments = await Segments.load(files, layout, random);
+      const segments = await Segments.load(files, layout, random, options.directBytes);
       const { last } = segments;
       if (!last) throw new LogNotInitialised(directory);
       await segments.dropUnfinished();

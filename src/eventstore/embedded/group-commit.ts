@@ -280,7 +280,7 @@ export class GroupCommit {
     const makesRoom = end > size && bytes < this.limits.roomBytes && bytes > HEADER_BYTES;
     let room = makesRoom ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
     this.#soiled = bytes;
-    await file.append([...parts, ZEROS.subarray(0, room)], offset).catch(async (error: unknown) => {
+    await file.append(parts, offset, ZEROS.subarray(0, room)).catch(async (error: unknown) => {
       if (room === 0 || !isDiskFull(error)) throw error;
       room = 0;
       await file.append(parts, offset);

@@ -20,6 +20,8 @@ export interface EmbeddedOptions {
    * not grow. Default 256 KiB, at most 1 MiB.
    */
   readonly roomBytes?: number;
+  /** From so many bytes on a commit is written past the page cache. Default 64 KiB. */
+  readonly directBytes?: number;
   /** How much of the newest events is kept in memory. Default 32 MiB. */
   readonly recentBytes?: number;
   /** Where large appends stand in memory, instead of a pool of the log's own. */

@@ -5,7 +5,7 @@ import { hasErrorCode, type Files, type OpenFile } from '../../platform/files.js
 const nothing = Buffer.alloc(0);
 
 /**
- * The segment that is written to. What comes at its end is written past the page cache where that is possible
+ * The segment that is written to. Large appends are written past the page cache where that is possible
  * (docs/decisions/direct-writes.md): in whole blocks, the first of which is begun by what stood in it already and the
  * last of which is filled up with zeros. On disk it is the same either way, up to zeros at the end.
  *
@@ -17,22 +17,34 @@ export class SegmentFile {
   #last = { end: NaN, bytes: nothing };
 
   private constructor(
-    /** By way of the page cache: for everything but appends. */
+    /** By way of the page cache: for everything but large appends. */
     readonly cached: OpenFile,
     private readonly opened: OpenFile | undefined,
+    private readonly directBytes: number,
   ) {
     this.#direct = opened;
   }
 
-  /** `cached`: the file of that path, open for writing. */
-  static async over(cached: OpenFile, files: Pick<Files, 'open'>, path: string): Promise<SegmentFile> {
+  /** `cached`: the file of that path, open for writing; `directBytes`: from so many on an append is written directly. */
+  static async over(
+    cached: OpenFile,
+    files: Pick<Files, 'open'>,
+    path: string,
+    directBytes: number,
+  ): Promise<SegmentFile> {
     // Whatever stands in the way of it, the other way is there.
-    return new SegmentFile(cached, await files.open(path, 'direct').catch(() => undefined));
+    const direct = await files.open(path, 'direct').catch(() => undefined);
+    return new SegmentFile(cached, direct, directBytes);
   }
 
-  /** Writes at an offset behind which there is nothing but zeros. Where it rejects, any part may have been written. */
-  async append(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    const piece = this.#direct && alignedPieces.take();
+  /**
+   * Writes at an offset behind which there is nothing but zeros, and some zeros more, as room. Where it rejects, any
+   * part may have been written.
+   */
+  async append(appended: readonly Uint8Array[], offset: number, room = nothing): Promise<void> {
+    const parts = [...appended, room];
+    const bytes = appended.reduce((sum, { length }) => sum + length, 0);
+    const piece = this.#direct && bytes >= this.directBytes ? alignedPieces.take() : undefined;
     if (!this.#direct || !piece) return this.cached.write(parts, offset);
     try {
       await this.#appendDirect(this.#direct, piece, parts, offset);

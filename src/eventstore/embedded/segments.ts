@@ -22,6 +22,9 @@ export interface Segment {
 
 export const ZEROS = Buffer.alloc(1024 * 1024);
 
+/** Below this the disk would be waited for twice, for the write and for the flush, which is more than copying takes. */
+const DIRECT_BYTES = 64 * 1024;
+
 /** Writes zeros over a range. */
 export const writeZeros = async (file: OpenFile, from: number, to: number): Promise<void> => {
   for (let at = from; at < to; at += ZEROS.length)
@@ -35,10 +38,16 @@ export class Segments {
     private readonly layout: Layout,
     private readonly random: Random,
     private readonly list: Segment[],
+    private readonly directBytes: number,
   ) {}
 
   /** Finds the segments and checks that each is what its name says. Writes nothing. */
-  static async load(files: Files, layout: Layout, random: Random): Promise<Segments> {
+  static async load(
+    files: Files,
+    layout: Layout,
+    random: Random,
+    directBytes = DIRECT_BYTES,
+  ): Promise<Segments> {
     const list: Segment[] = [];
     for (const name of await namesIn(files, layout.log)) {
       const segment = await readSegment(files, layout, name);
@@ -51,7 +60,7 @@ export class Segments {
         );
       list.push(segment);
     }
-    return new Segments(files, layout, random, list);
+    return new Segments(files, layout, random, list, directBytes);
   }
 
   get all(): readonly Segment[] {
@@ -85,7 +94,7 @@ export class Segments {
 
   /** Opens the last one to write to it. */
   async goOn({ path }: Segment): Promise<SegmentFile> {
-    return SegmentFile.over(await this.files.open(path, 'write'), this.files, path);
+    return SegmentFile.over(await this.files.open(path, 'write'), this.files, path, this.directBytes);
   }
 
   /**
@@ -116,7 +125,7 @@ export class Segments {
       throw error;
     }
     this.list.push(segment);
-    return { segment, file: await SegmentFile.over(file, this.files, segment.path) };
+    return { segment, file: await SegmentFile.over(file, this.files, segment.path, this.directBytes) };
   }
 
   /** Removes what a crash may have left of segments that were being made or encoded anew. */
