@@ -67,13 +67,15 @@ export class StructuralRule {
     private readonly release_is_new: boolean,
     /** Records before the window that a client's command stands at the root of. */
     private readonly rooted_before: Pick<ReadonlySet<string>, 'has'>,
+    /** The records that others name as their cause, where that is known. */
+    private readonly asked?: Pick<ReadonlySet<string>, 'has'>,
   ) {}
 
   take(record: TracedRecord): Finding | undefined {
     const { id, type, position, metadata } = record;
     if (isBookkeeping(type) || position <= this.window.begin) return undefined;
     const rooted = this.#isRooted(record);
-    this.#rooted.set(id, rooted);
+    if (!this.asked || this.asked.has(id)) this.#rooted.set(id, rooted);
     const inside = this.window.end === undefined || position < this.window.end;
     const stamped =
       metadata.deployment_id === this.window.deployment_id ||

@@ -11,7 +11,7 @@ import type { IndexRange } from '../../domain/index-ranges.js';
 import type { QuarantinedRecord } from '../../domain/quarantine/quarantine.js';
 import { deploymentsStream } from '../../domain/streams.js';
 import type { EventLog, Position, RecordedEvent, StreamName } from '../../eventstore/event-store.js';
-import { Lineage, type Before } from './lineage.js';
+import { Lineage, readReactedTo, type Before } from './lineage.js';
 import { named } from './resolve.js';
 
 /** A record that a deployment introduced, and how that is known. */
@@ -96,16 +96,20 @@ export class IntroducedScan {
 
   constructor(
     readonly window: DeploymentWindow,
-    { release_is_new, rooted }: Before,
+    { release_is_new, rooted, asked }: Before,
   ) {
-    this.#rule = new StructuralRule(window, release_is_new, rooted);
+    this.#rule = new StructuralRule(window, release_is_new, rooted, asked);
     this.#position = window.begin as Position;
   }
 
-  /** Reads what was not looked at yet, up to the log's end; gives what it finds with the log's record of it. */
-  async *look(log: Pick<EventLog, 'readAll'>): AsyncGenerator<FoundRecord, void> {
+  /** Reads what was not looked at yet, up to the log's end or a position; gives what it finds with the log's record of it. */
+  async *look(log: Pick<EventLog, 'readAll'>, until?: Position): AsyncGenerator<FoundRecord, void> {
     for await (const { events, position } of log.readAll(this.#position)) {
       for (const record of events) {
+        if (until !== undefined && record.position > until) {
+          this.#position = until;
+          return;
+        }
         const finding = this.#rule.take(traced(record));
         if (finding)
           yield { record, found: { ...introduced(record), ...finding, score: scoreOf(finding.reasons) } };
@@ -114,9 +118,9 @@ export class IntroducedScan {
     }
   }
 
-  /** Reads what was not looked at yet, up to the log's end; tells of all that was found so far. */
-  async advance(log: Pick<EventLog, 'readAll'>): Promise<Introduced> {
-    for await (const { found } of this.look(log)) {
+  /** Reads what was not looked at yet, up to the log's end or a position; tells of all that was found so far. */
+  async advance(log: Pick<EventLog, 'readAll'>, until?: Position): Promise<Introduced> {
+    for await (const { found } of this.look(log, until)) {
       this.#records.push(found);
       if (!found.by_window) this.#only_by_provenance.push(found.position);
       if (!found.by_provenance) this.#only_by_window.push(found.position);
@@ -136,24 +140,31 @@ export class IntroducedScan {
  * all that followed from them. Undefined where there was no such deployment. Trusts nothing but the log, and reads all
  * of it; {@link Detection} finds the same and remembers what it read.
  */
-export const introducedBy = async (log: EventLog, deployment_id: string): Promise<Introduced | undefined> =>
-  (await scanOf(log, deployment_id))?.advance(log);
+export const introducedBy = async (log: EventLog, deployment_id: string): Promise<Introduced | undefined> => {
+  const begun = await scanOf(log, deployment_id);
+  return begun?.scan.advance(log, begun.until);
+};
 
 /** The same, one after the other: of what was found only the ids are held, by which what followed from it is found. */
 export async function* eachIntroducedBy(
   log: EventLog,
   deployment_id: string,
 ): AsyncGenerator<FoundRecord, void> {
-  const scan = await scanOf(log, deployment_id);
-  if (scan) yield* scan.look(log);
+  const begun = await scanOf(log, deployment_id);
+  if (begun) yield* begun.scan.look(log, begun.until);
 }
 
-const scanOf = async (log: EventLog, deployment_id: string): Promise<IntroducedScan | undefined> => {
+/** A scan that holds no more than process managers reacted to, however long the log is, and how far it can look. */
+const scanOf = async (
+  log: EventLog,
+  deployment_id: string,
+): Promise<{ readonly scan: IntroducedScan; readonly until: Position } | undefined> => {
   const window = await deploymentWindow(log, deployment_id);
   if (!window) return undefined;
-  const lineage = new Lineage(Infinity);
+  const { asked, until } = await readReactedTo(log);
+  const lineage = new Lineage(Infinity, asked);
   await lineage.advance(log, window.begin);
-  return new IntroducedScan(window, lineage.before(window));
+  return { scan: new IntroducedScan(window, lineage.before(window)), until };
 };
 
 const traced = ({ id, type, position, metadata, data }: RecordedEvent): TracedRecord => ({
