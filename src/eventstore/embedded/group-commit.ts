@@ -277,7 +277,8 @@ export class GroupCommit {
     const bytes = sum(parts.map(({ length }) => length));
     const end = offset + bytes;
     // A mark comes where nothing else does: it needs no room behind it.
-    const makesRoom = end > size && bytes < this.limits.roomBytes && bytes > HEADER_BYTES;
+    const isSmall = bytes < Math.min(LARGE_BYTES, this.limits.roomBytes);
+    const makesRoom = end > size && isSmall && bytes > HEADER_BYTES;
     let room = makesRoom ? Math.max(0, Math.min(this.limits.roomBytes, this.limits.segmentBytes - end)) : 0;
     this.#soiled = bytes;
     await file.append(parts, offset, ZEROS.subarray(0, room)).catch(async (error: unknown) => {
