@@ -69,7 +69,8 @@ export class Authenticator {
     if (known) return known;
 
     const before = this.#changes;
-    const principal = api_key !== undefined || isKey(shown) ? await this.#byKey(shown) : await this.#byToken(shown);
+    const principal =
+      api_key !== undefined || isKey(shown) ? await this.#byKey(shown) : await this.#byToken(shown);
     this.#remembered.delete(shown);
     // What is not good is not remembered: false credentials would push the good ones out.
     // Nor is what was read before somebody's credentials changed.
