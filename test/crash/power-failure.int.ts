@@ -181,111 +181,108 @@ const WAYS = [
   { direct: 'refused', directBytes: 0, way: 'by way of the page cache', steps: 60 },
 ] as const;
 
-describe.each(WAYS)(
-  'A log, written $way, that loses power at any of $steps operations',
-  (way) => {
-    let moments: Moment[] = [];
-    const random = seededRandom(2);
+describe.each(WAYS)('A log, written $way, that loses power at any of $steps operations', (way) => {
+  let moments: Moment[] = [];
+  const random = seededRandom(2);
 
-    /** Checks one crash and says which it was where it goes wrong. */
-    const crash = async (
-      number: number,
-      what: string,
-      state: DiskState,
-      keeps: () => boolean,
-    ): Promise<void> => {
-      const moment = moments[number];
-      if (!moment) throw new RangeError();
-      // The index is behind the log, or lost.
-      const index = number % 3 === 0 ? [] : moment.index;
-      await check(moment, afterCrash(state, keeps), { index }).catch((error: unknown) => {
-        throw new Error(`${what} ${moment.operation?.kind ?? 'the end'} ${number}: ${String(error)}`, {
-          cause: error,
-        });
+  /** Checks one crash and says which it was where it goes wrong. */
+  const crash = async (
+    number: number,
+    what: string,
+    state: DiskState,
+    keeps: () => boolean,
+  ): Promise<void> => {
+    const moment = moments[number];
+    if (!moment) throw new RangeError();
+    // The index is behind the log, or lost.
+    const index = number % 3 === 0 ? [] : moment.index;
+    await check(moment, afterCrash(state, keeps), { index }).catch((error: unknown) => {
+      throw new Error(`${what} ${moment.operation?.kind ?? 'the end'} ${number}: ${String(error)}`, {
+        cause: error,
       });
-    };
-
-    beforeAll(async () => {
-      moments = await recordMoments(way);
     });
+  };
 
-    it('is worth the test: it rolls, marks, truncates and groups', () => {
-      const kinds = new Set(moments.map(({ operation }) => operation?.kind));
-      expect([...kinds].sort()).toEqual(
-        ['create', 'flush', 'flushDirectory', 'rename', 'truncate', 'write', undefined].sort(),
-      );
-      expect(moments.filter(({ operation }) => operation?.kind === 'rename').length).toBeGreaterThan(5);
-      expect(moments.some(({ underWay }) => underWay.length === 3)).toBe(true);
-    });
+  beforeAll(async () => {
+    moments = await recordMoments(way);
+  });
 
-    it('holds all that was acknowledged, once, and nothing by halves, before and after each operation', async () => {
-      for (const [number, { disk }] of moments.entries()) {
-        await crash(number, 'all survives before', disk, survives.all);
-        if (isFlushed(disk)) continue;
-        await crash(number, 'nothing survives before', disk, survives.nothing);
-        await crash(number, 'some survives before', disk, survives.some(random));
-      }
-    });
+  it('is worth the test: it rolls, marks, truncates and groups', () => {
+    const kinds = new Set(moments.map(({ operation }) => operation?.kind));
+    expect([...kinds].sort()).toEqual(
+      ['create', 'flush', 'flushDirectory', 'rename', 'truncate', 'write', undefined].sort(),
+    );
+    expect(moments.filter(({ operation }) => operation?.kind === 'rename').length).toBeGreaterThan(5);
+    expect(moments.some(({ underWay }) => underWay.length === 3)).toBe(true);
+  });
 
-    it('holds it when the power goes inside a write, at every sector of it', async () => {
-      for (const [number, moment] of moments.entries()) {
-        const write = moment.operation?.write;
-        if (!write || !isCommitWrite(moment)) continue;
-        const tried: Buffer[] = [];
-        for (let taken = 0; taken <= sectorsOf(write); taken += 1)
-          for (const keeps of [(sector: number) => sector < taken, (sector: number) => sector >= taken]) {
-            const torn = insideWrite(moment.disk, write, keeps);
-            const content = torn.inodes.get(write.inode)?.seen ?? Buffer.alloc(0);
-            // Much of what is written directly stood there before.
-            if (tried.some((other) => other.equals(content))) continue;
-            tried.push(content);
-            await crash(
-              number,
-              `${keeps(0) ? 'first' : 'all but'} ${taken} sectors inside`,
-              torn,
-              survives.all,
-            );
-          }
-        const any = insideWrite(moment.disk, write, () => random() < 0.5);
-        await crash(number, 'any sectors inside', any, survives.all);
-      }
-    });
+  it('holds all that was acknowledged, once, and nothing by halves, before and after each operation', async () => {
+    for (const [number, { disk }] of moments.entries()) {
+      await crash(number, 'all survives before', disk, survives.all);
+      if (isFlushed(disk)) continue;
+      await crash(number, 'nothing survives before', disk, survives.nothing);
+      await crash(number, 'some survives before', disk, survives.some(random));
+    }
+  });
 
-    it('holds it when the power goes again while the first crash is repaired', async () => {
-      for (const [number, moment] of moments.entries()) {
-        const write = moment.operation?.write;
-        if (!write || !isCommitWrite(moment) || number % 4 !== 0) continue;
-        const torn = afterCrash(
-          insideWrite(moment.disk, write, () => random() < 0.5),
-          survives.all,
-        );
-        const files = new FaultyFiles(torn);
-        const repairs: { disk: DiskState; operation: Operation }[] = [];
-        files.observe = (operation, disk) => repairs.push({ operation, disk });
-        const log = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
-        for (const { disk, operation } of repairs) {
-          await crash(number, 'repairing', disk, survives.some(random));
-          if (operation.write) {
-            const half = insideWrite(disk, operation.write, () => random() < 0.5);
-            await crash(number, 'inside repairing', half, survives.all);
-          }
+  it('holds it when the power goes inside a write, at every sector of it', async () => {
+    for (const [number, moment] of moments.entries()) {
+      const write = moment.operation?.write;
+      if (!write || !isCommitWrite(moment)) continue;
+      const tried: Buffer[] = [];
+      for (let taken = 0; taken <= sectorsOf(write); taken += 1)
+        for (const keeps of [(sector: number) => sector < taken, (sector: number) => sector >= taken]) {
+          const torn = insideWrite(moment.disk, write, keeps);
+          const content = torn.inodes.get(write.inode)?.seen ?? Buffer.alloc(0);
+          // Much of what is written directly stood there before.
+          if (tried.some((other) => other.equals(content))) continue;
+          tried.push(content);
+          await crash(
+            number,
+            `${keeps(0) ? 'first' : 'all but'} ${taken} sectors inside`,
+            torn,
+            survives.all,
+          );
         }
-        await log.close();
-        const again = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
-        expect(again.torn).toBeUndefined();
-        await again.close();
-      }
-    });
+      const any = insideWrite(moment.disk, write, () => random() < 0.5);
+      await crash(number, 'any sectors inside', any, survives.all);
+    }
+  });
 
-    it('is repaired once: opening it again changes nothing', async () => {
-      for (const [number, moment] of moments.entries()) {
-        if (number % 10 !== 0) continue;
-        const files = await check(moment, afterCrash(moment.disk, survives.some(random)));
-        const before = contentsOf(files.state, LOG);
-        const log = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
-        await log.close();
-        expect(contentsOf(files.state, LOG)).toEqual(before);
+  it('holds it when the power goes again while the first crash is repaired', async () => {
+    for (const [number, moment] of moments.entries()) {
+      const write = moment.operation?.write;
+      if (!write || !isCommitWrite(moment) || number % 4 !== 0) continue;
+      const torn = afterCrash(
+        insideWrite(moment.disk, write, () => random() < 0.5),
+        survives.all,
+      );
+      const files = new FaultyFiles(torn);
+      const repairs: { disk: DiskState; operation: Operation }[] = [];
+      files.observe = (operation, disk) => repairs.push({ operation, disk });
+      const log = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
+      for (const { disk, operation } of repairs) {
+        await crash(number, 'repairing', disk, survives.some(random));
+        if (operation.write) {
+          const half = insideWrite(disk, operation.write, () => random() < 0.5);
+          await crash(number, 'inside repairing', half, survives.all);
+        }
       }
-    });
-  },
-);
+      await log.close();
+      const again = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
+      expect(again.torn).toBeUndefined();
+      await again.close();
+    }
+  });
+
+  it('is repaired once: opening it again changes nothing', async () => {
+    for (const [number, moment] of moments.entries()) {
+      if (number % 10 !== 0) continue;
+      const files = await check(moment, afterCrash(moment.disk, survives.some(random)));
+      const before = contentsOf(files.state, LOG);
+      const log = await EmbeddedEventStore.open(DIRECTORY, simulated(files));
+      await log.close();
+      expect(contentsOf(files.state, LOG)).toEqual(before);
+    }
+  });
+});
