@@ -71,7 +71,7 @@ export class Loan {
 const MIB = 1024 * 1024;
 
 export interface MemoryLimits {
-  /** Bytes that may be lent. Default 128 MiB. */
+  /** Bytes that may be lent. Default 64 MiB. */
   readonly lent?: number;
   /** Bytes that are kept for the next ones. Default 32 MiB. */
   readonly kept?: number;
@@ -89,7 +89,7 @@ export class MemoryPool {
   readonly #givenBack: MemoryLimits['givenBack'];
   #lent = 0;
 
-  constructor({ lent = 128 * MIB, kept = 32 * MIB, givenBack }: MemoryLimits = {}) {
+  constructor({ lent = 64 * MIB, kept = 32 * MIB, givenBack }: MemoryLimits = {}) {
     this.#pool = new BufferPool(kept, (size) => new SharedArrayBuffer(size));
     this.#most = lent;
     this.#givenBack = givenBack;
