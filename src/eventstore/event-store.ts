@@ -62,6 +62,15 @@ export interface RecordedEvent extends NewEvent {
   readonly kept?: readonly number[];
 }
 
+/** An event whose data stand in memory that is used again: `insist` is called when they are asked for, and throws once they are gone. */
+export const withLentData = ({ data, ...head }: RecordedEvent, insist: () => void): RecordedEvent => ({
+  ...head,
+  get data() {
+    insist();
+    return data;
+  },
+});
+
 /**
  * Some events in the log's order. `position` is how far the log was looked at, at or after the last event:
  * with a filter it goes on where no event matches.

@@ -1,21 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { TObject } from 'typebox';
-import type { CommandContext, CommandRefusal, FieldError } from '../../commands/handle.js';
+import type { CommandContext, CommandRefusal } from '../../commands/handle.js';
 import type { Settings } from '../../commands/access/tenant-settings.js';
 import { oldestAccepted } from '../../domain/retention/retention.js';
 import { anonymousPrincipal, type Principal } from '../../domain/tenancy/access.js';
 import { parsePosition } from '../../eventstore/event-store.js';
 import type { ValidationOutcome } from '../../platform/validation.js';
 import type { ApiServices } from '../dependencies.js';
-import {
-  ClientGone,
-  overloaded,
-  readBody,
-  type BodyAccount,
-  type BodyLimits,
-  type BodyOutcome,
-  type WithBody,
-} from './body.js';
+import { ClientGone, overloaded, type WithBody } from './body.js';
 import {
   clientOf,
   credentialsOf,
@@ -27,13 +18,14 @@ import {
 } from './context.js';
 import { countRefused } from './ingest-outcomes.js';
 import type { Intake } from './intake.js';
-import { parseJson } from './json.js';
 import type { ApiRequest, ApiResponse } from './message.js';
 import { noteRefused } from './refused-acts.js';
 import { ofError, ofRefusal, problem, problemResponse, unauthenticated, type Problem } from './problem.js';
 import { readQuery } from './query-string.js';
 import { withQuotas, type Allowance, type Drawer, type RateLimits } from './rate-limits.js';
-import { ANY_MEDIA_TYPE, type Access, type JsonBody, type RawBody, type Route } from './route.js';
+import { bodyOf, readRouteBody, wrongMediaType } from './route-body.js';
+import type { Access, Route } from './route.js';
+import { invalid, pass, stop, type Step } from './step.js';
 import { CROWDED } from './turns.js';
 
 /** A request that a route was found for, before anything of it is believed. */
@@ -44,9 +36,6 @@ export interface Incoming extends WithBody {
   readonly params: Readonly<Record<string, string>>;
   readonly ip: string;
 }
-
-/** Bodies that are parsed here. */
-export const JSON_LIMITS: BodyLimits = { received: 256 * 1024, decompressed: 256 * 1024 };
 
 /** How long a read waits for `min_position`. */
 const PATIENCE_MS = 5_000;
@@ -61,11 +50,6 @@ interface Passage {
   /** Of telemetry. */
   limits?: Settings['limits'];
 }
-
-type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
-
-const pass = <T>(value: T): Step<T> => ({ ok: true, value });
-const stop = (reason: Problem): { ok: false; problem: Problem } => ({ ok: false, problem: reason });
 
 /** Carries a route out: who is it, may they, is there budget left, is it well formed, is it there yet; then the handler. */
 export class Dispatcher {
@@ -308,18 +292,6 @@ const charging =
 
 const NO_PARAMETERS = { type: 'object', properties: {}, additionalProperties: false } as unknown as TObject;
 
-const invalid = (place: string, errors: readonly FieldError[]): { ok: false; problem: Problem } =>
-  stop(
-    problem(
-      400,
-      'invalid',
-      `${place}: ${errors.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ')}`,
-      {
-        errors,
-      },
-    ),
-  );
-
 const checkAddress = (
   { check, query: schema }: Route,
   { url, params }: Incoming,
@@ -342,67 +314,4 @@ const onlyEmpty = (given: Record<string, unknown>): ValidationOutcome<unknown> =
     detail: 'is not a parameter of this route.',
   }));
   return errors.length === 0 ? { ok: true, value: {} } : { ok: false, errors };
-};
-
-const JSON_TYPE = 'application/json';
-
-const mediaTypeOf = ({ 'content-type': given = '' }: IncomingHttpHeaders): string =>
-  given === JSON_TYPE ? given : (given.split(';', 1)[0]?.trim().toLowerCase() ?? '');
-
-const hasNoBody = (headers: IncomingHttpHeaders): boolean =>
-  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-
-/** What a body may come to; of several events, what its tenant may send, where that was set. */
-const bodyLimits = (body: JsonBody | RawBody, own: number | undefined): BodyLimits => {
-  if (!('raw' in body)) return JSON_LIMITS;
-  return own !== undefined && body.several ? { received: own, decompressed: own } : body.limits;
-};
-
-const wrongMediaType = (
-  { body }: Route,
-  headers: IncomingHttpHeaders,
-): { readonly ok: false; readonly problem: Problem } | undefined => {
-  if (!body || mayBeAbsent(body, headers)) return undefined;
-  const media_type = mediaTypeOf(headers);
-  if (
-    'raw' in body
-      ? Object.hasOwn(body.raw, media_type) || ANY_MEDIA_TYPE in body.raw
-      : media_type === JSON_TYPE
-  )
-    return undefined;
-  const allowed = 'raw' in body ? Object.keys(body.raw) : [JSON_TYPE];
-  return stop(
-    problem(415, 'unsupported_media_type', `Content-Type must be ${allowed.join(' or ')}.`, {
-      headers: { Accept: allowed.join(', ') },
-    }),
-  );
-};
-
-const mayBeAbsent = (body: JsonBody | RawBody, headers: IncomingHttpHeaders): boolean =>
-  'schema' in body && body.optional === true && hasNoBody(headers);
-
-/** A route's body as received; undefined where it has none. */
-const readRouteBody = (
-  { body }: Route,
-  incoming: Incoming,
-  account?: BodyAccount,
-  body_bytes?: number,
-): BodyOutcome | Promise<BodyOutcome> | undefined =>
-  body && !mayBeAbsent(body, incoming.headers)
-    ? readBody(incoming, bodyLimits(body, body_bytes), account)
-    : undefined;
-
-/** The body as the route takes it. */
-const bodyOf = ({ body, check }: Route, read: BodyOutcome | undefined): Step<unknown> => {
-  if (!body) return pass(undefined);
-  if (!read) return pass({});
-  if (!read.ok) return read;
-  if ('raw' in body)
-    return read.body.length > 0 || body.may_be_empty
-      ? pass(read.body)
-      : stop(problem(400, 'empty_body', 'A body is expected; there is none.'));
-  const json = parseJson(read.body);
-  if (!json.ok) return json;
-  const checked = check.body?.(json.value) ?? { ok: true, value: json.value };
-  return checked.ok ? pass(checked.value) : invalid('The body is not valid', checked.errors);
 };

@@ -4,6 +4,7 @@ import type { TimeSpan } from '../../domain/time-spans.js';
 import {
   BytesInPieces,
   toPosition,
+  withLentData,
   type EventMetadata,
   type NewEvent,
   type RecordedEvent,
@@ -263,21 +264,10 @@ export const readEvent = (from: Buffer, at: number, number: number): RecordedEve
 };
 
 /** The same of memory that is used again: binary data can be had as long as somebody holds it. */
-export const readLentEvent = (
-  from: Buffer,
-  at: number,
-  number: number,
-  memory: LentMemory,
-): RecordedEvent => {
-  const { data, ...head } = readEvent(from, at, number);
-  return {
-    ...head,
-    get data() {
-      memory.insist();
-      return data;
-    },
-  };
-};
+export const readLentEvent = (from: Buffer, at: number, number: number, memory: LentMemory): RecordedEvent =>
+  withLentData(readEvent(from, at, number), () => {
+    memory.insist();
+  });
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

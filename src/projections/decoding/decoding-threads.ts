@@ -5,6 +5,7 @@ import { giveColumns, type PackedColumns } from '../../domain/telemetry/chunk.js
 import type { ChunkHeader } from '../../domain/telemetry/chunk-header.js';
 import type { EncodedLines, LineRange } from '../../domain/telemetry/column-codec/decode.js';
 import type { EventBatch, RecordedEvent, Room } from '../../eventstore/event-store.js';
+import { copyBytes } from '../../platform/copy-bytes.js';
 import { ThreadPool } from '../../platform/thread-pool.js';
 import { giveContents, type ChunkContents } from '../chunk-index/contents.js';
 import { givePartials } from '../metrics/given-partials.js';
@@ -182,7 +183,7 @@ const taskOf = (
   const copies = memory.take(size);
   let at = 0;
   for (const piece of pieces) {
-    copies.set(piece, at);
+    copyBytes(piece, copies, at);
     at += piece.length;
   }
   return { task: { memory: [copies, ...seen], stripes: [...stripes.values()], chunks }, copies };

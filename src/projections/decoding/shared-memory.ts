@@ -1,5 +1,11 @@
 import { MARGIN } from '../../domain/telemetry/scan/event-scanner.js';
-import type { EventBatch, Position, RecordedEvent, Room } from '../../eventstore/event-store.js';
+import {
+  withLentData,
+  type EventBatch,
+  type Position,
+  type RecordedEvent,
+  type Room,
+} from '../../eventstore/event-store.js';
 
 /** Memory that all threads see: nothing is copied or moved on the way there. */
 export type Shared = Uint8Array<SharedArrayBuffer>;
@@ -78,16 +84,8 @@ export class LentBatch implements EventBatch {
     const memory = this.memory.holding(event);
     if (!memory) return event;
     this.#last = memory;
-    const { data, ...rest } = event;
-    const there = (): RecordedEvent['data'] => {
+    return withLentData(event, () => {
       if (this.#over) throw new Error(`The data of ${event.id} were given back.`);
-      return data;
-    };
-    return {
-      ...rest,
-      get data() {
-        return there();
-      },
-    };
+    });
   }
 }
